@@ -1,0 +1,46 @@
+# `make demo` shows what Afterword does, `make test` checks it. Both set up .venv by themselves.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+READY := .venv/.ready
+CODE := src tests $(if $(wildcard benchmarks/*.py),benchmarks)
+
+.PHONY: help demo test test-all lint bench docs lock browser clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY) ## run a published e-mail test and two more campaigns through Afterword
+	@.venv/bin/afterword demo $(DEMO)
+
+test: lint browser ## lint, types and the quick tests: the gate of every change
+	$(PY) -m pytest -m "not slow" $(TESTS)
+
+test-all: lint browser ## everything, with 50,000 generated histories against the oracle
+	AFTERWORD_HISTORIES=50000 $(PY) -m pytest $(TESTS)
+
+lint: $(READY) ## ruff and mypy
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m ruff format --check $(CODE)
+	$(PY) -m mypy $(CODE)
+
+bench: $(READY) ## compare with SQL and Polars on generated facts (SIZES=small|all)
+	$(PY) -m benchmarks.compare $(BENCH)
+
+docs: $(READY) ## write the generated pages of docs/ again
+	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+
+lock: ## resolve the dependencies again and write the hash-locked requirements
+	python3 -m venv build/lock
+	build/lock/bin/pip --quiet install uv
+	.ci/lock build/lock/bin/uv
+
+browser: # screenshots of report.html want Chromium; without it those tests skip and say so
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || .ci/install-chromium
+
+clean: ## forget .venv and what tools left behind
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+
+$(READY): requirements-dev.txt pyproject.toml
+	@.ci/make-venv
+	@touch $@

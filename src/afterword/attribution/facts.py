@@ -1,0 +1,144 @@
+"""The three kinds of facts as the engine reads them: one SELECT each over intake's scan.
+
+Every SELECT gives the columns `row reason notes user time idhash content id` and the few integers
+that the sweep needs. `row` is `file << 40 | record`, with bit 62 set where the id is derived from
+the content (rule 33); hashes stand for names that are only compared within one user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from afterword.attribution.matching import Matching
+from afterword.errors import Reason
+from afterword.model import Counting, EventKind
+
+FactKind = Literal["events", "exposures", "step_messages"]
+
+FILE_SHIFT = 40
+RECORD_MASK = (1 << FILE_SHIFT) - 1
+DERIVED_BIT = 62
+FILE_MASK = (1 << (DERIVED_BIT - FILE_SHIFT)) - 1
+
+SEPARATOR = "chr(31)"
+CANONICAL_JSON = "CASE WHEN properties IS NOT NULL THEN canonical_json(CAST(properties AS VARCHAR)) END"
+_SESSION, _PURCHASE, _UPGRADE = int(EventKind.SESSION), int(EventKind.PURCHASE), int(EventKind.UPGRADE)
+_OPEN, _CLICK = int(EventKind.MESSAGE_OPEN), int(EventKind.MESSAGE_CLICK)
+
+
+@dataclass(frozen=True)
+class FactTable:
+    """How one kind of fact identifies itself and what its content is (rule 33)."""
+
+    kind: FactKind
+    id: str
+    content: tuple[str, ...]
+
+    def id_sql(self) -> str:
+        """SQL for the id, or for one derived from the content where the sender gave none."""
+        return f"CASE WHEN {self.id} IS NULL THEN {self.digest_sql()} ELSE {self.id} END"
+
+    def digest_sql(self) -> str:
+        """SQL for the md5 of the normalised content: one text, whatever the file's format was."""
+        parts = []
+        for column in self.content:
+            text = CANONICAL_JSON if column == "properties" else f"CAST({column} AS VARCHAR)"
+            parts.append(f"coalesce({text}, chr(1))")
+        return f"md5(concat_ws({SEPARATOR}, {', '.join(parts)}))"
+
+    def row_sql(self) -> str:
+        """SQL for the row's number."""
+        derived = f"CASE WHEN {self.id} IS NULL THEN {1 << DERIVED_BIT} ELSE 0 END"
+        return f"(CAST(file AS BIGINT) << {FILE_SHIFT}) | record | {derived}"
+
+
+EVENTS = FactTable(
+    "events",
+    "event_id",
+    (
+        "user_id", "kind", "occurred_at", "name", "product_id", "order_id", "app_id", "app_version", "from_version",
+        "device_id", "price", "quantity", "currency", "campaign", "channel", "exposure_id", "machine", "properties",
+        "refund_of",
+    ),
+)  # fmt: skip
+EXPOSURES = FactTable(
+    "exposures",
+    "exposure_id",
+    ("user_id", "campaign", "variant", "exposed_at", "channel", "trigger_event_id", "outcome"),
+)
+STEP_MESSAGES = FactTable(
+    "step_messages", "message_id", ("user_id", "campaign", "step", "received_at", "exposure_id")
+)
+
+
+def _common(table: FactTable, time: str) -> str:
+    return (
+        f"{table.row_sql()} AS row, notes, CAST(coalesce(u.user, -1) AS INTEGER) AS user, "
+        f"coalesce({time}, 0) AS time, hash({table.id_sql()}) AS idhash, content, "
+        f"coalesce(CASE WHEN reason = 0 THEN {table.id_sql()} END, '') AS id"
+    )
+
+
+def _hashed(column: str) -> str:
+    """SQL: 0 for a missing name, else a positive hash of it."""
+    return f"CASE WHEN {column} IS NULL THEN 0 ELSE CAST(hash({column}) >> 1 AS BIGINT) | 1 END"
+
+
+def events_sql(scan: str, matching: Matching, *, named: bool) -> str:
+    """Return the SELECT of the events; it reads `ids` (known_id, user) and `keys` (of_kind, key, token).
+
+    With `named` there is a hash of each event's id, for exposures that name the event that triggered them.
+    """
+    per_channel = [
+        str(index)
+        for index, campaign in enumerate(matching.definitions.campaigns)
+        if campaign.counting is Counting.ONCE_PER_CHANNEL
+    ]
+    reason = "reason"
+    if per_channel:
+        reason = (
+            f"CASE WHEN reason = 0 AND kind IN ({_OPEN}, {_CLICK}) AND channel < 0 "
+            f"AND campaign IN ({', '.join(per_channel)}) AND (s.exposure_id IS NULL OR u.user IS NULL) "
+            f"THEN {Reason.MISSING_CHANNEL.code} ELSE reason END"
+        )
+    bits = "".join(f", {sql} AS bits{index}" for index, sql in enumerate(matching.bits_sql()))
+    keys = "LEFT JOIN keys k ON k.of_kind = s.kind AND k.key = " + matching.key_sql() if matching.keys else ""
+    version = "app_version" if matching.versions_matter else "NULL"
+    stated = f"from_version || {SEPARATOR} || app_version" if matching.versions_matter else "NULL"
+    own = f", {_hashed('event_id')} AS named" if named else ""
+    return f"""
+        SELECT {_common(EVENTS, "occurred_at")}, CAST({reason} AS UTINYINT) AS reason, coalesce(s.kind, 0) AS kind,
+            CAST(CASE WHEN reason = 0 THEN {matching.token_sql()} ELSE 0 END AS INTEGER) AS token{bits},
+            CAST(coalesce(CASE s.kind
+                WHEN {_PURCHASE} THEN amount
+                WHEN {_SESSION} THEN CAST(hash(app_id, device_id) >> 1 AS BIGINT)
+                WHEN {_UPGRADE} THEN CAST(hash(app_id, device_id) >> 1 AS BIGINT)
+                WHEN {_OPEN} THEN {_hashed("exposure_id")}
+                WHEN {_CLICK} THEN {_hashed("exposure_id")} END, 0) AS BIGINT) AS value,
+            CASE s.kind
+                WHEN {_PURCHASE} THEN currency
+                WHEN {_SESSION} THEN {version}
+                WHEN {_UPGRADE} THEN {stated}
+                WHEN {_OPEN} THEN CAST(channel AS VARCHAR)
+                WHEN {_CLICK} THEN CAST(channel AS VARCHAR) END AS label{own}
+        FROM ({scan}) s LEFT JOIN ids u ON u.known_id = s.user_id {keys}"""
+
+
+def exposures_sql(scan: str) -> str:
+    """Return the SELECT of the exposures; it reads `ids`."""
+    return f"""
+        SELECT {_common(EXPOSURES, "exposed_at")}, reason,
+            CAST(campaign AS INTEGER) AS campaign, CAST(variant AS INTEGER) AS variant,
+            CAST(channel AS TINYINT) AS channel, CAST(outcome AS TINYINT) AS outcome,
+            {_hashed("exposure_id")} AS named, {_hashed("trigger_event_id")} AS trigger
+        FROM ({scan}) s LEFT JOIN ids u ON u.known_id = s.user_id"""
+
+
+def step_messages_sql(scan: str) -> str:
+    """Return the SELECT of the step messages; it reads `ids`."""
+    return f"""
+        SELECT {_common(STEP_MESSAGES, "received_at")}, reason,
+            CAST(campaign AS INTEGER) AS campaign, CAST(step AS INTEGER) AS step,
+            {_hashed("exposure_id")} AS named
+        FROM ({scan}) s LEFT JOIN ids u ON u.known_id = s.user_id"""

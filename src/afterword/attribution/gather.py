@@ -1,0 +1,228 @@
+"""From scans to stores: facts are read once, surveyed, and scattered by user.
+
+DuckDB reads, validates and matches (`facts`); here each Arrow batch is counted, its hashes go to
+the search for repetitions, and what the sweep needs goes to `Runs` by range of users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from afterword.attribution.compiled import I32, I64, NEVER, U8, compiled
+from afterword.attribution.facts import FILE_MASK, FILE_SHIFT, RECORD_MASK
+from afterword.attribution.repetitions import Repetitions, mix
+from afterword.attribution.runs import Column, Runs, Text
+from afterword.errors import Reason
+
+NOTHING = np.iinfo(np.int64).min
+"""The latest time where there is no fact."""
+
+Progress = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much memory the stores may take, where they spill, and how large a batch is."""
+
+    budget: int
+    directory: Path
+    batch_rows: int = 1 << 20
+    threads: int = 2
+
+
+@dataclass
+class Survey:
+    """What was seen while reading one kind of fact."""
+
+    read: int = 0
+    after_as_of: int = 0
+    rejected: I64 = field(default_factory=lambda: np.zeros(len(Reason) + 1, np.int64))
+    notes: int = 0
+    earliest: int = NEVER
+    latest: int = NOTHING
+    records: I64 = field(default_factory=lambda: np.zeros(1, np.int64))
+    """The largest record number of each file."""
+
+    @property
+    def accepted(self) -> int:
+        """Rows that are facts, repetitions included."""
+        return self.read - self.after_as_of - int(self.rejected.sum())
+
+
+@compiled
+def _survey(row: I64, time: I64, reason: U8, notes: U8, as_of: int, records: I64, rejected: I64) -> tuple[I32, I64]:
+    """Mark usable rows (0, else -1); return also (after_as_of, latest, notes, earliest)."""
+    usable = np.zeros(row.shape[0], np.int32)
+    seen = np.zeros(4, np.int64)
+    seen[1] = NOTHING
+    seen[3] = NEVER
+    for i in range(row.shape[0]):
+        file = (row[i] >> FILE_SHIFT) & FILE_MASK
+        records[file] = max(records[file], row[i] & RECORD_MASK)
+        if reason[i]:
+            rejected[reason[i]] += 1
+            usable[i] = -1
+        elif time[i] > as_of:
+            seen[0] += 1
+            usable[i] = -1
+        else:
+            seen[1] = max(seen[1], time[i])
+            seen[3] = min(seen[3], time[i])
+            seen[2] |= notes[i]
+    return usable, seen
+
+
+class Batch:
+    """One Arrow batch of a fact SELECT, its columns as NumPy views."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        self.size = batch.num_rows
+
+    def __getitem__(self, name: str) -> Any:
+        return self._batch.column(name).to_numpy(zero_copy_only=True)
+
+    def arrow(self, name: str) -> pa.Array:
+        """Return a column as Arrow has it."""
+        return self._batch.column(name)
+
+    def text(self, name: str) -> Text:
+        """Return a string column without missing values."""
+        array = self._batch.column(name)
+        _, offsets, data = array.buffers()
+        begin = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
+        content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        return Text(begin.astype(np.int64), content)
+
+
+class Labels:
+    """Strings of few distinct values (currencies, versions) as integers; -1 is a missing one."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._index: dict[str, int] = {}
+
+    def encode(self, column: pa.Array) -> I32:
+        """Return the integers of a string column."""
+        encoded = column.dictionary_encode()
+        translate = np.full(len(encoded.dictionary) + 1, -1, np.int32)
+        for place, name in enumerate(encoded.dictionary.to_pylist()):
+            if name not in self._index:
+                self._index[name] = len(self.names)
+                self.names.append(name)
+            translate[place] = self._index[name]
+        indices = encoded.indices.fill_null(len(encoded.dictionary))
+        return translate[indices.to_numpy(zero_copy_only=False)]
+
+
+class Classes:
+    """Distinct (token, filter bits) seen, as integers: the event classes."""
+
+    def __init__(self, bit_columns: int, tokens: int) -> None:
+        self._bit_columns = bit_columns
+        self.rows: list[tuple[int, ...]] = [(t, *([0] * bit_columns)) for t in range(tokens + 1)]
+        self._index = {row: index for index, row in enumerate(self.rows)}
+
+    def encode(self, token: I32, bits: list[I64]) -> I32:
+        """Return the class of each row; the class of a row without bits is its token."""
+        out = token.astype(np.int32, copy=True)
+        if not bits:
+            return out
+        some = np.flatnonzero(np.logical_or.reduce([column != 0 for column in bits]))
+        if len(some):
+            table = np.stack([token[some].astype(np.int64), *(column[some] for column in bits)], axis=1)
+            distinct, inverse = np.unique(table, axis=0, return_inverse=True)
+            codes = np.array([self._code(tuple(int(x) for x in row)) for row in distinct], np.int32)
+            out[some] = codes[inverse.reshape(-1)]
+        return out
+
+    def _code(self, row: tuple[int, ...]) -> int:
+        if row not in self._index:
+            self._index[row] = len(self.rows)
+            self.rows.append(row)
+        return self._index[row]
+
+
+@dataclass
+class Stored:
+    """One kind of fact, read: by user, with what was seen on the way."""
+
+    runs: Runs
+    survey: Survey
+    repetitions: Repetitions
+
+
+def batches(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> Iterator[Batch]:
+    """Stream the result of a query."""
+    reader = con.sql(sql).to_arrow_reader(rows)
+    for batch in reader:
+        if batch.num_rows:
+            yield Batch(batch)
+
+
+def users_per_part(users: int, parts: int) -> int:
+    """Return the size of the range of users that one part holds."""
+    return max(1, -(-users // parts))
+
+
+class Gatherer:
+    """Reads fact SELECTs into stores by range of users."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, users: int, parts: int, as_of: int, limits: Limits) -> None:
+        self._con = con
+        self._per_part = users_per_part(users, parts)
+        self._parts = parts
+        self._as_of = as_of
+        self._limits = limits
+
+    def gather(
+        self,
+        sql: str,
+        files: int,
+        share: float,
+        types: Mapping[str, type[np.generic]],
+        pick: Callable[[Batch, I32], tuple[I32, dict[str, Column]]],
+        progress: Progress,
+    ) -> Stored:
+        """Read one kind of fact.
+
+        Args:
+            sql: a SELECT of `facts`.
+            files: how many files it reads.
+            share: the part of the memory budget that this kind may take.
+            types: the columns to keep and their types (`row`, `user` and `time` are always kept).
+            pick: given a batch and which rows are usable, returns which rows the sweep needs (0, else
+                negative) and the columns to keep.
+            progress: called after each batch.
+        """
+        limits = self._limits
+        kept = {"row": np.int64, "user": np.int32, "time": np.int64, **types}
+        runs = Runs(self._parts, kept, int(limits.budget * share * 0.6), limits.directory)
+        repetitions = Repetitions(int(limits.budget * share * 0.4), limits.directory)
+        survey = Survey(records=np.zeros(max(1, files), np.int64))
+        for batch in batches(self._con, sql, limits.batch_rows):
+            row, user, reason = batch["row"], batch["user"], batch["reason"]
+            usable, seen = _survey(
+                row, batch["time"], reason, batch["notes"], self._as_of, survey.records, survey.rejected
+            )
+            survey.read += batch.size
+            survey.after_as_of += int(seen[0])
+            survey.latest = max(survey.latest, int(seen[1]))
+            survey.earliest = min(survey.earliest, int(seen[3]))
+            survey.notes |= int(seen[2])
+            wanted, columns = pick(batch, usable)
+            kind = columns.pop("fact_kind") if "fact_kind" in columns else np.zeros(batch.size, np.uint8)
+            repetitions.add(mix(batch["idhash"], kind), batch["content"], row, usable)
+            part = (user // self._per_part).astype(np.int32)
+            part[(usable < 0) | (wanted < 0) | (user < 0)] = -1
+            columns |= {"row": row, "user": user, "time": batch["time"]}
+            runs.append(part, columns, {"id": batch.text("id")})
+            progress()
+        return Stored(runs, survey, repetitions)

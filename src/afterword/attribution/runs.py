@@ -1,0 +1,176 @@
+"""Rows kept apart by a small integer key, in memory or on disk.
+
+A stream of batches is scattered by key (a counting sort within each batch, no comparison); every
+batch becomes a *run* whose rows of one key lie together. Reading a key back is one slice of each
+run, in the order in which they came. When the runs outgrow their budget the further ones go to a
+temporary file, so memory is bounded by the budget and not by the data.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afterword.attribution.compiled import I32, I64, U8, compiled
+
+Column = NDArray[Any]
+
+
+class Text(NamedTuple):
+    """Strings as Arrow lays them out: `data[offsets[i]:offsets[i + 1]]` is string i, in UTF-8."""
+
+    offsets: I64
+    data: U8
+
+
+
+@compiled
+def _order_by_key(key: I32, keys: int) -> tuple[I32, I64]:
+    """Counting sort: rows in order of key (negative keys left out), and where each key begins."""
+    starts = np.zeros(keys + 1, np.int64)
+    for k in key:
+        if k >= 0:
+            starts[k + 1] += 1
+    for k in range(keys):
+        starts[k + 1] += starts[k]
+    order = np.empty(starts[keys], np.int32)
+    place = starts[:-1].copy()
+    for row in range(key.shape[0]):
+        k = key[row]
+        if k >= 0:
+            order[place[k]] = row
+            place[k] += 1
+    return order, starts
+
+
+@compiled
+def take_text(offsets: I64, data: U8, rows: I32) -> tuple[I64, U8]:
+    """Return the strings at `rows`, in that order."""
+    taken = np.empty(rows.shape[0] + 1, np.int64)
+    taken[0] = 0
+    for i in range(rows.shape[0]):
+        taken[i + 1] = taken[i] + offsets[rows[i] + 1] - offsets[rows[i]]
+    out = np.empty(taken[-1], np.uint8)
+    for i in range(rows.shape[0]):
+        start = offsets[rows[i]]
+        place = taken[i]
+        for k in range(taken[i + 1] - place):
+            out[place + k] = data[start + k]
+    return taken, out
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One batch in order of key: its columns, or their places in the file."""
+
+    starts: I64
+    columns: Mapping[str, Column]
+    places: Mapping[str, int]
+    text_starts: Mapping[str, I64]
+
+
+class Runs:
+    """A store of rows by key. Append from one thread; load from any."""
+
+    def __init__(self, keys: int, types: Mapping[str, type[np.generic]], budget: int, directory: Path) -> None:
+        """Make an empty store.
+
+        Args:
+            keys: keys are 0 to `keys - 1`.
+            types: the element type of each column.
+            budget: bytes to keep in memory before runs go to disk.
+            directory: where the temporary file is made if one is needed.
+        """
+        self.keys = keys
+        self.rows = np.zeros(keys, np.int64)
+        self._types = {name: np.dtype(kind) for name, kind in types.items()}
+        self._budget = budget
+        self._directory = directory
+        self._runs: list[_Run] = []
+        self._bytes = 0
+        self._file: Any = None
+
+    def append(self, key: I32, columns: Mapping[str, Column], texts: Mapping[str, Text]) -> None:
+        """Add a batch; rows with a negative key are left out."""
+        order, starts = _order_by_key(key, self.keys)
+        if not len(order):
+            return
+        self.rows += np.diff(starts)
+        sorted_columns: dict[str, Column] = {
+            name: column[order].astype(self._types[name], copy=False) for name, column in columns.items()
+        }
+        text_starts: dict[str, I64] = {}
+        for name, text in texts.items():
+            offsets, data = take_text(text.offsets, text.data, order)
+            sorted_columns[name] = data
+            sorted_columns[name + ".length"] = np.diff(offsets).astype(np.int32)
+            text_starts[name] = offsets[starts]
+        size = sum(column.nbytes for column in sorted_columns.values())
+        if self._bytes + size > self._budget:
+            places = self._write(sorted_columns)
+            self._runs.append(_Run(starts, {}, places, text_starts))
+        else:
+            self._bytes += size
+            self._runs.append(_Run(starts, sorted_columns, {}, text_starts))
+
+    def _write(self, columns: Mapping[str, Column]) -> dict[str, int]:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
+        places = {}
+        for name, column in columns.items():
+            places[name] = self._file.tell()
+            view = memoryview(np.ascontiguousarray(column)).cast("B")
+            while view:
+                view = view[self._file.write(view) :]
+        return places
+
+    def _type(self, name: str) -> np.dtype[Any]:
+        if name.endswith(".length"):
+            return np.dtype(np.int32)
+        return self._types.get(name, np.dtype(np.uint8))
+
+    def _slice(self, run: _Run, name: str, low: int, high: int) -> Column:
+        if name in run.columns:
+            return run.columns[name][low:high]
+        kind = self._type(name)
+        wanted = (high - low) * kind.itemsize
+        data = os.pread(self._file.fileno(), wanted, run.places[name] + low * kind.itemsize)
+        return np.frombuffer(data, kind)
+
+    def column(self, key: int, name: str) -> Column:
+        """Return a column of the rows of one key, in the order in which they were appended."""
+        parts = [
+            self._slice(run, name, int(run.starts[key]), int(run.starts[key + 1]))
+            for run in self._runs
+            if run.starts[key] < run.starts[key + 1]
+        ]
+        if not parts:
+            return np.empty(0, self._type(name))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def text(self, key: int, name: str) -> Text:
+        """Return a text column of the rows of one key."""
+        parts = []
+        for run in self._runs:
+            if run.starts[key] < run.starts[key + 1]:
+                starts = run.text_starts[name]
+                parts.append(self._slice(run, name, int(starts[key]), int(starts[key + 1])))
+        data = np.concatenate(parts) if parts else np.empty(0, np.uint8)
+        lengths = self.column(key, name + ".length")
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return Text(offsets, data)
+
+    def close(self) -> None:
+        """Forget the rows and remove the temporary file."""
+        self._runs.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,340 @@
+"""The normalised scan: all inputs of one kind as one SQL relation, each record accepted or rejected with a reason."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from afterword.errors import Reason, UserError, nearest
+from afterword.intake.columns import Check, Raw, form_of, value_name
+from afterword.intake.facts import MANDATORY, OWN_IDS, Row, columns_of, row_of
+from afterword.intake.sources import InputFile, Kind, ReadOptions
+from afterword.intake.staging import JSON_TYPE, Stager, Table
+from afterword.intake.streams import BROKEN, RECORD
+from afterword.model import Channel, Counting, Definitions
+from afterword.store.sql import identifier, literal, literals
+
+_SQL_OF_OUTPUT: Mapping[Kind, tuple[str, ...]] = {
+    "events": (
+        *("event_id", "user_id", "kind", "occurred_at", "name", "product_id", "order_id", "app_id", "app_version"),
+        *("from_version", "device_id", "price", "quantity", "amount", "currency", "campaign", "channel"),
+        *("exposure_id", "machine", "properties", "refund_of"),
+    ),
+    "exposures": (
+        *("exposure_id", "user_id", "campaign", "variant", "exposed_at", "channel", "trigger_event_id", "outcome"),
+    ),
+    "step_messages": ("message_id", "user_id", "campaign", "step", "received_at", "exposure_id"),
+}
+_DERIVED_FROM = {"campaign": "campaign_id", "variant": "variant_id", "step": "step_id", "amount": "price"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Facts of one kind, ready to be read; `relation_sql` has one row per record, the rejected ones too."""
+
+    kind: Kind
+    inputs: tuple[str, ...]
+    """Names of files (or statements); `file` is an index into it."""
+    files: tuple[InputFile, ...]
+    columns: frozenset[str]
+    """All column names that the inputs have, as the user's files call them."""
+    has: frozenset[str]
+    """Our names of the columns that at least one input has."""
+    notes: tuple[str, ...]
+    relation_sql: str
+    _rejected: str
+
+    def rejected_sql(self) -> str:
+        """Return a SELECT of `file` (its name), `row` (1-based record), `reason` and `message` of what is unusable."""
+        return self._rejected
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection,
+    kind: Kind,
+    inputs: Sequence[InputFile],
+    options: ReadOptions,
+    staging_dir: Path,
+    definitions: Definitions,
+) -> Scan:
+    """Make the facts of one kind readable: what is not Parquet is copied to `staging_dir`, nothing else is read."""
+    check_rename(options)
+    known = columns_of(kind)
+    stager = Stager(connection, staging_dir, kind, known, options.rename)
+    tables = [stager.table(file) for file in inputs]
+    for table in tables:
+        require_columns(kind, table)
+    groups = _groups(tables)
+    ordered = [table for group in groups for table in group]
+    _create_known(connection, definitions)
+    has = frozenset(name for table in tables for name in table.names)
+    present = _hashed(kind, has)
+    timezone = definitions.workspace.timezone
+    offset = 0
+    accepted, rejected = [], []
+    for group in groups:
+        reader = _GroupReader(kind, group, offset, options, timezone, present)
+        accepted.append(reader.relation())
+        rejected.append(reader.rejected())
+        offset += len(group)
+    names = tuple(table.input.path for table in ordered)
+    return Scan(
+        kind,
+        names,
+        tuple(table.input for table in ordered),
+        frozenset(name for table in tables for name in table.theirs),
+        has,
+        _ignored_notes(kind, tables),
+        "\nUNION ALL\n".join(accepted) or _nothing(kind),
+        f"SELECT {literals(names)}[file + 1] AS file, record AS row, reason, message FROM (\n"
+        + ("\nUNION ALL\n".join(rejected) or _NOTHING_REJECTED)
+        + "\n)",
+    )
+
+
+def check_rename(options: ReadOptions) -> None:
+    """Refuse a renaming to a name that no kind of file has, or of two columns to one."""
+    ours = sorted({name for kind in MANDATORY for name in columns_of(kind)})
+    for theirs, name in options.rename.items():
+        if name not in ours:
+            raise UserError(f'--map {theirs}={name}: there is no column "{name}"{nearest(name, ours)}')
+    targets = list(options.rename.values())
+    for theirs, name in options.rename.items():
+        if targets.count(name) > 1:
+            raise UserError(f'--map {theirs}={name}: two columns are mapped to "{name}"')
+
+
+def check_renamed_columns(options: ReadOptions, scans: Iterable[Scan]) -> None:
+    """Refuse a renaming of a column that no file has (`--map` holds for the files of all kinds together)."""
+    have = sorted({name for scan in scans for name in scan.columns})
+    for theirs, ours in options.rename.items():
+        if theirs not in have:
+            raise UserError(f'--map {theirs}={ours}: no file has a column "{theirs}"{nearest(theirs, have)}')
+
+
+def require_columns(kind: Kind, table: Table) -> None:
+    """Refuse a file without a mandatory column."""
+    for name in MANDATORY[kind]:
+        if name in table.names or (table.input.format == "json" and not table.theirs):
+            continue
+        listed = ", ".join(table.theirs[:40]) or "none"
+        guess = difflib.get_close_matches(name, table.theirs, n=1, cutoff=0.5)
+        theirs = guess[0] if guess else "THEIRS"
+        hint = f', did you mean "{guess[0]}"?' if guess else "."
+        raise UserError(
+            f'{table.input.path} has no column "{name}" (its columns: {listed}){hint} '
+            f"If it has another name, say so with --map {theirs}={name}"
+        )
+
+
+def _groups(tables: Iterable[Table]) -> list[list[Table]]:
+    """Put tables of one schema together: each group is one scan."""
+    groups: dict[object, list[Table]] = {}
+    for table in tables:
+        types = tuple((ours, theirs, table.columns[theirs]) for ours, theirs in sorted(table.names.items()))
+        groups.setdefault((types, table.staged, table.input.format == "json"), []).append(table)
+    return list(groups.values())
+
+
+def _hashed(kind: Kind, has: Iterable[str]) -> tuple[str, ...]:
+    """Return the content columns that any input has: all scans of a kind must hash the same ones."""
+    columns = set(has)
+    return tuple(
+        name
+        for name in _SQL_OF_OUTPUT[kind]
+        if name != OWN_IDS[kind] and _DERIVED_FROM.get(name, name) in columns and name != "amount"
+    )
+
+
+def _ignored_notes(kind: Kind, tables: Iterable[Table]) -> tuple[str, ...]:
+    ignored = {name for table in tables for name in table.ignored}
+    if not ignored:
+        return ()
+    names = ", ".join(sorted(ignored))
+    return (f"{kind}: ignored columns: {names}",)
+
+
+_NOTHING_REJECTED = (
+    "SELECT 0 AS file, 0::BIGINT AS record, NULL::VARCHAR AS reason, NULL::VARCHAR AS message WHERE FALSE"
+)
+
+_TYPES = {
+    "kind": "UTINYINT",
+    "occurred_at": "BIGINT",
+    "exposed_at": "BIGINT",
+    "received_at": "BIGINT",
+    "price": "DECIMAL(18, 6)",
+    "quantity": "INTEGER",
+    "amount": "BIGINT",
+    "campaign": "INTEGER",
+    "variant": "INTEGER",
+    "step": "INTEGER",
+    "channel": "TINYINT",
+    "outcome": "TINYINT",
+    "machine": "BOOLEAN",
+}
+
+
+def _nothing(kind: Kind) -> str:
+    """Return a relation of the right columns without rows, for a kind without inputs."""
+    outputs = ", ".join(f"NULL::{_TYPES.get(name, 'VARCHAR')} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[kind])
+    return (
+        "SELECT 0 AS file, 0::BIGINT AS record, 0::UTINYINT AS reason, 0::UTINYINT AS notes, "
+        f"{outputs}, 0::UBIGINT AS content WHERE FALSE"
+    )
+
+
+class _GroupReader:
+    """Writes the SQL that reads one group of tables with the same columns."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        tables: Sequence[Table],
+        offset: int,
+        options: ReadOptions,
+        timezone: str,
+        hashed: Sequence[str],
+    ) -> None:
+        self._kind = kind
+        self._tables = tables
+        self._offset = offset
+        self._hashed = hashed
+        first = tables[0]
+        self._raws = raw_columns(first)
+        self._empty = not self._raws
+        self._row = Row({}, (), {}, (), "0") if self._empty else row_of(kind, self._raws, options, timezone)
+
+    def _checks(self) -> list[Check]:
+        """All checks, first reason first; a record that could not be read at all has no other."""
+        checks = sorted(self._row.checks, key=lambda check: check.reason.code)
+        if self._tables[0].staged:
+            checks.insert(0, Check(Reason.BAD_TYPE, "broken IS NOT NULL", "broken"))
+        return checks
+
+    def _case(self, results: Sequence[str], otherwise: str) -> str:
+        cases = zip(self._checks(), results, strict=True)
+        return "CASE " + " ".join(f"WHEN {c.condition} THEN {r}" for c, r in cases) + f" ELSE {otherwise} END"
+
+    def relation(self) -> str:
+        if self._empty:
+            return self._broken_only()
+        reason = self._case([str(check.reason.code) for check in self._checks()], "0")
+        outputs = ", ".join(f"{self._row.outputs[name]} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[self._kind])
+        content = ", ".join(self._row.outputs[name] for name in self._hashed)
+        return (
+            f"SELECT file, record, ({reason})::UTINYINT AS reason, ({self._row.notes})::UTINYINT AS notes, "
+            f"{outputs}, hash({content}) AS content\n{self._from()}"
+        )
+
+    def _broken_only(self) -> str:
+        """Lines without a single object: nothing but rejected records."""
+        outputs = ", ".join(
+            f"NULL::{_TYPES.get(name, 'VARCHAR')} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[self._kind]
+        )
+        return (
+            f"SELECT file, record, {self._broken_reason()}::UTINYINT AS reason, 0::UTINYINT AS notes, {outputs}, "
+            f"0::UBIGINT AS content\nFROM ({self._raw()})"
+        )
+
+    def _broken_reason(self) -> str:
+        return f"CASE WHEN broken IS NULL THEN {Reason.MISSING_FIELD.code} ELSE {Reason.BAD_TYPE.code} END"
+
+    def rejected(self) -> str:
+        if self._empty:
+            words = f"CASE WHEN broken IS NULL THEN '{Reason.MISSING_FIELD}' ELSE '{Reason.BAD_TYPE}' END"
+            message = f"coalesce(broken, {literal(MANDATORY[self._kind][0] + ' is missing')})"
+            return f"SELECT file, record, {words} AS reason, {message} AS message FROM ({self._raw()})"
+        checks = self._checks()
+        # The number of the check first, so that sentences are only made for the rows that need one.
+        number = self._case([str(i) for i in range(1, len(checks) + 1)], "0")
+        reasons = literals(check.reason.value for check in checks)
+        messages = " ".join(f"WHEN {i} THEN {check.message}" for i, check in enumerate(checks, 1))
+        return (
+            f"SELECT file, record, {reasons}[problem] AS reason, CASE problem {messages} END AS message\n"
+            f"FROM (SELECT *, {number} AS problem\n{self._from()}) known WHERE problem <> 0"
+        )
+
+    def _raw(self) -> str:
+        return raw_relation(self._tables, self._offset)
+
+    def _from(self) -> str:
+        values = ", ".join(f"{sql} AS {value_name(name)}" for name, sql in self._row.values.items())
+        derived = "".join(f", {sql} AS {name}" for name, sql in self._row.derived.items())
+        joins = "\n".join(self._row.joins)
+        return f"FROM (SELECT *{derived} FROM (SELECT *, {values}\nFROM ({self._raw()}))) facts\n{joins}"
+
+
+def raw_relation(tables: Sequence[Table], offset: int) -> str:
+    """Return the SELECT of what tables of one schema hold: file, record and their columns by our names."""
+    first = tables[0]
+    paths = literals(_exactly(table.path) for table in tables)
+    record = identifier(RECORD) if first.staged else "file_row_number + 1"
+    broken = f", {identifier(BROKEN)} AS broken" if first.staged else ""
+    columns = "".join(f", {_column(first, name)} AS {identifier('r_' + name)}" for name in first.names)
+    types = "".join(
+        f", {identifier(JSON_TYPE + theirs)} AS {identifier('j_' + name)}"
+        for name, theirs in first.names.items()
+        if JSON_TYPE + theirs in first.columns
+    )
+    return (
+        f"SELECT (file_index + {offset})::INTEGER AS file, ({record})::BIGINT AS record"
+        f"{broken}{columns}{types} FROM read_parquet({paths}, hive_partitioning = false)"
+    )
+
+
+def _column(table: Table, name: str) -> str:
+    return identifier(table.names[name])
+
+
+def raw_columns(table: Table) -> dict[str, Raw]:
+    """Return the columns of a table as they are read, by our names."""
+    raws = {}
+    for name, theirs in table.names.items():
+        type_name = table.columns[theirs]
+        json_type = identifier("j_" + name) if JSON_TYPE + theirs in table.columns else None
+        form = form_of("JSON VALUE" if json_type else type_name)
+        raws[name] = Raw(name, form, type_name, identifier("r_" + name), json_type)
+    return raws
+
+
+def _exactly(path: str) -> str:
+    """Return a path that DuckDB does not take for a glob."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
+    """Create the tables that scans look campaigns, variants and steps up in."""
+    connection.execute(
+        """
+        CREATE OR REPLACE TABLE intake_campaigns (campaign_id VARCHAR, campaign INTEGER, only_variant INTEGER,
+            once_per_channel BOOLEAN, channels TINYINT[], variant_ids VARCHAR[], step_ids VARCHAR[]);
+        CREATE OR REPLACE TABLE intake_variants (campaign INTEGER, variant_id VARCHAR, variant INTEGER);
+        CREATE OR REPLACE TABLE intake_steps (campaign INTEGER, step_id VARCHAR, step INTEGER);
+        """
+    )
+    channels = list(Channel)
+    for index, campaign in enumerate(definitions.campaigns):
+        variants = [variant.id for variant in campaign.variants]
+        steps = [step.id for step in campaign.steps]
+        connection.execute(
+            "INSERT INTO intake_campaigns VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                campaign.id,
+                index,
+                0 if len(variants) == 1 else None,
+                campaign.counting is Counting.ONCE_PER_CHANNEL,
+                # None: any channel will do, and a comparison with NULL rejects nothing
+                [channels.index(channel) for channel in campaign.channels] or None,
+                variants,
+                steps,
+            ],
+        )
+        for position, variant in enumerate(variants):
+            connection.execute("INSERT INTO intake_variants VALUES (?, ?, ?)", [index, variant, position])
+        for position, step in enumerate(steps):
+            connection.execute("INSERT INTO intake_steps VALUES (?, ?, ?)", [index, step, position])

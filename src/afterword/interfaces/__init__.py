@@ -1,0 +1,1 @@
+"""The command line: thin, and the only room that knows arguments, terminals and the clock."""

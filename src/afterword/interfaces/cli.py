@@ -1,0 +1,323 @@
+"""The command line: reads arguments, calls the workspace, prints what comes back.
+
+What is heavy (DuckDB, Numba, SciPy) is imported inside the command that needs it, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from afterword import __version__
+from afterword.errors import UserError
+from afterword.interfaces import options, output
+from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
+from afterword.interfaces.faults import INTERRUPTED, fault_of
+from afterword.interfaces.progress import Meter
+
+SHOWN_CAMPAIGNS = 5
+"""Up to so many reports are printed at the end of a run; more would scroll the first ones away."""
+
+DIFFERENT = 1
+"""Exit code of `verify` when results differ, as that of diff."""
+
+app = typer.Typer(
+    name="afterword",
+    help="Afterword shows what people did after your message.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"afterword {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of a fault of ours.")] = False,
+) -> None:
+    """Afterword shows what people did after your message."""
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where to write the demo's files and results.")
+    ] = Path("afterword-demo"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the demo's files anew, also where they were changed.")
+    ] = False,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="Only print; accepted for the day when the demo opens a dashboard.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run a published e-mail test and more through it.
+
+    A published test of 64,000 customers is rebuilt from its totals, beside a Canvas and an upgrade campaign; the
+    definition and fact files are yours to open and change.
+    """
+    from afterword.interfaces.demonstration import demonstrate, next_steps
+
+    with Meter() as meter:
+        results, written = demonstrate(out, force=force, meter=meter)
+    if as_json:
+        output.say_json(results.json)
+        return
+    _show_reports(results)
+    output.say(next_steps(out, written))
+
+
+@app.command()
+def run(
+    campaigns: options.CampaignsFile = None,
+    exposures: options.Exposures = None,
+    events: options.Events = None,
+    step_messages: options.StepMessages = None,
+    merges: options.Merges = None,
+    rates: options.Rates = None,
+    exposures_sql: options.ExposuresSql = None,
+    events_sql: options.EventsSql = None,
+    column_map: options.Map = None,
+    time_unit: options.Unit = None,
+    dates: options.DateMeaning = None,
+    as_of: options.AsOf = None,
+    out: options.Out = Path("./afterword-results"),
+    force: options.Force = False,
+    strict: options.Strict = False,
+    memory: options.Memory = None,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compute results from files.
+
+    Reads definitions and facts, prints the reports (up to five) and leaves all results in a directory, which
+    `report`, `explain`, `users` and `verify` read.
+    """
+    definitions, names = _definition_file(campaigns, "run"), renames(column_map or ())
+    from afterword.workspace.run import run as run_files
+
+    with Meter() as meter:
+        results = run_files(
+            definitions,
+            exposures=exposures or (),
+            events=events or (),
+            step_messages=step_messages or (),
+            merges=merges or (),
+            rates=rates,
+            exposures_sql=exposures_sql,
+            events_sql=events_sql,
+            out=out,
+            as_of=as_of,
+            memory=memory,
+            threads=threads,
+            strict=strict,
+            force=force,
+            rename=names,
+            time_unit=time_unit,
+            dates=dates,
+            progress=meter,
+        )
+    if as_json:
+        output.say_json(results.json)
+        return
+    _show_reports(results)
+    output.say(f"Results are in {results.path}; open {results.path / 'report.html'} in a browser.")
+
+
+@app.command()
+def report(
+    campaign: Annotated[
+        str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign's or Canvas's id. Not set: all.")
+    ] = None,
+    results: options.ResultsDir = Path("./afterword-results"),
+    form: Annotated[
+        options.Format, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print it.")
+    ] = options.Format.TABLE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Print the report of a campaign.
+
+    Without a campaign, the reports of all of them.
+    """
+    from afterword.workspace.results import open_results
+
+    opened = open_results(results)
+    form = options.Format.JSON if as_json else form
+    if form is options.Format.JSON:
+        output.say_json(opened.json if campaign is None else opened.report(campaign).json)
+        return
+    for one in opened.campaign_ids if campaign is None else (campaign,):
+        output.show_report(opened.report(one), form)
+
+
+@app.command()
+def explain(
+    campaign: options.Campaign,
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
+    results: options.ResultsDir = Path("./afterword-results"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Say why a user did or did not convert.
+
+    The user's story in order of time, with a verdict for each conversion event and exposure, naming the event and
+    the nearest miss.
+    """
+    from afterword.workspace.results import open_results
+
+    story = open_results(results).explain(campaign, user=user)
+    if as_json:
+        output.say_json(story.json)
+    else:
+        output.show(story)
+
+
+@app.command()
+def users(
+    campaign: options.Campaign,
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="VARIANT", help="Only of this variant. Not set: of all.")
+    ] = None,
+    event: Annotated[str, typer.Option("--event", metavar="LETTER", help="The conversion event, A to D.")] = "A",
+    converted: Annotated[bool, typer.Option("--converted", help="Who converted (also if nothing is said).")] = False,
+    pending: Annotated[bool, typer.Option("--pending", help="Who still may convert.")] = False,
+    not_converted: Annotated[bool, typer.Option("--not", help="Who did not convert.")] = False,
+    results: options.ResultsDir = Path("./afterword-results"),
+    as_json: options.AsJson = False,
+) -> None:
+    """List the users behind a number.
+
+    As many as the report says; exposures, or pairs of user and channel, where the campaign counts those.
+    """
+    states = {"converted": converted, "pending": pending, "not_converted": not_converted}
+    chosen = [state for state, wanted in states.items() if wanted] or ["converted"]
+    if len(chosen) > 1:
+        raise UserError("only one of --converted, --pending and --not can be given")
+    from afterword.workspace.results import open_results
+
+    rows = open_results(results).users(campaign, variant=variant, event=event, state=chosen[0])
+    if as_json:
+        output.say_json(rows)
+    else:
+        output.say_rows(rows)
+
+
+@app.command()
+def doctor(
+    campaigns: options.CampaignsFile = None,
+    exposures: options.Exposures = None,
+    events: options.Events = None,
+    step_messages: options.StepMessages = None,
+    merges: options.Merges = None,
+    rates: options.Rates = None,
+    exposures_sql: options.ExposuresSql = None,
+    events_sql: options.EventsSql = None,
+    column_map: options.Map = None,
+    time_unit: options.Unit = None,
+    dates: options.DateMeaning = None,
+    memory: options.Memory = None,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check files without computing anything.
+
+    Exit code 2 if there is something to mend.
+    """
+    definitions, names = _definition_file(campaigns, "doctor"), renames(column_map or ())
+    from afterword.workspace.doctor import check
+
+    with Meter() as meter:
+        findings = check(
+            definitions,
+            exposures=exposures or (),
+            events=events or (),
+            step_messages=step_messages or (),
+            merges=merges or (),
+            rates=rates,
+            exposures_sql=exposures_sql,
+            events_sql=events_sql,
+            rename=names,
+            time_unit=time_unit,
+            dates=dates,
+            memory=memory,
+            threads=threads,
+            progress=meter,
+        )
+    if as_json:
+        output.say_json(findings.json)
+    else:
+        output.show(findings)
+    if not findings.healthy:
+        raise typer.Exit(UserError.exit_code)
+
+
+@app.command()
+def verify(
+    results: Annotated[Path, typer.Argument(metavar="DIR", help="A results directory.")],
+    memory: options.Memory = None,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compute results again and compare.
+
+    Reads the inputs that the results name, and says `same`, or what differs (exit code 1).
+    """
+    from afterword.workspace.verify import verify as verify_results
+
+    with Meter() as meter:
+        differences = verify_results(results, memory=memory, threads=threads, progress=meter)
+    if as_json:
+        output.say_json({"same": not differences, "differences": list(differences)})
+    else:
+        output.say("\n".join(differences) if differences else "same")
+    if differences:
+        raise typer.Exit(DIFFERENT)
+
+
+def _definition_file(path: Path | None, command: str) -> Path:
+    if path is None:
+        raise UserError(
+            f"name the definition file first: afterword {command} CAMPAIGNS.yaml --exposures F... --events F... "
+            "(all that follows an option such as --events is taken as its files)"
+        )
+    return path
+
+
+def _show_reports(results: output.ShowsReports) -> None:
+    campaigns = results.campaign_ids
+    if len(campaigns) > SHOWN_CAMPAIGNS:
+        output.say(f"{len(campaigns)} campaigns; afterword report CAMPAIGN shows one.")
+        return
+    for campaign in campaigns:
+        output.show_report(results.report(campaign), options.Format.TABLE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    words = hoist_debug(sys.argv[1:] if argv is None else argv)
+    try:
+        app(args=spread(words), prog_name="afterword")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        fault = fault_of(error)
+        if DEBUG in words and fault.exit_code == 1:
+            raise
+        output.note(fault.message)
+        return fault.exit_code
+    return 0

@@ -1,0 +1,86 @@
+"""`docs/cli.md`, written from the commands themselves: `python -m afterword.interfaces.reference`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer.main
+
+from afterword.interfaces.cli import app
+from afterword.settings import SETTINGS
+
+_INTRODUCTION = """\
+# The command line
+
+<!-- Written by `make docs` from the commands themselves; a test compares. -->
+
+Options that say `...` take several values, up to the next option, and globs:
+`--events a.csv b.csv`, `--events 'events/*.parquet'`. `--events a.csv --events b.csv` is the same.
+The definition file comes first, or after a `--`.
+
+Answers go to stdout, progress (on a terminal, for what takes more than a second) and errors to stderr.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done; for `verify`: the same |
+| 1 | a fault of Afterword; for `verify`: something differs |
+| 2 | a mistake in what was given: one sentence says what, and what would be right |
+| 130 | stopped by Ctrl-C |
+"""
+
+
+def reference() -> str:
+    """Return the whole page."""
+    root: Any = typer.main.get_command(app)
+    parts = [_INTRODUCTION, _options("afterword", root)]
+    parts += [_section(name, command) for name, command in root.commands.items()]
+    parts.append(_environment())
+    return "\n".join(parts)
+
+
+def _section(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    usage = " ".join([f"afterword {name}", *(p.metavar or p.name.upper() for p in arguments), "[OPTIONS]"])
+    lines = [f"## afterword {name}", "", " ".join(command.help.split()), "", f"    {usage}", ""]
+    if arguments:
+        lines += ["| argument | meaning |", "| --- | --- |"]
+        lines += [f"| `{p.metavar}` | {p.help} |" for p in arguments]
+        lines.append("")
+    return "\n".join(lines) + "\n" + _table(command)
+
+
+def _options(title: str, command: Any) -> str:
+    return f"## {title}\n\n{' '.join(command.help.split())}\n\n    afterword [OPTIONS] COMMAND\n\n{_table(command)}"
+
+
+def _table(command: Any) -> str:
+    lines = ["| option | meaning |", "| --- | --- |"]
+    for option in command.params:
+        if option.param_type_name == "option":
+            lines.append(f"| `{_form(option)}` | {option.help}{_default(option)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _form(option: Any) -> str:
+    if option.is_flag:
+        return str(option.opts[0])
+    values = option.metavar.replace("|", "\\|")
+    return f"{option.opts[0]} {values}"
+
+
+def _default(option: Any) -> str:
+    if option.is_flag or option.default is None:
+        return ""
+    value = getattr(option.default, "value", option.default)
+    return f" Default: `{value}`."
+
+
+def _environment() -> str:
+    lines = ["## Environment", "", "What an option does not say is taken from the environment.", ""]
+    lines += ["| variable | option | meaning |", "| --- | --- | --- |"]
+    lines += [f"| `{s.variable}` | `{s.option}` | {s.help} |" for s in SETTINGS]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

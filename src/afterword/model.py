@@ -1,0 +1,202 @@
+"""The words of the rulebook as types: definitions (rules 1-6) and the codes that facts use.
+
+These are plain frozen values. What may be in them is checked once, where they enter
+(`afterword.intake.definitions`); code behind that point trusts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+LETTERS = "ABCD"
+MAX_CONVERSION_EVENTS = 4
+MAX_DEADLINE_SECONDS = 30 * 86_400
+DEFAULT_REVENUE_WINDOW_SECONDS = 3 * 86_400
+MAX_VARIANTS = 8
+"""Variants with a message; a control comes on top (rule 31)."""
+
+Scalar: TypeAlias = "str | int | float | bool"
+"""What a property is compared with. Numbers are kept as the text of the definition said them."""
+
+
+class Channel(StrEnum):
+    """The ways a message reaches a person. The order is the code in facts, from 0."""
+
+    EMAIL = "email"
+    PUSH = "push"
+    SMS = "sms"
+    WEBHOOK = "webhook"
+    IN_APP = "in_app"
+    CONTENT_CARD = "content_card"
+
+
+class Outcome(StrEnum):
+    """What became of a message (rule 7). The order is the code in facts, from 0."""
+
+    SENT = "sent"
+    BOUNCED = "bounced"
+    ABORTED = "aborted"
+    CAPPED = "capped"
+    OPTED_OUT = "opted_out"
+    FAILED = "failed"
+    HELD_OUT = "held_out"
+
+
+class EventKind(IntEnum):
+    """Kinds of events; the number is the code in facts."""
+
+    SESSION = 1
+    PURCHASE = 2
+    REFUND = 3
+    CUSTOM = 4
+    UPGRADE = 5
+    MESSAGE_DELIVERED = 6
+    MESSAGE_BOUNCED = 7
+    MESSAGE_IMPRESSION = 8
+    MESSAGE_OPEN = 9
+    MESSAGE_CLICK = 10
+    MESSAGE_UNSUBSCRIBE = 11
+    MESSAGE_COMPLAINT = 12
+
+    @property
+    def label(self) -> str:
+        """The name in files, for example `message_open`."""
+        return self.name.lower()
+
+
+class ConversionKind(StrEnum):
+    """What a conversion event can be (rule 5)."""
+
+    SESSION = "session"
+    PURCHASE = "purchase"
+    CUSTOM = "custom"
+    UPGRADE = "upgrade"
+    MESSAGE_OPEN = "message_open"
+    MESSAGE_CLICK = "message_click"
+
+
+class Counting(StrEnum):
+    """How often a user may convert (rules 15 and 16)."""
+
+    ONCE_PER_USER = "once_per_user"
+    ONCE_PER_EXPOSURE = "once_per_exposure"
+    ONCE_PER_CHANNEL = "once_per_channel"
+
+    @property
+    def denominator(self) -> str:
+        """What a rate is a share of: `users`, `exposures` or `user_channels`."""
+        return {
+            Counting.ONCE_PER_USER: "users",
+            Counting.ONCE_PER_EXPOSURE: "exposures",
+            Counting.ONCE_PER_CHANNEL: "user_channels",
+        }[self]
+
+
+class Op(StrEnum):
+    """Operators of property filters (rule 5)."""
+
+    EQ = "="
+    NE = "!="
+    GT = ">"
+    GE = ">="
+    LT = "<"
+    LE = "<="
+    IN = "in"
+    EXISTS = "exists"
+    NOT_EXISTS = "not_exists"
+    CONTAINS = "contains"
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyFilter:
+    """`property op value` (rule 5).
+
+    `property` is a dotted path (`cart.items[].sku`) or a column (`$price`, `$quantity`,
+    `$currency`, `$product_id`, `$app_id`, `$app_version`). `value` is a scalar, a tuple of scalars
+    for `in`, or None for `exists` and `not_exists`. Numbers are `decimal.Decimal`-safe text kept as
+    int or as `Decimal` (never a binary float).
+    """
+
+    property: str
+    op: Op
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionEvent:
+    """The definition of a success: kind, filters, deadline (rules 1-5).
+
+    `apps` and `products` empty mean any; `name` is the custom event's name (None for other kinds).
+    """
+
+    kind: ConversionKind
+    deadline_seconds: int
+    apps: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    name: str | None = None
+    where: tuple[PropertyFilter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One alternative of a campaign; `share` is a percentage in hundredths (4500 is 45 %)."""
+
+    id: str
+    share_hundredths: int
+    name: str = ""
+    control: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a Canvas; the order in the Canvas is the order of the definition (rule 18)."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign, or with `steps` a Canvas (`kind` says which)."""
+
+    id: str
+    kind: str
+    """`campaign` or `canvas`."""
+    name: str
+    variants: tuple[Variant, ...]
+    conversion_events: tuple[ConversionEvent, ...] = ()
+    counting: Counting = Counting.ONCE_PER_USER
+    channels: tuple[Channel, ...] = ()
+    tags: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def revenue_window_seconds(self) -> int:
+        """The primary's deadline, or 3 days without any conversion event (rules 2 and 4)."""
+        events = self.conversion_events
+        return events[0].deadline_seconds if events else DEFAULT_REVENUE_WINDOW_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Settings of one data directory: time zone (IANA name) and reporting currency (ISO 4217)."""
+
+    timezone: str = "UTC"
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Everything that a definition file says. `campaigns` holds Canvases too, ordered by id."""
+
+    workspace: Workspace = field(default_factory=Workspace)
+    campaigns: tuple[Campaign, ...] = ()
+
+    def index_of(self, campaign_id: str) -> int:
+        """The position of a campaign, which is its integer id inside the engine; KeyError if unknown."""
+        for index, campaign in enumerate(self.campaigns):
+            if campaign.id == campaign_id:
+                return index
+        raise KeyError(campaign_id)

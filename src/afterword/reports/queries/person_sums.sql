@@ -1,0 +1,29 @@
+-- Where a person may have several units (once per exposure, once per channel): sums over persons, for the comparisons
+-- (rule 17) and for the variance clustered by person. a..d: units of the person converted on A..D.
+WITH persons AS (
+    SELECT
+        campaign,
+        variant AS scope,
+        variants_seen > 1 AS several,
+        user,
+        count(*) AS units,
+        count(*) FILTER (converted & 1 <> 0) AS a,
+        count(*) FILTER (converted & 2 <> 0) AS b,
+        count(*) FILTER (converted & 4 <> 0) AS c,
+        count(*) FILTER (converted & 8 <> 0) AS d
+    FROM recipients
+    WHERE campaign IN (SELECT unnest($campaigns::INTEGER[]))
+    GROUP BY ALL
+)
+SELECT
+    campaign,
+    scope,
+    several,
+    count(*) AS persons,
+    sum(units * units)::BIGINT AS squares,
+    sum(units * a)::BIGINT AS cross_a, sum(a * a)::BIGINT AS squares_a, count(*) FILTER (a > 0) AS any_a,
+    sum(units * b)::BIGINT AS cross_b, sum(b * b)::BIGINT AS squares_b, count(*) FILTER (b > 0) AS any_b,
+    sum(units * c)::BIGINT AS cross_c, sum(c * c)::BIGINT AS squares_c, count(*) FILTER (c > 0) AS any_c,
+    sum(units * d)::BIGINT AS cross_d, sum(d * d)::BIGINT AS squares_d, count(*) FILTER (d > 0) AS any_d
+FROM persons
+GROUP BY campaign, scope, several

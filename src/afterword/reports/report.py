@@ -1,0 +1,289 @@
+"""`build_report`: everything that report.json says, from the derived tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Counting, Definitions, Outcome
+from afterword.reports import ages, series, steps, units
+from afterword.reports.facts import FactCounts
+from afterword.reports.revenue import CampaignRevenue, load_revenue
+from afterword.reports.sql import Columns, Ints, fetch, query
+from afterword.reports.warnings import warnings_of
+from afterword.stats.rates import Comparison, Counts, Interval, compare, rate, wilson
+
+NEVER_COMPARED = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
+"""Control gets no message, so it has nothing to open or click (rule 17)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes(Columns):
+    """Query `outcomes`."""
+
+    variant: Ints
+    outcome: Ints
+    n: Ints
+    first_at: Ints
+    last_at: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The results of all queries, over all campaigns."""
+
+    units: units.UnitTables
+    outcomes: Outcomes
+    exposed_days: series.ExposedDays
+    observed: ages.ObservedHours
+    conversion_days: series.ConversionDays
+    histograms: list[Ints]
+    quartiles: ages.Quartiles
+    steps: steps.StepTables
+    revenue: list[CampaignRevenue]
+
+
+def build_report(
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    facts: FactCounts,
+    as_of_us: int,
+    versions: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return the content of report.json (docs/report-json.md) for all campaigns.
+
+    `con` holds the derived tables; `versions` are the campaigns' definition versions (rule 6).
+    """
+    _describe(con, definitions.campaigns)
+    tables = _load(con, definitions, as_of_us)
+    return {
+        "as_of": iso_time(as_of_us),
+        "timezone": definitions.workspace.timezone,
+        "currency": definitions.workspace.currency,
+        "facts": facts.as_json(),
+        "campaigns": [
+            _campaign(tables, definitions, index, versions[index] if versions else None)
+            for index in range(len(definitions.campaigns))
+        ],
+    }
+
+
+def iso_time(us: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC, fractions only if there are any."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+
+
+def _describe(con: duckdb.DuckDBPyConnection, campaigns: Sequence[Campaign]) -> None:
+    """Tell the database what the queries must know of the definitions."""
+    deadlines = [[event.deadline_seconds for event in campaign.conversion_events] for campaign in campaigns]
+    per_letter = {
+        f"deadline_{letter.lower()}": [d[i] * 1_000_000 if i < len(d) else 0 for d in deadlines]
+        for i, letter in enumerate(LETTERS)
+    }
+    con.execute(
+        query("report_campaigns"),
+        {
+            "campaign": list(range(len(campaigns))),
+            "per_exposure": [campaign.counting is Counting.ONCE_PER_EXPOSURE for campaign in campaigns],
+            **per_letter,
+            "longest": [max(d, default=0) * 1_000_000 for d in deadlines],
+            "last_hour": [max((ages.last_hour(seconds) for seconds in d), default=0) for d in deadlines],
+        },
+    )
+    variants = [(c, v, variant.control) for c, one in enumerate(campaigns) for v, variant in enumerate(one.variants)]
+    con.execute(
+        query("report_variants"),
+        {
+            "campaign": [campaign for campaign, _, _ in variants],
+            "variant": [variant for _, variant, _ in variants],
+            "control": [control for _, _, control in variants],
+        },
+    )
+
+
+def _load(con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of_us: int) -> Tables:
+    campaigns = definitions.campaigns
+    histograms = ages.hour_histograms(fetch(con, ages.ConversionHours, "conversion_hours"), campaigns)
+    return Tables(
+        units=units.load_units(con, campaigns, as_of_us),
+        outcomes=fetch(con, Outcomes, "outcomes"),
+        exposed_days=fetch(con, series.ExposedDays, "exposed_days"),
+        observed=fetch(con, ages.ObservedHours, "observed_hours", as_of=as_of_us),
+        conversion_days=fetch(con, series.ConversionDays, "conversion_days"),
+        histograms=histograms,
+        quartiles=ages.quartiles(con, histograms, campaigns),
+        steps=steps.load_steps(con),
+        revenue=load_revenue(con, len(campaigns), definitions.workspace.currency),
+    )
+
+
+def _campaign(tables: Tables, definitions: Definitions, index: int, version: str | None) -> dict[str, Any]:
+    campaign, workspace = definitions.campaigns[index], definitions.workspace
+    scopes = units.scope_units(tables.units, index, campaign)
+    days = series.CampaignDays(
+        campaign,
+        tables.conversion_days.of(index),
+        tables.exposed_days.of(index),
+        tables.revenue[index],
+        workspace.currency,
+        workspace.timezone,
+    )
+    rows = [_row(tables, index, campaign, scopes, scope, workspace.currency) for scope in range(len(scopes))]
+    outcomes = tables.outcomes.of(index)
+    count = len(campaign.variants)
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "kind": campaign.kind,
+        "definition_version": version,
+        "counting": campaign.counting.value,
+        "denominator": campaign.counting.denominator,
+        "currency": workspace.currency,
+        "timezone": workspace.timezone,
+        "channels": [channel.value for channel in campaign.channels],
+        "tags": list(campaign.tags),
+        "revenue_window_seconds": campaign.revenue_window_seconds,
+        "first_exposed_at": iso_time(int(outcomes.first_at.min())) if len(outcomes.n) else None,
+        "last_exposed_at": iso_time(int(outcomes.last_at.max())) if len(outcomes.n) else None,
+        "conversion_events": [_event(letter, event) for letter, event in enumerate(campaign.conversion_events)],
+        "variants": [
+            {"id": variant.id, "name": variant.name, "control": variant.control}
+            | {"share": variant.share_hundredths / 10_000}
+            | rows[position]
+            for position, variant in enumerate(campaign.variants)
+        ],
+        "total": rows[count],
+        "total_with_control": rows[count + 1],
+        "steps": steps.step_rows(tables.steps, index, campaign, tables.revenue[index], workspace.currency),
+        "also_converted": rows[count]["also_converted"],
+        "by_day": days.by_day(),
+        "by_exposure_day": days.by_exposure_day(),
+        "by_first_exposure_day": series.by_first_exposure_day(campaign, scopes, workspace.timezone),
+        "delays": _delays(tables, index, campaign),
+        "warnings": warnings_of(rows[count + 1], tables.revenue[index], campaign),
+    }
+
+
+def _event(letter: int, event: ConversionEvent) -> dict[str, Any]:
+    return {
+        "letter": LETTERS[letter],
+        "primary": letter == 0,
+        "kind": event.kind.value,
+        "deadline_seconds": event.deadline_seconds,
+        "name": event.name,
+        "apps": list(event.apps),
+        "products": list(event.products),
+        "where": [
+            {"property": one.property, "op": one.op.value, "value": _json_value(one.value)} for one in event.where
+        ],
+    }
+
+
+def _json_value(value: object) -> object:
+    """A filter's value as JSON has it: decimals as text, tuples as lists."""
+    if isinstance(value, tuple | list):
+        return [_json_value(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _row(
+    tables: Tables, index: int, campaign: Campaign, scopes: list[units.ScopeUnits], scope: int, currency: str
+) -> dict[str, Any]:
+    """A row of the variant table: a variant, the total, or the total with control."""
+    mine = scopes[scope]
+    variants = units.members(campaign, scope)
+    everyone = scopes[-1].exposed
+    marks = tables.steps.marks.of(index)
+    outcomes = tables.outcomes.of(index)
+    here = np.isin(outcomes.variant, variants)
+    letters = ages.letters_of(campaign)
+    return {
+        "exposed": mine.exposed,
+        "audience_share": mine.exposed / everyone if everyone else None,
+        "persons": mine.persons,
+        "several_variants": mine.several_variants,
+        "exposures": int(outcomes.n[here].sum()),
+        "outcomes": {
+            outcome.value: count
+            for code, outcome in enumerate(Outcome)
+            if (count := int(outcomes.n[here & (outcomes.outcome == code)].sum()))
+        },
+        "revenue": tables.revenue[index].of(variants).as_json(mine.exposed, currency),
+        "conversions": {
+            name: _conversion(campaign, scopes, scope, letter)
+            | steps.after_messages(marks, variants, letter)
+            | {"time_to_convert": _time_to_convert(tables.quartiles.get((index, scope, letter)))}
+            for letter, name in enumerate(letters)
+        },
+        "also_converted": {
+            name: {other: mine.letters[i].also[j] for j, other in enumerate(letters) if j != i}
+            for i, name in enumerate(letters)
+        },
+    }
+
+
+def _conversion(campaign: Campaign, scopes: list[units.ScopeUnits], scope: int, letter: int) -> dict[str, Any]:
+    mine, here = scopes[scope], scopes[scope].letters[letter]
+    counts = Counts(mine.exposed, here.converted)
+    compared = Counts(mine.compared_n, here.compared_converted)
+    comparison = compare(compared, _control(campaign, scopes, scope, letter))
+    return {
+        "converted": here.converted,
+        "pending": here.pending,
+        "not_converted": mine.exposed - here.converted - here.pending,
+        "rate": rate(counts),
+        "interval": _interval(wilson(counts, design_effect=here.design_effect)),
+        "matured_n": here.matured_n,
+        "matured_converted": here.matured_converted,
+        "compared_n": compared.n,
+        "compared_converted": compared.converted,
+        **_comparison(comparison),
+    }
+
+
+def _control(campaign: Campaign, scopes: list[units.ScopeUnits], scope: int, letter: int) -> Counts | None:
+    """What a scope is compared with; None for control itself, the total that contains it, and opens and clicks."""
+    position = next((index for index, variant in enumerate(campaign.variants) if variant.control), None)
+    if position is None or scope in (position, len(campaign.variants) + 1):
+        return None
+    if campaign.conversion_events[letter].kind in NEVER_COMPARED:
+        return None
+    return Counts(scopes[position].compared_n, scopes[position].letters[letter].compared_converted)
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "difference": comparison.difference,
+        "difference_interval": _interval(comparison.interval),
+        "lift": comparison.lift,
+        "confidence": comparison.confidence,
+    }
+
+
+def _interval(interval: Interval | None) -> list[float] | None:
+    return [interval.low, interval.high] if interval else None
+
+
+def _time_to_convert(quartiles: list[float] | None) -> dict[str, float | None]:
+    p25, median, p75 = quartiles or (None, None, None)
+    return {"p25": p25, "median": median, "p75": p75}
+
+
+def _delays(tables: Tables, index: int, campaign: Campaign) -> dict[str, Any]:
+    per_variant = ages.delays(tables.histograms[index], tables.observed.of(index), campaign)
+    letters = ages.letters_of(campaign)
+    return {
+        "unit": "hours",
+        "variants": {
+            variant.id: {
+                name: {"at_risk": list(one.at_risk), "converted": list(one.converted)}
+                for name, one in zip(letters, per_variant[position], strict=True)
+            }
+            for position, variant in enumerate(campaign.variants)
+        },
+    }

@@ -1,0 +1,226 @@
+"""Counts of units (users, exposures, or users and channels) per variant and total, from the recipients.
+
+A scope is a row of the variant table: the variants in order, then the total without control, then the
+total with control. A total counts each unit once, also one that saw several variants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from afterword.model import LETTERS, Campaign, Counting
+from afterword.reports.sql import Columns, Ints, empty, fetch, summed
+from afterword.stats.rates import Clusters, Counts, design_effect
+
+TOTAL = -1
+"""The total without control, as queries name it; -2 is the total with control."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells(Columns):
+    """Units that look alike (queries `recipient_cells` and `several_cells`)."""
+
+    scope: Ints
+    several: Ints
+    day: Ints
+    converted: Ints
+    pending: Ints
+    matured: Ints
+    n: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSums(Columns):
+    """Sums over persons (queries `person_sums` and `several_person_sums`)."""
+
+    scope: Ints
+    several: Ints
+    persons: Ints
+    squares: Ints
+    cross_a: Ints
+    squares_a: Ints
+    any_a: Ints
+    cross_b: Ints
+    squares_b: Ints
+    any_b: Ints
+    cross_c: Ints
+    squares_c: Ints
+    any_c: Ints
+    cross_d: Ints
+    squares_d: Ints
+    any_d: Ints
+
+
+T = TypeVar("T", Cells, PersonSums)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterUnits:
+    """Units of one scope on one conversion event."""
+
+    converted: int
+    pending: int
+    matured_n: int
+    matured_converted: int
+    compared_converted: int
+    also: tuple[int, ...]
+    """Units that converted on this conversion event and on A, B, C, D."""
+    design_effect: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDays:
+    """Units of one scope per day of first exposure; lists run over `days`, per conversion event the inner ones."""
+
+    days: list[int]
+    n: list[int]
+    matured_n: list[list[int]]
+    converted: list[list[int]]
+    matured_converted: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeUnits:
+    """Units of one scope."""
+
+    exposed: int
+    persons: int
+    several_variants: int
+    compared_n: int
+    letters: tuple[LetterUnits, ...]
+    first_days: FirstDays
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTables:
+    """The four queries' results over all campaigns."""
+
+    cells: Cells
+    several: Cells
+    persons: PersonSums
+    several_persons: PersonSums
+
+
+def members(campaign: Campaign, scope: int) -> list[int]:
+    """The variants of a scope: a variant alone, then all with a message, then all."""
+    count = len(campaign.variants)
+    if scope < count:
+        return [scope]
+    return [index for index, variant in enumerate(campaign.variants) if scope > count or not variant.control]
+
+
+def load_units(con: duckdb.DuckDBPyConnection, campaigns: tuple[Campaign, ...], as_of_us: int) -> UnitTables:
+    """Run the queries over the recipients."""
+    clustered = [i for i, campaign in enumerate(campaigns) if campaign.counting is not Counting.ONCE_PER_USER]
+    persons, several_persons = empty(PersonSums), empty(PersonSums)
+    if clustered:
+        persons = fetch(con, PersonSums, "person_sums", campaigns=clustered)
+        several_persons = fetch(con, PersonSums, "several_person_sums", campaigns=clustered)
+    return UnitTables(
+        fetch(con, Cells, "recipient_cells", as_of=as_of_us),
+        fetch(con, Cells, "several_cells", as_of=as_of_us),
+        persons,
+        several_persons,
+    )
+
+
+def scope_units(tables: UnitTables, index: int, campaign: Campaign) -> list[ScopeUnits]:
+    """The counts of one campaign: its variants, total, total with control."""
+    control = np.array([variant.control for variant in campaign.variants], dtype=bool)
+    cells = _with_totals(tables.cells.of(index), tables.several.of(index), control)
+    persons = None
+    if campaign.counting is not Counting.ONCE_PER_USER:
+        persons = _with_totals(tables.persons.of(index), tables.several_persons.of(index), control)
+    letters = len(campaign.conversion_events)
+    return [_scope(cells, persons, scope, letters) for scope in range(len(control) + 2)]
+
+
+def _with_totals(rows: T, several: T, control: NDArray[np.bool_]) -> T:
+    """Rows of the variants, followed by the same units in the totals: those of one variant as they are."""
+    total, with_control = len(control), len(control) + 1
+    single = rows.several == 0
+    messaged = single & ~control[rows.scope]
+    parts = [
+        (rows, np.ones_like(single), rows.scope),
+        (rows, messaged, np.full_like(rows.scope, total)),
+        (rows, single, np.full_like(rows.scope, with_control)),
+        (several, np.ones(len(several.scope), dtype=bool), np.where(several.scope == TOTAL, total, with_control)),
+    ]
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name)[mask] for part, mask, _ in parts])
+        for field in fields(rows)
+    }
+    columns["scope"] = np.concatenate([scope[mask] for _, mask, scope in parts])
+    return type(rows)(**columns)
+
+
+def _scope(cells: Cells, persons: PersonSums | None, scope: int, letters: int) -> ScopeUnits:
+    mine = cells.scope == scope
+    n = cells.n[mine]
+    single = cells.several[mine] == 0
+    exposed = int(n.sum())
+    if persons is None:
+        several, compared, all_persons = int(n[~single].sum()), int(n[single].sum()), exposed
+    else:
+        rows = persons.scope == scope
+        counts, of_several = persons.persons[rows], persons.several[rows] == 1
+        all_persons = int(counts.sum())
+        several, compared = int(counts[of_several].sum()), int(counts[~of_several].sum())
+    return ScopeUnits(
+        exposed=exposed,
+        persons=all_persons,
+        several_variants=several,
+        compared_n=compared,
+        letters=tuple(_letter(cells, mine, persons, scope, letter) for letter in range(letters)),
+        first_days=_first_days(cells, mine, letters),
+    )
+
+
+def _letter(cells: Cells, mine: NDArray[np.bool_], persons: PersonSums | None, scope: int, letter: int) -> LetterUnits:
+    n = cells.n[mine]
+    converted = (cells.converted[mine] >> letter) & 1
+    matured = (cells.matured[mine] >> letter) & 1
+    count = int((n * converted).sum())
+    if persons is None:
+        compared, effect = int((n * converted)[cells.several[mine] == 0].sum()), 1.0
+    else:
+        rows = persons.scope == scope
+        name = LETTERS[letter].lower()
+        compared = int(getattr(persons, f"any_{name}")[rows & (persons.several == 0)].sum())
+        clusters = Clusters(
+            persons=int(persons.persons[rows].sum()),
+            units_squared=int(persons.squares[rows].sum()),
+            units_converted=int(getattr(persons, f"cross_{name}")[rows].sum()),
+            converted_squared=int(getattr(persons, f"squares_{name}")[rows].sum()),
+        )
+        effect = design_effect(Counts(int(n.sum()), count), clusters)
+    return LetterUnits(
+        converted=count,
+        pending=int((n * ((cells.pending[mine] >> letter) & 1)).sum()),
+        matured_n=int((n * matured).sum()),
+        matured_converted=int((n * converted * matured).sum()),
+        compared_converted=compared,
+        also=tuple(
+            int((n * converted * ((cells.converted[mine] >> other) & 1)).sum()) for other in range(len(LETTERS))
+        ),
+        design_effect=effect,
+    )
+
+
+def _first_days(cells: Cells, mine: NDArray[np.bool_], letters: int) -> FirstDays:
+    days, position = np.unique(cells.day[mine], return_inverse=True)
+    n, size = cells.n[mine], len(days)
+    matured = [n * ((cells.matured[mine] >> letter) & 1) for letter in range(letters)]
+    converted = [(cells.converted[mine] >> letter) & 1 for letter in range(letters)]
+    return FirstDays(
+        days=days.tolist(),
+        n=summed(position, n, size).tolist(),
+        matured_n=[summed(position, m, size).tolist() for m in matured],
+        converted=[summed(position, n * c, size).tolist() for c in converted],
+        matured_converted=[summed(position, m * c, size).tolist() for m, c in zip(matured, converted, strict=True)],
+    )

@@ -1,0 +1,65 @@
+"""What can be set: one table, which feeds the options, the environment variables and the documentation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from afterword.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set by an option of the same name or by `variable` in the environment."""
+
+    name: str
+    default: str | None
+    help: str
+
+    @property
+    def option(self) -> str:
+        """The option on the command line, for example `--memory`."""
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, for example `AFTERWORD_MEMORY`."""
+        return f"AFTERWORD_{self.name.upper()}"
+
+
+MEMORY = Setting("memory", None, "How much memory to use, such as 4GB; beyond it the disk is used. Not set: 4GB.")
+THREADS = Setting("threads", None, "How many threads to use. Not set: one for each core.")
+RESULTS = Setting("results", "./afterword-results", "The results directory to read.")
+OUT = Setting(
+    "out", "./afterword-results", "The results directory to write. It must not exist, unless --force is given."
+)
+
+SETTINGS = (MEMORY, THREADS, RESULTS, OUT)
+
+DEFAULT_MEMORY = "4GB"
+MIN_MEMORY_BYTES = 100 * 1000**2
+"""Below this DuckDB and the compiled sweep cannot even start."""
+
+_UNITS = {"": 1, "B": 1}
+for _power, _letter in enumerate("KMGT", start=1):
+    _UNITS[f"{_letter}B"] = 1000**_power
+    _UNITS[f"{_letter}IB"] = 1024**_power
+
+
+def memory_bytes(value: str | int | None) -> int:
+    """Read an amount of memory: `4GB`, `512 MiB`, a number of bytes; None is the default."""
+    text = DEFAULT_MEMORY if value is None else str(value).strip()
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text)
+    if match is None or match[2].upper() not in _UNITS:
+        raise UserError(f'memory is "{text}", must be a number with a unit, such as 4GB or 512MiB')
+    amount = int(float(match[1]) * _UNITS[match[2].upper()])
+    if amount < MIN_MEMORY_BYTES:
+        raise UserError(f"memory is {text}, must be at least 100MB")
+    return amount
+
+
+def thread_count(value: int | None, available: int) -> int:
+    """Return how many threads to use: what was asked for, or all that are `available`."""
+    if value is not None and value < 1:
+        raise UserError(f"threads is {value}, must be at least 1")
+    return available if value is None else value

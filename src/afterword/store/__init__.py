@@ -1,0 +1,1 @@
+"""The only place that opens DuckDB; everyone else is handed a connection."""

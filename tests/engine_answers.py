@@ -1,0 +1,133 @@
+"""What the engine answers, in the words of the oracle: rows of the report, verdicts, the units behind a number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from afterword.model import Campaign, Counting
+from tests.engine import Ran
+from tests.oracle import Answer
+from tests.oracle_counts import TOTAL, TOTAL_WITH_CONTROL, LetterCounts, RowCounts, StepCounts, unit_name
+
+Numbers = dict[str, Any]
+STATES = ("converted", "pending", "not_converted")
+PLAIN = ("matured_n", "matured_converted", "after_open", "after_click")
+COMPARED = ("compared_n", "compared_converted")
+
+
+def campaign_of(report: Numbers, campaign_id: str) -> Numbers:
+    found: Numbers = next(c for c in report["campaigns"] if c["id"] == campaign_id)
+    return found
+
+
+def row_of(report: Numbers, campaign_id: str, name: str) -> Numbers:
+    """The numbers of a variant's row, or of a total, that the oracle knows too."""
+    campaign = campaign_of(report, campaign_id)
+    is_total = name in (TOTAL, TOTAL_WITH_CONTROL)
+    row = campaign[name] if is_total else next(v for v in campaign["variants"] if v["id"] == name)
+    compared = () if is_total else COMPARED
+    letters = {
+        letter: {one: counts[one] for one in (*STATES, *PLAIN, *compared)}
+        for letter, counts in row["conversions"].items()
+    }
+    return {
+        "exposed": row["exposed"],
+        "several_variants": row["several_variants"],
+        **_money(row["revenue"]),
+        **letters,
+    }
+
+
+def row_of_oracle(row: RowCounts, name: str) -> Numbers:
+    compared = () if name in (TOTAL, TOTAL_WITH_CONTROL) else COMPARED
+    return {
+        "exposed": len(row.exposed),
+        "several_variants": row.several_variants,
+        **_exact_money(row.booked, row.unconverted),
+        **{letter: _letter(counts, compared) for letter, counts in row.letters.items()},
+    }
+
+
+def steps_of(report: Numbers, campaign_id: str) -> Numbers:
+    return {
+        step["id"]: {
+            "received": step["received"],
+            "recipients": step["recipients"],
+            "conversions": step["conversions"],
+            **_money(step["revenue"]),
+        }
+        for step in campaign_of(report, campaign_id)["steps"]
+    }
+
+
+def steps_of_oracle(steps: dict[str, StepCounts]) -> Numbers:
+    return {
+        name: {
+            "received": step.received,
+            "recipients": step.recipients,
+            "conversions": step.conversions,
+            **_exact_money(step.booked, step.unconverted),
+        }
+        for name, step in steps.items()
+    }
+
+
+def _letter(counts: LetterCounts, compared: tuple[str, ...]) -> Numbers:
+    sizes = {name: len(getattr(counts, name)) for name in STATES}
+    return {**sizes, **{name: getattr(counts, name) for name in (*PLAIN, *compared)}}
+
+
+def _money(revenue: Numbers) -> Numbers:
+    """Amounts as the report has them; a currency that sums to nothing may be named or not."""
+    apart = {currency: Decimal(amount) for currency, amount in revenue["unconverted"].items()}
+    return {"revenue": revenue["amount"], "unconverted": _texts(apart)}
+
+
+def _exact_money(booked: Decimal, unconverted: dict[str, Decimal]) -> Numbers:
+    return {"revenue": str(booked.quantize(Decimal("0.01"), "ROUND_HALF_EVEN")), "unconverted": _texts(unconverted)}
+
+
+def _texts(amounts: dict[str, Decimal]) -> dict[str, str]:
+    return {currency: f"{amount.normalize():f}" for currency, amount in sorted(amounts.items()) if amount}
+
+
+def facts_counted(report: Numbers) -> Numbers:
+    facts = report["facts"]
+    names = ("exposures", "events", "step_messages", "repetitions", "after_as_of", "rejected")
+    return {**{name: facts[name] for name in names}, "unmatched_refunds": facts["refunds_unmatched"]}
+
+
+def facts_of_oracle(found: Answer) -> Numbers:
+    log = found.log
+    return {
+        "exposures": len(log.exposures),
+        "events": len(log.events),
+        "step_messages": len(log.step_messages),
+        "repetitions": log.repetitions,
+        "after_as_of": log.after_as_of,
+        "rejected": {reason: n for reason, n in log.rejected.items() if n},
+        "unmatched_refunds": log.unmatched_refunds,
+    }
+
+
+def verdicts(ran: Ran, campaign_id: str, user_id: str) -> dict[str, dict[str, str]]:
+    """Give the verdict of every exposure: {letter: {exposure id: verdict}}."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for one in ran.results.explain(campaign_id, user=user_id).json["verdicts"]:
+        if one["exposure_id"] is not None:  # `not_exposed` has none
+            found[one["conversion_event"]][one["exposure_id"]] = one["verdict"]
+    return dict(found)
+
+
+def members(ran: Ran, campaign: Campaign, variant_id: str | None, letter: str, state: str) -> list[str]:
+    """List the units behind a number, by the names that the oracle gives them."""
+    rows = ran.results.users(campaign.id, variant=variant_id, event=letter, state=state)
+    return sorted(_unit(campaign, row) for row in rows)
+
+
+def _unit(campaign: Campaign, row: Numbers) -> str:
+    if campaign.counting is Counting.ONCE_PER_EXPOSURE:
+        return str(row["exposure_id"])
+    return unit_name(row["user_id"], row["channel"] if campaign.counting is Counting.ONCE_PER_CHANNEL else None)
