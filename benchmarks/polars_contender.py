@@ -1,4 +1,4 @@
-"""Contender: Polars, streaming; the same plan as best.sql, which was also its fastest."""
+"""Contender: Polars, streaming, with the plan of best.sql."""
 
 from __future__ import annotations
 

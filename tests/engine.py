@@ -66,9 +66,9 @@ class Ran:
 
     def kept(self, as_of: int) -> Keep:
         """Which content the engine kept under each id that came with several, as `rejected.parquet` tells."""
-        # A fact without its exposure, or a refund in another currency, is refused after repetitions are found.
-        before = ("id_conflict", "missing_channel")
-        refused = {(Path(row["file"]).name, row["row"]) for row in self.rows("rejected") if row["reason"] in before}
+        # What is refused for other facts (its exposure, its purchase) is refused after repetitions are found.
+        rejected = self.rows("rejected")
+        refused = {(Path(row["file"]).name, row["row"]) for row in rejected if row["reason"] == "id_conflict"}
         left: dict[tuple[str, str], set[str]] = defaultdict(set)
         for where, fact in self.written.items():
             if where not in refused and fact.at <= as_of:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +9,7 @@ from afterword.model import Campaign, Counting
 from tests.engine import Ran
 from tests.oracle import Answer
 from tests.oracle_counts import TOTAL, TOTAL_WITH_CONTROL, LetterCounts, RowCounts, StepCounts, unit_name
+from tests.oracle_verdicts import overall
 
 Numbers = dict[str, Any]
 STATES = ("converted", "pending", "not_converted")
@@ -86,7 +86,8 @@ def _money(revenue: Numbers) -> Numbers:
 
 
 def _exact_money(booked: Decimal, unconverted: dict[str, Decimal]) -> Numbers:
-    return {"revenue": str(booked.quantize(Decimal("0.01"), "ROUND_HALF_EVEN")), "unconverted": _texts(unconverted)}
+    rounded = booked.quantize(Decimal("0.01"), "ROUND_HALF_EVEN") + 0  # no negative nothing
+    return {"revenue": str(rounded), "unconverted": _texts(unconverted)}
 
 
 def _texts(amounts: dict[str, Decimal]) -> dict[str, str]:
@@ -113,12 +114,15 @@ def facts_of_oracle(found: Answer) -> Numbers:
 
 
 def verdicts(ran: Ran, campaign_id: str, user_id: str) -> dict[str, dict[str, str]]:
-    """Give the verdict of every exposure: {letter: {exposure id: verdict}}."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for one in ran.results.explain(campaign_id, user=user_id).json["verdicts"]:
-        if one["exposure_id"] is not None:  # `not_exposed` has none
+    """Give the verdict of every exposure: {letter: {exposure id: verdict}}; none for who was not exposed."""
+    story = ran.results.explain(campaign_id, user=user_id).json
+    found: dict[str, dict[str, str]] = {letter: {} for letter in story["conversion_events"]}
+    for one in story["verdicts"]:
+        if one["verdict"] != "not_exposed":
             found[one["conversion_event"]][one["exposure_id"]] = one["verdict"]
-    return dict(found)
+    expected = {letter: overall(by_exposure) for letter, by_exposure in found.items()}
+    assert story["overall"] == expected, "the first verdict in the order of rule 39 stands for the conversion event"
+    return found
 
 
 def members(ran: Ran, campaign: Campaign, variant_id: str | None, letter: str, state: str) -> list[str]:

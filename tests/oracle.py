@@ -108,9 +108,13 @@ class Scope:
         return (max(step.at, owner.at), RECEIVED, bytes([position]), step.id.encode())
 
     def after(self, kind: EventKind, exposure: ExposureFact, place: Place) -> bool:
-        """Rule 11: did an open or click of this exposure's message, not by a machine, come before?"""
+        """Rule 11: did an open or click of this exposure's message, not by a machine, come before?
+
+        What names the exposure is of its message, even if it names another channel too.
+        """
         return any(
-            event.kind is kind and self.place(event) < place and self._belongs(event, exposure) for event in self.events
+            event.kind is kind and self.place(event) < place and self._belongs(event, exposure)
+            for event in self.all_events
         )
 
     def _belongs(self, event: EventFact, exposure: ExposureFact) -> bool:

@@ -200,12 +200,14 @@ def read_log(definitions: Definitions, facts: Facts, as_of: int | None, keep: Ke
     events = _valid(list(facts.events), campaigns, rejected)
     steps = _valid(list(facts.step_messages), campaigns, rejected)
     if as_of is None:
-        as_of = max([x.at for x in exposures] + [e.at for e in events] + [s.at for s in steps])
+        every = Log(0)
+        times = [x.at for x in _distinct(every, exposures, keep)] + [e.at for e in _distinct(every, events, keep)]
+        as_of = max(times + [s.at for s in _distinct(every, steps, keep)])
     log = Log(as_of, people=people(facts.merges), rejected=rejected, rates=facts.rates)
     log.exposures = _distinct(log, _seen(log, exposures), keep)
     for exposure in log.exposures:
         log.exposures_of[log.person(exposure.user_id)].append(exposure)
-    log.events = _distinct(log, _with_channel(log, _seen(log, events), campaigns), keep)
+    log.events = _with_channel(log, _distinct(log, _seen(log, events), keep), campaigns)
     log.step_messages = _distinct(log, _seen(log, steps), keep)
     _reject_steps_without_exposure(log)
     _reject_refunds_in_other_currency(log)
@@ -260,10 +262,6 @@ def _reason_of_event(event: EventFact, campaigns: Mapping[str, Campaign]) -> str
         return "missing_field"
     if event.kind in (EventKind.MESSAGE_OPEN, EventKind.MESSAGE_CLICK) and event.campaign_id not in campaigns:
         return "unknown_campaign"
-    if event.kind in (EventKind.MESSAGE_OPEN, EventKind.MESSAGE_CLICK) and event.campaign_id is not None:
-        nowhere = event.channel is None and event.exposure_id is None
-        if nowhere and campaigns[event.campaign_id].counting is Counting.ONCE_PER_CHANNEL:
-            return "missing_channel"
     if event.kind is EventKind.PURCHASE and event.amount < 0:
         return "bad_amount"
     if event.kind is EventKind.REFUND and event.amount <= 0:
@@ -340,7 +338,7 @@ def _with_channel(log: Log, events: list[EventFact], campaigns: Mapping[str, Cam
     kept = []
     for event in events:
         is_message = event.kind in (EventKind.MESSAGE_OPEN, EventKind.MESSAGE_CLICK)
-        if is_message and event.campaign_id is not None:
+        if is_message and not event.machine and event.campaign_id is not None:
             per_channel = campaigns[event.campaign_id].counting is Counting.ONCE_PER_CHANNEL
             if per_channel and message_channel(log, event) is None:
                 log.rejected["missing_channel"] += 1

@@ -226,7 +226,9 @@ def test_every_reason_that_a_single_row_can_have_is_in_the_table() -> None:
     [
         pytest.param("017", ".csv", "017", id="csv-keeps-leading-zeros"),
         pytest.param(17, ".ndjson", "17", id="json-integer"),
-        pytest.param(123456789012345678901234567890, ".ndjson", "123456789012345678901234567890", id="json-long-integer"),
+        pytest.param(
+            123456789012345678901234567890, ".ndjson", "123456789012345678901234567890", id="json-long-integer"
+        ),
         pytest.param("1.5", ".ndjson", "1.5", id="json-text"),
         pytest.param("a\0b'\"", ".ndjson", "a\0b'\"", id="json-nul-and-quotes"),
         pytest.param(17, ".parquet", "17", id="parquet-integer"),
@@ -268,6 +270,9 @@ def test_ids_are_text_or_integers(tmp_path: Path, value: object, suffix: str, ex
         pytest.param("1000000000000", ".csv", None, id="too-large"),
         pytest.param(49.90, ".ndjson", 49_900_000, id="json-number"),
         pytest.param("49.90", ".ndjson", 49_900_000, id="json-text"),
+        pytest.param(123456789.123457, ".ndjson", 123_456_789_123_457, id="json-15-digits"),
+        pytest.param(12345678901.123457, ".ndjson", None, id="json-17-digits"),
+        pytest.param("12345678901.123457", ".ndjson", 12_345_678_901_123_457, id="json-17-digits-as-text"),
         pytest.param(True, ".ndjson", None, id="json-boolean"),
         pytest.param(Decimal("0.1234567"), ".parquet", None, id="decimal-7"),
         pytest.param(Decimal("0.12345600"), ".parquet", 123_456, id="decimal-8-exact"),
@@ -324,7 +329,9 @@ def test_properties_may_be_an_object_of_their_own(tmp_path: Path, suffix: str) -
     assert reading.records[0]["properties"] == '{"cart":{"total":5}}'
 
 
-@pytest.mark.parametrize(("value", "expected"), [("true", True), ("False", False), ("1", True), ("0", False), ("", False)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("true", True), ("False", False), ("1", True), ("0", False), ("", False)]
+)
 def test_machine_is_a_truth_value(tmp_path: Path, value: str, expected: bool) -> None:
     reading = read(tmp_path, "events", write(tmp_path / "e.csv", [{**OPEN, "machine": value}]))
     assert reading.records[0]["machine"] is expected

@@ -100,7 +100,8 @@ def attribute(
     latest = max(survey.latest for survey in surveys)
     calendar = Calendar(definitions.workspace.timezone, min(earliest, latest), latest) if latest > NOTHING else None
     tables = Tables(con, len(definitions.campaigns), read.labels.names, limits)
-    channel_unclear, without_exposure = list(read.channel_unclear), list(read.unexposed_steps)
+    channel_unclear = [read.kept("events", read.channel_unclear)]
+    without_exposure = [read.kept("step_messages", read.unexposed_steps)]
     if calendar is not None and users:
         rules = matching.rules(read.classes.rows)
         work = _Work(read.stores(), users, parts, rules, read.vocabulary(), calendar, refunds.refunds)
@@ -185,14 +186,9 @@ def _summary(read: Read, late: LateRejections, as_of: int, unmatched: int, resul
     facts: dict[FactKind, int] = {}
     for kind in KINDS:
         survey = read.stored[kind].survey
-        in_stream = survey.rejected.copy()
-        if kind == "events":
-            in_stream[Reason.MISSING_CHANNEL.code] = 0  # these are among the late ones
         for reason in Reason:
-            rejected[reason.value] = rejected.get(reason.value, 0) + int(in_stream[reason.code])
-        facts[kind] = (
-            survey.read - survey.after_as_of - int(in_stream.sum()) - len(read.repetitions[kind]) - late.by_kind[kind]
-        )
+            rejected[reason.value] = rejected.get(reason.value, 0) + int(survey.rejected[reason.code])
+        facts[kind] = survey.accepted - len(read.repetitions[kind]) - late.by_kind[kind]
     for reason in Reason:
         rejected[reason.value] += late.counts[reason]
     surveys = [read.stored[kind].survey for kind in KINDS]

@@ -81,6 +81,21 @@ class Traced:
     classes: list[tuple[int, ...]]
     found: Found
     trace: list[tuple[int, int, int, int, int, int]]
+    user: int
+    campaign: int
+
+    @property
+    def events(self) -> range:
+        """The person's events: places in `history.events`."""
+        offsets = self.history.events.offsets
+        return range(int(offsets[self.user]), int(offsets[self.user + 1]))
+
+    @property
+    def exposures(self) -> list[int]:
+        """The person's exposures to the campaign: places in `history.exposures`."""
+        exposures = self.history.exposures
+        own = range(int(exposures.offsets[self.user]), int(exposures.offsets[self.user + 1]))
+        return [x for x in own if exposures.campaign[x] == self.campaign]
 
     def token(self, event: int) -> Token:
         """Return what kind of event it is."""
@@ -92,21 +107,31 @@ class Traced:
 
 
 def trace_person(
-    con: duckdb.DuckDBPyConnection, definitions: Definitions, scans: Scans, limits: Limits, as_of: int
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    campaign: int,
+    person: str,
+    scans: Scans,
+    limits: Limits,
+    as_of: int,
 ) -> Traced | None:
-    """Sweep the facts of one person with a trace; None where the person was never exposed.
+    """Sweep the facts of one person with a trace; None where the person was never exposed to the campaign.
 
     Args:
         con: the connection with the facts staged and a table `merges`.
-        definitions: one campaign.
-        scans: the facts of this person only.
+        definitions: the campaigns.
+        campaign: the campaign's number.
+        person: the person's id.
+        scans: the facts of this person, and whatever disputes their ids.
         limits: memory and batch size.
         as_of: epoch microseconds.
     """
     matching = Matching(definitions, machine_messages=True)
     users = make_people(con, scans.exposures, as_of)
-    if not users:
+    own = con.execute("SELECT user FROM users WHERE user_id = ?", [person]).fetchall()
+    if not own:
         return None
+    user = int(own[0][0])
     read = Reader(con, scans, matching, limits, lambda _stage, _done: None).read(users, 1, as_of)
     rules = matching.rules(read.classes.rows)
     history = load_history(read.stores(), 0, 0, users, rules, read.vocabulary())
@@ -114,10 +139,11 @@ def trace_person(
     found = new_found(4 * exposures + 4, events * max(1, exposures) + 4, exposures, len(history.steps.time))
     trace: list[tuple[int, int, int, int, int, int]] = []
     sweep(
-        0, users, rules, history.events, history.exposures, history.steps, history.shifts,
+        user, user + 1, rules, history.events, history.exposures, history.steps, history.shifts,
         new_state(len(definitions.campaigns)), found, trace,
     )  # fmt: skip
-    return Traced(history, rules, matching, read.classes.rows, found, trace) if exposures else None
+    traced = Traced(history, rules, matching, read.classes.rows, found, trace, user, campaign)
+    return traced if traced.exposures else None
 
 
 def judge(traced: Traced, campaign: Campaign, as_of: int) -> list[Judged]:
@@ -125,7 +151,7 @@ def judge(traced: Traced, campaign: Campaign, as_of: int) -> list[Judged]:
     judged = []
     for letter, event in enumerate(campaign.conversion_events):
         scope = _Scope(traced, campaign, letter, event, as_of)
-        for exposure in range(len(traced.history.exposures.time)):
+        for exposure in traced.exposures:
             judged.append(scope.judge(exposure))
     return judged
 
@@ -139,11 +165,11 @@ class _Scope:
         self.event = event
         self.as_of = as_of
         self.deadline = event.deadline_seconds * 1_000_000
-        self.counting = int(traced.rules.counting[0])
+        self.counting = int(traced.rules.counting[traced.campaign])
         self.converted = {
             int(exposure): (int(moved), int(time))
-            for moved, time, _slot, own, exposure, verdict in traced.trace
-            if verdict == CONVERTED and own == letter
+            for moved, time, slot, own, exposure, verdict in traced.trace
+            if verdict == CONVERTED and own == letter and slot // SLOTS == traced.campaign
         }
 
     def judge(self, x: int) -> Judged:
@@ -161,7 +187,7 @@ class _Scope:
         end = int(exposures.time[x]) + self.deadline
         if x == scope[-1] and self.as_of < end and (self.counting == PER_EXPOSURE or not done):
             candidates.append(Judged(letter, x, Verdict.PENDING))
-        for event in range(len(self.traced.history.events.time)):
+        for event in self.traced.events:
             found = self._look(event, x, scope, end)
             if found is not None:
                 candidates.append(found)
@@ -170,16 +196,16 @@ class _Scope:
     def _scope(self, x: int) -> list[int]:
         """The exposures among which the latest is looked for."""
         channel = self.traced.history.exposures.channel
-        every = range(len(channel))
-        return [y for y in every if self.counting != PER_CHANNEL or channel[y] == channel[x]]
+        return [y for y in self.traced.exposures if self.counting != PER_CHANNEL or channel[y] == channel[x]]
 
     def _slot(self, x: int) -> int:
-        return int(self.traced.history.exposures.channel[x]) + 1 if self.counting == PER_CHANNEL else 0
+        channel = int(self.traced.history.exposures.channel[x]) + 1 if self.counting == PER_CHANNEL else 0
+        return self.traced.campaign * SLOTS + channel
 
     def _place(self, event: int, slot: int) -> tuple[int, int]:
         """When the event counts in a slot: its own time, or just before the exposure it triggered (rule 9)."""
         shifts = self.traced.history.shifts
-        for row in np.flatnonzero((shifts.event == event) & (shifts.slot % SLOTS == slot)):
+        for row in np.flatnonzero((shifts.event == event) & (shifts.slot == slot)):
             return int(shifts.time[row]), BEFORE_ALL
         return int(self.traced.history.events.time[event]), AN_EVENT
 
@@ -220,7 +246,9 @@ class _Scope:
         if asked.kind is ConversionKind.CUSTOM and token.key != asked.name:
             return None, ()
         if token.campaign >= 0:
-            if self.counting == PER_CHANNEL and history.events.channel[event] + 1 != self._slot(x):
+            if token.campaign != self.traced.campaign:
+                return None, ()
+            if self.counting == PER_CHANNEL and history.events.channel[event] + 1 != self._slot(x) % SLOTS:
                 return None, ()
             if token.machine:
                 return Verdict.FILTER_NOT_MET, ()

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from afterword.attribution.matching import Matching
-from afterword.errors import Reason
+from afterword.attribution.matching import IRRELEVANT, Matching
 from afterword.model import Counting, EventKind
 
 FactKind = Literal["events", "exposures", "step_messages"]
@@ -19,6 +18,8 @@ FactKind = Literal["events", "exposures", "step_messages"]
 FILE_SHIFT = 40
 RECORD_MASK = (1 << FILE_SHIFT) - 1
 DERIVED_BIT = 62
+UNCLEAR = -1
+"""The token of an open or click that counts once per channel where nobody says which."""
 FILE_MASK = (1 << (DERIVED_BIT - FILE_SHIFT)) - 1
 
 SEPARATOR = "chr(31)"
@@ -95,12 +96,12 @@ def events_sql(scan: str, matching: Matching, *, named: bool) -> str:
         for index, campaign in enumerate(matching.definitions.campaigns)
         if campaign.counting is Counting.ONCE_PER_CHANNEL
     ]
-    reason = "reason"
+    token = matching.token_sql()
     if per_channel:
-        reason = (
-            f"CASE WHEN reason = 0 AND kind IN ({_OPEN}, {_CLICK}) AND channel < 0 "
-            f"AND campaign IN ({', '.join(per_channel)}) AND (s.exposure_id IS NULL OR u.user IS NULL) "
-            f"THEN {Reason.MISSING_CHANNEL.code} ELSE reason END"
+        token = (
+            f"CASE WHEN s.kind IN ({_OPEN}, {_CLICK}) AND channel < 0 AND campaign IN ({', '.join(per_channel)}) "
+            f"AND NOT coalesce(machine, false) AND (s.exposure_id IS NULL OR u.user IS NULL) "
+            f"THEN {UNCLEAR} ELSE {token} END"
         )
     bits = "".join(f", {sql} AS bits{index}" for index, sql in enumerate(matching.bits_sql()))
     keys = "LEFT JOIN keys k ON k.of_kind = s.kind AND k.key = " + matching.key_sql() if matching.keys else ""
@@ -108,8 +109,8 @@ def events_sql(scan: str, matching: Matching, *, named: bool) -> str:
     stated = f"from_version || {SEPARATOR} || app_version" if matching.versions_matter else "NULL"
     own = f", {_hashed('event_id')} AS named" if named else ""
     return f"""
-        SELECT {_common(EVENTS, "occurred_at")}, CAST({reason} AS UTINYINT) AS reason, coalesce(s.kind, 0) AS kind,
-            CAST(CASE WHEN reason = 0 THEN {matching.token_sql()} ELSE 0 END AS INTEGER) AS token{bits},
+        SELECT {_common(EVENTS, "occurred_at")}, reason, coalesce(s.kind, 0) AS kind,
+            CAST(CASE WHEN reason = 0 THEN {token} ELSE {IRRELEVANT} END AS INTEGER) AS token{bits},
             CAST(coalesce(CASE s.kind
                 WHEN {_PURCHASE} THEN amount
                 WHEN {_SESSION} THEN CAST(hash(app_id, device_id) >> 1 AS BIGINT)

@@ -13,6 +13,7 @@ from afterword.attribution.facts import (
     EVENTS,
     EXPOSURES,
     STEP_MESSAGES,
+    UNCLEAR,
     FactKind,
     FactTable,
     events_sql,
@@ -26,7 +27,6 @@ from afterword.attribution.ordering import NOT_A_VERSION
 from afterword.attribution.repetitions import RowSet
 from afterword.attribution.rereading import compare_content, joined
 from afterword.attribution.runs import Column
-from afterword.errors import Reason
 from afterword.model import Channel, EventKind
 from afterword.versions import encode_versions
 
@@ -72,6 +72,11 @@ class Read:
     def dropped(self, kind: FactKind) -> I64:
         """Return the rows that are repetitions or conflicts."""
         return joined([self.repetitions[kind], self.conflicts[kind]])
+
+    def kept(self, kind: FactKind, rows: list[I64]) -> I64:
+        """Return the rows that are neither repetitions nor conflicts."""
+        found = joined(rows)
+        return found[~np.isin(found, self.dropped(kind))] if len(found) else found
 
     def stores(self) -> Stores:
         """Return what histories are loaded from."""
@@ -165,10 +170,11 @@ class Reader:
         return usable, {name: batch[name] for name in STEP_TYPES}
 
     def _pick_events(self, batch: Batch, usable: I32) -> Picked:
-        token, kind, reason = batch["token"], batch["kind"], batch["reason"]
-        unclear = reason == Reason.MISSING_CHANNEL.code
+        token, kind = batch["token"], batch["kind"]
+        unclear = (token == UNCLEAR) & (usable >= 0)
         if unclear.any():
             self._read.channel_unclear.append(batch["row"][unclear])
+            token = np.maximum(token, IRRELEVANT)
         self._read.refunds += int(((kind == EventKind.REFUND) & (usable >= 0)).sum())
         bits = [batch[f"bits{index}"] for index in range(self._read.matching.bit_columns)]
         columns: dict[str, Column] = {

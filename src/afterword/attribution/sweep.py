@@ -435,7 +435,10 @@ def _walk(user, rules, events, exposures, steps, shifts, state, found, trace):  
             if state.last[slot] >= 0:
                 roles = shifts.roles[shift]
                 _meet(moved, time_h, slot, roles, rules, events, exposures, state, found, trace)
-            if rules.campaign[events.kind[moved]] == slot // SLOTS:
+            channel = slot % SLOTS - 1
+            if rules.campaign[events.kind[moved]] == slot // SLOTS and (
+                channel == events.channel[moved] or rules.counting[slot // SLOTS] != PER_CHANNEL
+            ):
                 _mark_named(moved, rules, events, found)
             shift += 1
         elif time_x <= time_s and exposure < last_exposure:

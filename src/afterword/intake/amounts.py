@@ -27,7 +27,7 @@ def _price_sql(raw: Raw) -> str:
         text = raw.text
         exact = f"TRY_CAST({text} AS DECIMAL(38, 24))"
         return (
-            f"CASE WHEN regexp_full_match({text}, '{_PLAIN}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) "
+            f"CASE {_inexact(raw)}WHEN regexp_full_match({text}, '{_PLAIN}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) "
             f"WHEN regexp_full_match({text}, '{_EXPONENT}') THEN {_if_exact(exact)} END"
         )
     if raw.form is Form.INTEGER:
@@ -37,6 +37,14 @@ def _price_sql(raw: Raw) -> str:
     if raw.form is Form.FLOAT:
         return _float_sql(raw)
     return "NULL::DECIMAL(18, 6)"
+
+
+def _inexact(raw: Raw) -> str:
+    """A JSON number of more than 15 digits has gone through a binary float and may not be what the file said."""
+    if raw.json_type is None:
+        return ""
+    digits = f"strlen(replace(ltrim({raw.sql}, '-0.'), '.', ''))"
+    return f"WHEN {raw.json_type} = 'DOUBLE' AND {digits} > 15 THEN NULL "
 
 
 def _if_exact(decimal: str) -> str:

@@ -136,7 +136,7 @@ def _events(columns: _Columns, notes: str) -> Row:
     derived: dict[str, str] = {}
     joins: tuple[str, ...] = ()
     if "price" in columns:
-        derived["millionths"] = f"({value_name('price')} * 1000000)::BIGINT"
+        derived["millionths"] = _millionths()
         checks.extend(_amount_checks(columns))
     if "campaign_id" in columns:
         joins = (_campaign_join(),)
@@ -209,6 +209,13 @@ def _amount_checks(columns: _Columns) -> list[Check]:
             )
         )
     return checks
+
+
+def _millionths() -> str:
+    """The price as a whole number of millionths; only a high one needs the slow wide product."""
+    price = value_name("price")
+    wide = f"({price}::DECIMAL(25, 6) * 1000000::DECIMAL(7, 0))::BIGINT"
+    return f"CASE WHEN {_is_high()} THEN {wide} ELSE ({price} * 1000000)::BIGINT END"
 
 
 def _is_high() -> str:

@@ -16,7 +16,7 @@ from afterword.intake.sources import InputFile, Kind, ReadOptions
 from afterword.intake.staging import JSON_TYPE, Stager, Table
 from afterword.intake.streams import BROKEN, RECORD
 from afterword.model import Channel, Counting, Definitions
-from afterword.store.sql import identifier, literal, literals
+from afterword.store.sql import identifier, literal, literals, one_path
 
 _SQL_OF_OUTPUT: Mapping[Kind, tuple[str, ...]] = {
     "events": (
@@ -272,7 +272,7 @@ class _GroupReader:
 def raw_relation(tables: Sequence[Table], offset: int) -> str:
     """Return the SELECT of what tables of one schema hold: file, record and their columns by our names."""
     first = tables[0]
-    paths = literals(_exactly(table.path) for table in tables)
+    paths = "[" + ", ".join(one_path(table.path) for table in tables) + "]"
     record = identifier(RECORD) if first.staged else "file_row_number + 1"
     broken = f", {identifier(BROKEN)} AS broken" if first.staged else ""
     columns = "".join(f", {_column(first, name)} AS {identifier('r_' + name)}" for name in first.names)
@@ -300,11 +300,6 @@ def raw_columns(table: Table) -> dict[str, Raw]:
         form = form_of("JSON VALUE" if json_type else type_name)
         raws[name] = Raw(name, form, type_name, identifier("r_" + name), json_type)
     return raws
-
-
-def _exactly(path: str) -> str:
-    """Return a path that DuckDB does not take for a glob."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 
 def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from afterword.errors import UserError
 from afterword.intake.sources import InputFile
 from afterword.intake.streams import BROKEN, LINE, RECORD, CsvReader, LineReader, csv_header
-from afterword.store.sql import identifier, literal, literals
+from afterword.store.sql import identifier, literal, literals, one_path
 
 JSON_TYPE = "__json_type "
 """Prefix of the column that keeps the JSON type of another one: 1 and "1" are not the same."""
@@ -91,7 +91,7 @@ class Stager:
         return ours
 
     def _parquet(self, file: InputFile) -> Table:
-        source = f"read_parquet({literal(_exactly(file.path))}, hive_partitioning = false)"
+        source = f"read_parquet({one_path(file.path)}, hive_partitioning = false)"
         columns = self._describe(file, f"FROM {source}")
         if not columns:
             raise UserError(f"{file.path} has no columns")
@@ -154,18 +154,22 @@ class Stager:
         return rows
 
     def _statement(self, file: InputFile) -> Table:
-        statement = single_select(file)
-        theirs = self._describe(file, f"FROM ({statement})")
-        names = self._theirs(theirs)
-        path = self._new_path()
-        wanted = ", ".join(_kept(name, theirs[name]) for name in names.values()) or "NULL AS nothing"
+        statement = single_select(self._connection, file)
         try:
+            # A view, because a statement may end in a semicolon and a comment, and so fits in no brackets.
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW intake_statement AS {statement}")
+            theirs = self._describe(file, "FROM intake_statement")
+            names = self._theirs(theirs)
+            path = self._new_path()
+            wanted = ", ".join(_kept(name, theirs[name]) for name in names.values()) or "NULL AS nothing"
             self._connection.execute(
-                f"COPY (SELECT {wanted} FROM ({statement})) TO {literal(path)} (FORMAT parquet, COMPRESSION snappy)"
+                f"COPY (SELECT {wanted} FROM intake_statement) TO {literal(path)} (FORMAT parquet, COMPRESSION snappy)"
             )
         except duckdb.Error as error:
             raise UserError(f"{file.path} failed: {_one_line(error)}") from error
-        columns = self._describe(file, f"FROM read_parquet({literal(_exactly(path))})")
+        finally:
+            self._connection.execute("DROP VIEW IF EXISTS intake_statement")
+        columns = self._describe(file, f"FROM read_parquet({one_path(path)})")
         return _table(file, path, columns, names, theirs)
 
 
@@ -184,15 +188,16 @@ def _table(
     return Table(file, path, columns, names, everything, ignored, staged)
 
 
-def single_select(file: InputFile) -> str:
-    """Return the one SELECT that a statement must be, without its semicolon."""
+def single_select(connection: duckdb.DuckDBPyConnection, file: InputFile) -> str:
+    """Return the one SELECT that a statement must be."""
     try:
-        statements = duckdb.extract_statements(file.statement or "")
+        statements = connection.extract_statements(file.statement or "")
     except duckdb.Error as error:
         raise UserError(f"{file.path} is not SQL: {_one_line(error)}") from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UserError(f"{file.path} must be one SELECT statement, found {len(statements)} statements or another kind")
-    return statements[0].query.strip().rstrip(";") + "\n"  # the line end closes a comment
+    query: str = statements[0].query
+    return query
 
 
 def _kept(name: str, kind: str) -> str:
@@ -206,24 +211,20 @@ def _kept(name: str, kind: str) -> str:
 
 def _extract(wanted: list[str]) -> str:
     """Select the wanted keys of each line as text, their JSON types beside them, in one walk over the object each."""
+    broken = f"""CASE WHEN NOT json_valid({LINE}) THEN 'the line is not valid JSON'
+        WHEN json_type({LINE}) <> 'OBJECT' THEN 'the line is not a JSON object' END"""
+    marked = f"(SELECT *, {broken} AS {BROKEN} FROM intake_batches)"
     if not wanted:
-        return f"SELECT {RECORD}, NULL::VARCHAR AS {BROKEN} FROM intake_batches"
+        return f"SELECT {RECORD}, {BROKEN} FROM {marked}"
     paths = literals("/" + name.replace("~", "~0").replace("/", "~1") for name in wanted)
     texts = ", ".join(f"texts[{i}] AS {identifier(name)}" for i, name in enumerate(wanted, 1))
     types = ", ".join(f"types[{i}] AS {identifier(JSON_TYPE + name)}" for i, name in enumerate(wanted, 1))
-    broken = f"""CASE WHEN NOT json_valid({LINE}) THEN 'the line is not valid JSON'
-        WHEN json_type({LINE}) <> 'OBJECT' THEN 'the line is not a JSON object' END"""
     return f"""
         SELECT {RECORD}, {BROKEN}, {texts}, {types}
         FROM (SELECT {RECORD}, {BROKEN},
                 CASE WHEN {BROKEN} IS NULL THEN json_extract_string({LINE}, {paths}) END AS texts,
                 CASE WHEN {BROKEN} IS NULL THEN json_type({LINE}, {paths}) END AS types
-              FROM (SELECT *, {broken} AS {BROKEN} FROM intake_batches))"""
-
-
-def _exactly(path: str) -> str:
-    """Return a path that DuckDB does not take for a glob."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+              FROM {marked})"""
 
 
 def _as_parquet(file: InputFile) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import io
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,7 +104,7 @@ class CsvReader:
         self._names = names
         self._wanted = wanted
         # A record that cannot be one: if it does not arrive by itself, a quote was never closed.
-        self._end_mark = secrets.token_hex(16)
+        self._end_mark = hashlib.sha256(b"end of " + file.path.encode(errors="surrogateescape")).hexdigest()
         self._stream = TextStream(file, tail=("\n" + self._end_mark + "," * len(names) + "\n").encode())
         self._broken: list[tuple[int, str]] = []
         self._ended = False

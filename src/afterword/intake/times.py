@@ -23,7 +23,7 @@ _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _OFFSET = "(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
 _STRICT = f"{_DATE}[T ]{_CLOCK}{_OFFSET}?"
-_NAIVE = f"{_DATE}[Tt ]{_CLOCK.replace('.', '.,')}"
+_NAIVE = "[0-9]{4}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9]{2}:?[0-9]{2}(:?[0-9]{2}([.,][0-9]+)?)?"
 # What real senders write: a blank before the offset, `-5:00`, small letters, a decimal comma, no separators.
 _LENIENT = (
     "([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,]([0-9]+))?)?"
@@ -48,14 +48,19 @@ def time_value(raw: Raw, options: ReadOptions, timezone: str) -> TimeValue:
     if raw.form is Form.TIMESTAMP:
         return TimeValue(_checked(raw, f"epoch_us({raw.sql})"), str(READ_AS_UTC))
     if raw.form is Form.TIMESTAMP_NS:  # cut, not rounded as a cast would
-        return TimeValue(_checked(raw, f"(epoch_ns({raw.sql}) // 1000)"), str(READ_AS_UTC))
+        return TimeValue(_checked(raw, _cut(raw)), str(READ_AS_UTC))
     if raw.form is Form.TIMESTAMPTZ:
-        return TimeValue(_checked(raw, f"epoch_us({raw.sql})"))
+        return TimeValue(_checked(raw, _cut(raw) if raw.type_name.endswith("_NS") else f"epoch_us({raw.sql})"))
     if raw.form is Form.DATE:
         return _from_date(raw, options, timezone)
     if raw.form in (Form.INTEGER, Form.DECIMAL, Form.FLOAT):
         return TimeValue(_checked(raw, _from_number(f"{raw.sql}::VARCHAR", options), _number_hint(options)))
     return TimeValue(_checked(raw, "NULL::BIGINT"))
+
+
+def _cut(raw: Raw) -> str:
+    # Division rounds towards zero, but what is before 1970 is refused anyway.
+    return f"(epoch_ns({raw.sql}) // 1000)"
 
 
 def _checked(raw: Raw, sql: str, hint: str = _EXPECTED) -> Value:

@@ -189,7 +189,7 @@ def explain(
 def users(
     campaign: options.Campaign,
     variant: Annotated[
-        str | None, typer.Option("--variant", metavar="VARIANT", help="Only of this variant. Not set: of all.")
+        str | None, typer.Option("--variant", metavar="VARIANT", help="Only of this variant, or `total`: all but control. Not set: of all.")
     ] = None,
     event: Annotated[str, typer.Option("--event", metavar="LETTER", help="The conversion event, A to D.")] = "A",
     converted: Annotated[bool, typer.Option("--converted", help="Who converted (also if nothing is said).")] = False,

@@ -2,7 +2,7 @@
 
 - `report`: `build_report` makes the content of report.json from the derived tables
 - `sql`, `queries/`: the named queries; `units`, `ages`, `series`, `revenue`, `steps`: what is made of their results
-- `money`: exchange rates and the one rounding; `warnings`: what a reader must know
+- `exchange`: exchange rates and the one rounding; `warnings`: what a reader must know
 - `files`: `write_report_files`; `page`, `page_context`, `page_charts`, `charts`, `templates/`: report.html
 - `render_terminal`, `render_markdown`, `render_csv`: the same numbers as text; `wording`: how they read
 """

@@ -10,12 +10,16 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+from afterword.reports.wording import day
 
 WIDTH = 460
 LABEL_GAP = 15
 LETTER = 7.4
 """About the width of a letter on narrow screens."""
 MAX_POINTS = 120
+SMALLEST_STEP = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def nice_step(span: float, ticks: int) -> float:
     """The smallest of 1, 2, 2.5, 5 times a power of ten that cuts a span into at most so many steps."""
     if span <= 0:
         return 1.0
-    raw = span / ticks
+    raw = max(span / ticks, SMALLEST_STEP)
     power = 10.0 ** math.floor(math.log10(raw))
     return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-9))
 
@@ -172,10 +176,10 @@ def interval_chart(estimates: Sequence[Estimate], describe: str) -> IntervalChar
 
 
 def line_chart(
-    series: Sequence[Series], day_labels: Sequence[str], unit: str, describe: str, height: float = 250
+    series: Sequence[Series], days: Sequence[str], unit: str, describe: str, height: float = 250
 ) -> LineChart | None:
     """Lay out lines over days from zero up; None if there is nothing to draw."""
-    count = len(day_labels)
+    count = len(days)
     top_value = max((max(one.values, default=0.0) for one in series), default=0.0)
     if not count or top_value <= 0:
         return None
@@ -200,7 +204,7 @@ def line_chart(
             name=one.name,
             label=shortened(one.name, 16),
             colour=one.colour,
-            path=_path([(x(i), y(value)) for i, value in enumerate(one.values)]),
+            path=_path(one.values, left, right - left, bottom, (bottom - top) / high),
             end_x=x(count - 1),
             end_y=y(one.values[-1]),
             label_y=label_y,
@@ -216,7 +220,7 @@ def line_chart(
         top=top,
         bottom=bottom,
         y_ticks=[Tick(y(i * step), f"{i * step:,.{digits}f}") for i in range(round(high / step) + 1)],
-        x_ticks=[Tick(x(i), day_labels[i]) for i in _spaced(count, 5)],
+        x_ticks=[Tick(x(i), day(days[i])) for i in _spaced(count, 5)],
         lines=lines,
         description=describe
         + " "
@@ -260,13 +264,16 @@ def _signed(value: float, digits: int) -> str:
     return ("+" if value > 0 else "\u2212") + text
 
 
-def _path(points: Sequence[tuple[float, float]]) -> str:
-    """An SVG path; of very many points only as many as can be told apart."""
-    stride = -(-len(points) // MAX_POINTS)
-    kept = list(points[::stride]) if stride > 1 else list(points)
-    if kept[-1] != points[-1]:
-        kept.append(points[-1])
-    return "M" + "L".join(f"{px:g} {py:g}" for px, py in kept)
+def _path(values: Sequence[float], left: float, width: float, bottom: float, scale: float) -> str:
+    """An SVG path in tenths (drawn at scale .1); of very many points as many as can be told apart."""
+    stride = -(-len(values) // MAX_POINTS)
+    last = len(values) - 1
+    positions = [*range(0, last, stride), last]
+    step = 10 * width / max(1, last)
+    points = [(int(10 * left + step * i + 0.5), int(10 * (bottom - values[i] * scale) + 0.5)) for i in positions]
+    moves = [f"{x - x0} {y - y0}" for (x0, y0), (x, y) in pairwise(points)]
+    # A minus sign separates as well as a space does, and one `l` serves for all that follows.
+    return f"M{points[0][0]} {points[0][1]}" + ("l" + " ".join(moves)).replace(" -", "-") if moves else ""
 
 
 def _spaced(count: int, at_most: int) -> list[int]:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 MAX_INLINE = 100
-"""What fits into so many characters stays on one line."""
+MAX_INLINE_KEYS = 4
+"""An object with so few keys that fits into so many characters stays on one line."""
+
+_inline = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def write_report_files(report: dict[str, Any], directory: Path | str) -> None:
@@ -27,10 +30,6 @@ def json_text(report: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def _inline(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
 def _write(value: object, depth: int, parts: list[str]) -> None:
     if not isinstance(value, dict | list) or not value or _is_flat(value):
         parts.append(_inline(value))
@@ -48,8 +47,7 @@ def _write(value: object, depth: int, parts: list[str]) -> None:
 
 
 def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether it takes one line: a list of plain values, or a small object of them."""
-    children = value.values() if isinstance(value, dict) else value
-    if any(isinstance(child, dict | list) for child in children):
-        return isinstance(value, dict) and len(value) <= 4 and len(_inline(value)) <= MAX_INLINE
-    return isinstance(value, list) or len(_inline(value)) <= MAX_INLINE
+    """Whether it takes one line: a list of plain values (lists here are all of one sort), or a small object."""
+    if isinstance(value, list):
+        return not isinstance(value[0], dict | list)
+    return len(value) <= MAX_INLINE_KEYS and len(_inline(value)) <= MAX_INLINE

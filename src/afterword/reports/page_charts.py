@@ -53,26 +53,24 @@ def cumulative(campaign: dict[str, Any], letter: str, of: list[str]) -> LineChar
         for variant, colour in zip(campaign["variants"], of, strict=True)
         if variant["exposed"]
     ]
-    labels = [wording.day(one) for one in days["days"]]
-    return line_chart(series, labels, "%", "Cumulative share of recipients who converted, by day of conversion.")
+    return line_chart(series, days["days"], "%", "Cumulative share of recipients who converted, by day of conversion.")
 
 
-def daily(campaign: dict[str, Any], letter: str) -> tuple[LineChart | None, str]:
-    """Conversions per day (or longer period) by day of conversion and by day of exposure; and the period's name."""
+def daily(campaign: dict[str, Any], letter: str) -> LineChart | None:
+    """Conversions per day (or longer period) by day of conversion and by day of exposure."""
     days = campaign["by_day"]["days"]
-    size, name = _period(len(days))
+    size, name = period(len(days))
     series = [
         Series("by conversion", "v0", _summed(campaign["by_day"]["total"]["conversions"][letter], size)),
         Series("by exposure", "v2", _summed(campaign["by_exposure_day"]["total"]["conversions"][letter], size), True),
     ]
-    labels = [wording.day(one) for one in days[::size]]
-    return line_chart(series, labels, "", f"Conversions per {name}, variants with a message.", height=210), name
+    return line_chart(series, days[::size], "", f"Conversions per {name}, variants with a message.", height=210)
 
 
 def recipients(campaign: dict[str, Any], of: list[str]) -> LineChart | None:
     """Unique recipients of each variant per day of exposure (or longer period: the sum of its days)."""
     series = campaign["by_exposure_day"]
-    size, name = _period(len(series["days"]))
+    size, name = period(len(series["days"]))
     lines = [
         Series(
             wording.variant_name(variant),
@@ -82,11 +80,10 @@ def recipients(campaign: dict[str, Any], of: list[str]) -> LineChart | None:
         )
         for variant, colour in zip(campaign["variants"], of, strict=True)
     ]
-    labels = [wording.day(one) for one in series["days"][::size]]
-    return line_chart(lines, labels, "", f"Unique recipients per {name} of exposure.", height=210)
+    return line_chart(lines, series["days"][::size], "", f"Unique recipients per {name} of exposure.", height=210)
 
 
-def _period(days: int) -> tuple[int, str]:
+def period(days: int) -> tuple[int, str]:
     """How many days one point of a daily chart stands for, and their name."""
     return next((period for period in PERIODS if days <= MAX_PERIODS * period[0]), PERIODS[-1])
 

@@ -1,155 +1,15 @@
-"""What the templates of report.html show, as typed values: texts are ready, geometry is computed."""
+"""From the content of report.json to what the templates show."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from afterword.durations import describe_duration
 from afterword.reports import page_charts, wording
-from afterword.reports.charts import IntervalChart, LineChart
+from afterword.reports.page_types import Card, IndexRow, OutcomeRow, Page, Panel, Section, StepRow, TimeRow, VariantRow
 from afterword.stats.rates import Counts, newcombe
 
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A headline number."""
-
-    label: str
-    value: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VariantRow:
-    """A row of the variant table; `colour` is empty for totals."""
-
-    name: str
-    note: str
-    colour: str
-    leading: bool
-    exposed: str
-    converted: str
-    rate: str
-    interval: str
-    pending: str
-    lift: str
-    lift_class: str
-    lift_note: str
-    confidence: str
-    revenue: str
-    revenue_note: str
-    per_exposed: str
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRow:
-    """A row of the table of times to convert and of opens and clicks."""
-
-    name: str
-    colour: str
-    p25: str
-    median: str
-    p75: str
-    after_open: str
-    after_click: str
-    also: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """Everything about one conversion event."""
-
-    letter: str
-    title: str
-    sentence: str
-    primary: bool
-    remark: str
-    rows: list[VariantRow]
-    totals: list[VariantRow]
-    differences: IntervalChart | None
-    cumulative: LineChart | None
-    daily: LineChart | None
-    recipients: LineChart | None
-    period: str
-    times: list[TimeRow]
-    others: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """A Canvas step."""
-
-    name: str
-    received: str
-    recipients: str
-    conversions: list[str]
-    revenue: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
-    """What became of a variant's messages."""
-
-    name: str
-    colour: str
-    exposures: str
-    counts: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One campaign."""
-
-    anchor: str
-    title: str
-    kind: str
-    status: str
-    summary: str
-    remarks: list[str]
-    warnings: list[str]
-    cards: list[Card]
-    exposed_heading: str
-    per_heading: str
-    counting: str
-    panels: list[Panel]
-    plain_rows: list[VariantRow]
-    """Rows without conversion events: exposed and revenue only."""
-    plain_totals: list[VariantRow]
-    letters: list[str]
-    steps: list[StepRow]
-    outcome_names: list[str]
-    outcomes: list[OutcomeRow]
-    timezone: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """A campaign in the list at the top of a page of several."""
-
-    anchor: str
-    title: str
-    kind: str
-    status: str
-    values: list[str]
-
-
 INDEX_HEADINGS = ["Recipients", "Conversions A", "Rate", "Lift over control", "Confidence", "Revenue"]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The page of a run."""
-
-    title: str
-    as_of: str
-    timezone: str
-    sections: list[Section]
-    index_headings: list[str]
-    index: list[IndexRow]
-    facts: list[Card]
-    rejected: list[tuple[str, str]]
-    notes: list[str]
 
 
 def page_of(report: dict[str, Any]) -> Page:
@@ -196,6 +56,8 @@ def _section(campaign: dict[str, Any], index: int) -> Section:
         per_heading={"users": "Per recipient", "exposures": "Per exposure"}.get(campaign["denominator"], "Per channel"),
         counting=wording.COUNTING[campaign["counting"]],
         panels=[_panel(campaign, event, colours) for event in events],
+        recipients=page_charts.recipients(campaign, colours),
+        period=page_charts.period(len(campaign["by_exposure_day"]["days"]))[1],
         plain_rows=[] if events else _rows(campaign, None, colours),
         plain_totals=[] if events else _totals(campaign, None),
         letters=[event["letter"] for event in events],
@@ -249,7 +111,7 @@ def _cards(campaign: dict[str, Any], heading: str) -> list[Card]:
         pending = f"{wording.number(primary['pending'])} pending"
         cards.append(Card("Conversions, event A", wording.number(primary["converted"]), pending))
         cards.append(Card("Conversion rate", wording.percent(primary["rate"]), wording.interval(primary["interval"])))
-    window = wording.deadline(campaign["revenue_window_seconds"])
+    window = describe_duration(campaign["revenue_window_seconds"])
     apart = " + ".join(wording.money(a, c) for c, a in total["revenue"]["unconverted"].items())
     note = f"within {window}" + (f", and {apart} without a rate" if apart else "")
     cards.append(Card("Revenue in window", wording.money(total["revenue"]["amount"], currency), note))
@@ -258,7 +120,6 @@ def _cards(campaign: dict[str, Any], heading: str) -> list[Card]:
 
 def _panel(campaign: dict[str, Any], event: dict[str, Any], colours: list[str]) -> Panel:
     letter = event["letter"]
-    daily, period = page_charts.daily(campaign, letter)
     others = [other["letter"] for other in campaign["conversion_events"] if other["letter"] != letter]
     return Panel(
         letter=letter,
@@ -270,9 +131,7 @@ def _panel(campaign: dict[str, Any], event: dict[str, Any], colours: list[str]) 
         totals=_totals(campaign, letter),
         differences=page_charts.differences(campaign, letter, colours),
         cumulative=page_charts.cumulative(campaign, letter, colours),
-        daily=daily,
-        recipients=page_charts.recipients(campaign, colours),
-        period=period,
+        daily=page_charts.daily(campaign, letter),
         times=_times(campaign, letter, others, colours),
         others=others,
     )

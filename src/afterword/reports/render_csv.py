@@ -8,41 +8,15 @@ from typing import Any
 
 from afterword.reports.text_table import campaigns_of
 
-COLUMNS = [
-    "campaign_id",
-    "campaign_name",
-    "variant_id",
-    "variant_name",
-    "control",
-    "conversion_event",
-    "exposed",
-    "audience_share",
-    "several_variants",
-    "converted",
-    "pending",
-    "not_converted",
-    "rate",
-    "interval_low",
-    "interval_high",
-    "matured_n",
-    "matured_converted",
-    "compared_n",
-    "compared_converted",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "lift",
-    "confidence",
-    "p25_seconds",
-    "median_seconds",
-    "p75_seconds",
-    "after_open",
-    "after_click",
-    "currency",
-    "revenue",
-    "per_exposed",
-    "unconverted",
-]
+# fmt: off
+COLUMNS = (
+    "campaign_id", "campaign_name", "row", "variant_id", "variant_name", "control", "conversion_event", "exposed",
+    "audience_share", "several_variants", "converted", "pending", "not_converted", "rate", "interval_low",
+    "interval_high", "matured_n", "matured_converted", "compared_n", "compared_converted", "difference",
+    "difference_low", "difference_high", "lift", "confidence", "p25_seconds", "median_seconds", "p75_seconds",
+    "after_open", "after_click", "currency", "revenue", "per_exposed", "unconverted",
+)
+# fmt: on
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets run a cell that starts so; a name that does gets an apostrophe before it."""
@@ -55,7 +29,8 @@ def csv_text(report: dict[str, Any], campaign_id: str | None = None) -> str:
     writer.writerow(COLUMNS)
     for campaign in campaigns_of(report, campaign_id):
         totals = [
-            {"id": name, "name": "", "control": False} | campaign[name] for name in ("total", "total_with_control")
+            {"id": "", "name": "", "control": False, "row": name} | campaign[name]
+            for name in ("total", "total_with_control")
         ]
         for variant in [*campaign["variants"], *totals]:
             for letter in variant["conversions"] or [""]:
@@ -75,6 +50,7 @@ def _cells(campaign: dict[str, Any], variant: dict[str, Any], letter: str) -> di
     cells |= {
         "campaign_id": guarded(campaign["id"]),
         "campaign_name": guarded(campaign["name"]),
+        "row": variant.get("row", "variant"),
         "variant_id": guarded(variant["id"]),
         "variant_name": guarded(variant["name"]),
         "control": str(variant["control"]).lower(),
@@ -91,21 +67,12 @@ def _cells(campaign: dict[str, Any], variant: dict[str, Any], letter: str) -> di
 
 
 def _conversion(on: dict[str, Any]) -> dict[str, Any]:
-    same = [
-        "converted",
-        "pending",
-        "not_converted",
-        "rate",
-        "matured_n",
-        "matured_converted",
-        "compared_n",
-        "compared_converted",
-        "difference",
-        "lift",
-        "confidence",
-        "after_open",
-        "after_click",
-    ]
+    # fmt: off
+    same = (
+        "converted", "pending", "not_converted", "rate", "matured_n", "matured_converted", "compared_n",
+        "compared_converted", "difference", "lift", "confidence", "after_open", "after_click",
+    )
+    # fmt: on
     low, high = on["interval"] or (None, None)
     difference_low, difference_high = on["difference_interval"] or (None, None)
     return {name: on[name] for name in same} | {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 
-from afterword.reports.money import Money, Rates, load_rates
+from afterword.reports.exchange import Money, load_rates
 from afterword.reports.sql import query
 
 Ledger = defaultdict[tuple[int, int], Money]
@@ -41,17 +42,14 @@ def load_revenue(con: duckdb.DuckDBPyConnection, campaigns: int, currency: str) 
     con.execute(query("revenue_cells"))
     rates = load_rates(con, currency)
     revenue = [CampaignRevenue() for _ in range(campaigns)]
-    for campaign, variant, step, code, day, net, purchases in con.execute(query("revenue_days")).fetchall():
-        booked = _converted(rates, code, day, int(net), purchases)
-        revenue[campaign].by_step[variant, step].add(booked)
-        revenue[campaign].by_day[variant, day].add(booked)
-    rows = con.execute(query("revenue_exposure_days"), {"currency": currency}).fetchall()
-    for campaign, variant, code, day, rate_day, net in rows:
+    for campaign, variant, step, code, rate_day, net, purchases in _rows(con, "revenue_steps", currency=currency):
+        rates.book(revenue[campaign].by_step[variant, step], code, rate_day, int(net), purchases)
+    for campaign, variant, code, day, net in _rows(con, "revenue_days"):
+        rates.book(revenue[campaign].by_day[variant, day], code, day, int(net))
+    for campaign, variant, code, day, rate_day, net in _rows(con, "revenue_exposure_days", currency=currency):
         rates.book(revenue[campaign].by_exposure_day[variant, day], code, rate_day, int(net))
     return revenue
 
 
-def _converted(rates: Rates, code: str, day: int, net: int, purchases: int) -> Money:
-    money = Money()
-    rates.book(money, code, day, net, purchases)
-    return money
+def _rows(con: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+    return con.execute(query(name), parameters or None).fetchall()

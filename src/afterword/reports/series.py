@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from afterword.model import LETTERS, Campaign
-from afterword.reports.money import Money
+from afterword.reports.exchange import Money, exact
 from afterword.reports.revenue import CampaignRevenue, Ledger
 from afterword.reports.sql import Columns, Ints
 from afterword.reports.units import TOTAL, FirstDays, ScopeUnits, members
@@ -56,7 +56,7 @@ class Axis:
         filled = [column for column in days if len(column)]
         if not filled:
             return cls(0, 0)
-        first, last = min(int(min(column)) for column in filled), max(int(max(column)) for column in filled)
+        first, last = min(int(np.min(column)) for column in filled), max(int(np.max(column)) for column in filled)
         return cls(first, last - first + 1)
 
     def days(self) -> list[str]:
@@ -132,7 +132,10 @@ class CampaignDays:
         return {
             "conversions": {LETTERS[letter]: row.tolist() for letter, row in enumerate(sums)},
             "revenue": [day.amount(self.currency) for day in money],
-            "revenue_unconverted": {c: [day.apart().get(c, "0") for day in money] for c in currencies},
+            "revenue_unconverted": {
+                currency: [exact(day.unconverted.get(currency, 0), currency) for day in money]
+                for currency in currencies
+            },
         }
 
     def _by_scope(self, axis: Axis, entry: Any) -> dict[str, Any]:

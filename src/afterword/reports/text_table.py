@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from afterword.durations import describe_duration
 from afterword.errors import UserError, nearest
 from afterword.reports import wording
 
@@ -112,7 +113,7 @@ def _revenue(campaign: dict[str, Any]) -> TextTable:
     headings = ["Variant", exposed, "Purchases", "Revenue", "Revenue each", "Without a rate"]
     if not any(row[-1] for row in rows):
         rows, headings = [row[:-1] for row in rows], headings[:-1]
-    window = wording.deadline(campaign["revenue_window_seconds"])
+    window = describe_duration(campaign["revenue_window_seconds"])
     return TextTable(f"Revenue within {window} of the exposure", headings, rows)
 
 

@@ -160,67 +160,66 @@ def _with_totals(rows: T, several: T, control: NDArray[np.bool_]) -> T:
 
 
 def _scope(cells: Cells, persons: PersonSums | None, scope: int, letters: int) -> ScopeUnits:
-    mine = cells.scope == scope
-    n = cells.n[mine]
-    single = cells.several[mine] == 0
-    exposed = int(n.sum())
+    mine = _rows_of(cells, scope)
+    exposed = int(mine.n.sum())
     if persons is None:
-        several, compared, all_persons = int(n[~single].sum()), int(n[single].sum()), exposed
+        several = int((mine.n * mine.several).sum())
+        all_persons = exposed
     else:
-        rows = persons.scope == scope
-        counts, of_several = persons.persons[rows], persons.several[rows] == 1
-        all_persons = int(counts.sum())
-        several, compared = int(counts[of_several].sum()), int(counts[~of_several].sum())
+        persons = _rows_of(persons, scope)
+        several = int((persons.persons * persons.several).sum())
+        all_persons = int(persons.persons.sum())
     return ScopeUnits(
         exposed=exposed,
         persons=all_persons,
         several_variants=several,
-        compared_n=compared,
-        letters=tuple(_letter(cells, mine, persons, scope, letter) for letter in range(letters)),
-        first_days=_first_days(cells, mine, letters),
+        compared_n=all_persons - several,
+        letters=tuple(_letter(mine, persons, letter) for letter in range(letters)),
+        first_days=_first_days(mine, letters),
     )
 
 
-def _letter(cells: Cells, mine: NDArray[np.bool_], persons: PersonSums | None, scope: int, letter: int) -> LetterUnits:
-    n = cells.n[mine]
-    converted = (cells.converted[mine] >> letter) & 1
-    matured = (cells.matured[mine] >> letter) & 1
-    count = int((n * converted).sum())
+def _rows_of(rows: T, scope: int) -> T:
+    mask = rows.scope == scope
+    return type(rows)(**{field.name: getattr(rows, field.name)[mask] for field in fields(rows)})
+
+
+def _letter(cells: Cells, persons: PersonSums | None, letter: int) -> LetterUnits:
+    converted_n = cells.n * ((cells.converted >> letter) & 1)
+    matured = (cells.matured >> letter) & 1
+    count = int(converted_n.sum())
     if persons is None:
-        compared, effect = int((n * converted)[cells.several[mine] == 0].sum()), 1.0
+        compared, effect = int((converted_n * (1 - cells.several)).sum()), 1.0
     else:
-        rows = persons.scope == scope
         name = LETTERS[letter].lower()
-        compared = int(getattr(persons, f"any_{name}")[rows & (persons.several == 0)].sum())
+        compared = int((getattr(persons, f"any_{name}") * (1 - persons.several)).sum())
         clusters = Clusters(
-            persons=int(persons.persons[rows].sum()),
-            units_squared=int(persons.squares[rows].sum()),
-            units_converted=int(getattr(persons, f"cross_{name}")[rows].sum()),
-            converted_squared=int(getattr(persons, f"squares_{name}")[rows].sum()),
+            persons=int(persons.persons.sum()),
+            units_squared=int(persons.squares.sum()),
+            units_converted=int(getattr(persons, f"cross_{name}").sum()),
+            converted_squared=int(getattr(persons, f"squares_{name}").sum()),
         )
-        effect = design_effect(Counts(int(n.sum()), count), clusters)
+        effect = design_effect(Counts(int(cells.n.sum()), count), clusters)
     return LetterUnits(
         converted=count,
-        pending=int((n * ((cells.pending[mine] >> letter) & 1)).sum()),
-        matured_n=int((n * matured).sum()),
-        matured_converted=int((n * converted * matured).sum()),
+        pending=int((cells.n * ((cells.pending >> letter) & 1)).sum()),
+        matured_n=int((cells.n * matured).sum()),
+        matured_converted=int((converted_n * matured).sum()),
         compared_converted=compared,
-        also=tuple(
-            int((n * converted * ((cells.converted[mine] >> other) & 1)).sum()) for other in range(len(LETTERS))
-        ),
+        also=tuple(int((converted_n * ((cells.converted >> other) & 1)).sum()) for other in range(len(LETTERS))),
         design_effect=effect,
     )
 
 
-def _first_days(cells: Cells, mine: NDArray[np.bool_], letters: int) -> FirstDays:
-    days, position = np.unique(cells.day[mine], return_inverse=True)
-    n, size = cells.n[mine], len(days)
-    matured = [n * ((cells.matured[mine] >> letter) & 1) for letter in range(letters)]
-    converted = [(cells.converted[mine] >> letter) & 1 for letter in range(letters)]
+def _first_days(cells: Cells, letters: int) -> FirstDays:
+    days, position = np.unique(cells.day, return_inverse=True)
+    size = len(days)
+    matured = [cells.n * ((cells.matured >> letter) & 1) for letter in range(letters)]
+    converted = [(cells.converted >> letter) & 1 for letter in range(letters)]
     return FirstDays(
         days=days.tolist(),
-        n=summed(position, n, size).tolist(),
+        n=summed(position, cells.n, size).tolist(),
         matured_n=[summed(position, m, size).tolist() for m in matured],
-        converted=[summed(position, n * c, size).tolist() for c in converted],
+        converted=[summed(position, cells.n * c, size).tolist() for c in converted],
         matured_converted=[summed(position, m * c, size).tolist() for m, c in zip(matured, converted, strict=True)],
     )

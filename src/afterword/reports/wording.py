@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from afterword.reports.money import minor_units
+from afterword.durations import describe_duration
+from afterword.money import minor_units
 
 NARROW = "\u202f"
 """A narrow space that does not break, between a number and its percent sign."""
@@ -116,14 +117,6 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours and minutes else (f"{hours} h" if hours else f"{minutes} min")
 
 
-def deadline(seconds: int) -> str:
-    """A deadline in its largest whole unit: 3 days, 90 minutes."""
-    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % size == 0:
-            return f"{seconds // size:,} {name}" + ("" if seconds == size else "s")
-    raise ValueError(f"deadline is {seconds}, must be whole seconds")
-
-
 def day(iso: str, year: bool = False) -> str:
     """2 Nov, or 2 Nov 2026."""
     value = date.fromisoformat(iso[:10])
@@ -144,7 +137,7 @@ def event_title(event: dict[str, Any]) -> str:
 def event_sentence(event: dict[str, Any]) -> str:
     """Its filters and deadline: any product · within 3 days."""
     parts = [*_scope_of(event), *(_filter(one) for one in event["where"])]
-    return " · ".join([*parts, f"within {deadline(event['deadline_seconds'])}"])
+    return " · ".join([*parts, f"within {describe_duration(event['deadline_seconds'])}"])
 
 
 def _scope_of(event: dict[str, Any]) -> list[str]:

@@ -28,3 +28,8 @@ def literals(values: Iterable[SqlValue]) -> str:
 def identifier(name: str) -> str:
     """Return the name of a column or table, quoted."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def one_path(path: str) -> str:
+    """Return a path as a literal for DuckDB's readers, which would take some of its characters for a pattern."""
+    return literal("".join(f"[{c}]" if c in "*?[" else c for c in path))

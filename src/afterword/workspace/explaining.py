@@ -13,6 +13,7 @@ from afterword.attribution.facts import EVENTS, EXPOSURES, STEP_MESSAGES, FactTa
 from afterword.attribution.people import persons_of
 from afterword.attribution.reading import Scans
 from afterword.model import LETTERS, Campaign, Channel, EventKind, Outcome
+from afterword.store.sql import literal
 from afterword.workspace.inputs import EPOCH, Inputs
 from afterword.workspace.session import Session
 from afterword.workspace.wording import (
@@ -109,19 +110,20 @@ class Story:
 def explain(inputs: Inputs, campaign_id: str, user: str) -> Story:
     """Tell the story of a user and a campaign; see `Results.explain`."""
     only = inputs.only(campaign_id)
-    campaign = only.definitions.campaigns[0]
+    index = only.definitions.index_of(campaign_id)
+    campaign = only.definitions.campaigns[index]
     as_of = inputs.as_of or 0
     with Session(only) as session:
         session.stage()
         person, ids = _person(session, user)
-        relations = {kind: session.relation(kind, ids) for kind in ("events", "exposures", "step_messages")}
+        relations = {table.kind: _disputed(session, table, ids) for table in (EVENTS, EXPOSURES, STEP_MESSAGES)}
         counts = [max(1, len(session.files[kind])) for kind in ("events", "exposures", "step_messages")]
         scans = Scans(relations["events"], relations["exposures"], relations["step_messages"], *counts)
-        traced = trace_person(session.con, only.definitions, scans, session.limits, as_of)
+        traced = trace_person(session.con, only.definitions, index, person, scans, session.limits, as_of)
         facts = {
-            table.kind: _facts(session, table, relations[table.kind]) for table in (EVENTS, EXPOSURES, STEP_MESSAGES)
+            table.kind: _facts(session, session.relation(table.kind, ids)) for table in (EVENTS, EXPOSURES, STEP_MESSAGES)
         }
-    teller = _Teller(campaign, only.definitions.workspace.timezone, facts["events"], traced)
+    teller = _Teller(campaign, index, only.definitions.workspace.timezone, facts["events"], traced)
     return Story(
         campaign_id,
         user,
@@ -145,7 +147,18 @@ def _person(session: Session, user: str) -> tuple[str, list[str]]:
     return person, sorted({user, person, *(name for name, other in persons.items() if other == person)})
 
 
-def _facts(session: Session, table: FactTable, relation: str) -> dict[int, dict[str, Any]]:
+def _disputed(session: Session, table: FactTable, ids: list[str]) -> str:
+    """Return a SELECT of the person's facts and of others with the same ids, so that rule 33 sees them all."""
+    every = session.relation(table.kind)
+    own = session.relation(table.kind, ids)
+    listed = ", ".join(literal(name) for name in ids)
+    return (
+        f"SELECT * FROM ({every}) WHERE user_id IN ({listed}) OR "
+        f"({table.id} IS NOT NULL AND {table.id} IN (SELECT {table.id} FROM ({own})))"
+    )
+
+
+def _facts(session: Session, relation: str) -> dict[int, dict[str, Any]]:
     """Return the person's rows by number, as intake normalised them."""
     found = session.con.sql(
         f"SELECT (CAST(file AS BIGINT) << 40) | record AS row, * FROM ({relation}) s WHERE reason = 0"
@@ -157,9 +170,10 @@ class _Teller:
     """Puts facts and verdicts into words."""
 
     def __init__(
-        self, campaign: Campaign, timezone: str, events: dict[int, dict[str, Any]], traced: Traced | None
+        self, campaign: Campaign, index: int, timezone: str, events: dict[int, dict[str, Any]], traced: Traced | None
     ) -> None:
         self._campaign = campaign
+        self._index = index
         self._zone = ZoneInfo(timezone)
         self._events = events
         self._traced = traced
@@ -184,7 +198,7 @@ class _Teller:
 
     def _concerns(self, row: dict[str, Any]) -> bool:
         """Messages of other campaigns are no part of this story."""
-        return row["kind"] < EventKind.MESSAGE_DELIVERED or row["campaign"] == 0
+        return row["kind"] < EventKind.MESSAGE_DELIVERED or row["campaign"] == self._index
 
     def _step_entries(self, steps: dict[int, dict[str, Any]], as_of: int) -> list[tuple[int, Entry]]:
         names = [step.id for step in self._campaign.steps]
@@ -197,7 +211,7 @@ class _Teller:
                 ),
             )
             for row in steps.values()
-            if row["received_at"] <= as_of
+            if row["received_at"] <= as_of and row["campaign"] == self._index
         ]  # fmt: skip
 
     def _exposure_entries(self) -> list[tuple[int, Entry]]:
@@ -205,7 +219,8 @@ class _Teller:
             return []
         history = self._traced.history
         told = []
-        for x, at in enumerate(history.exposures.time.tolist()):
+        for x in self._traced.exposures:
+            at = int(history.exposures.time[x])
             variant = self._campaign.variants[int(history.exposures.variant[x])]
             channel, outcome = int(history.exposures.channel[x]), int(history.exposure_facts["outcome"][x])
             how = f" by {list(Channel)[channel].value}" if channel >= 0 else ""

@@ -39,9 +39,14 @@ class Inputs:
     """The files as an earlier run found them: kind, path, bytes, sha256."""
 
     def only(self, campaign: str) -> Inputs:
-        """Return the inputs with one campaign; facts of the others are then rejected, which nobody looks at."""
-        found = tuple(c for c in self.definitions.campaigns if c.id == campaign)
-        return replace(self, definitions=replace(self.definitions, campaigns=found))
+        """Return the inputs with the conversion events of one campaign only.
+
+        The other campaigns stay, since an id may be disputed between facts of several (rule 33).
+        """
+        campaigns = tuple(
+            c if c.id == campaign else replace(c, conversion_events=()) for c in self.definitions.campaigns
+        )
+        return replace(self, definitions=replace(self.definitions, campaigns=campaigns))
 
 
 def gather_inputs(

@@ -9,13 +9,16 @@ from afterword.model import LETTERS, Campaign, Channel, Counting
 from afterword.workspace.inputs import Inputs
 from afterword.workspace.session import Session
 
+TOTAL, TOTAL_WITH_CONTROL = "total", "total_with_control"
+"""Names of the report's total rows: the messaged variants, and all of them."""
 STATES = ("converted", "pending", "not_converted", "exposed")
 
 
 def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str, state: str) -> list[dict[str, Any]]:
     """List the units of the campaign's counting that are in a state; see `Results.users`."""
     only = inputs.only(campaign_id)
-    campaign = only.definitions.campaigns[0]
+    index = only.definitions.index_of(campaign_id)
+    campaign = only.definitions.campaigns[index]
     letter = _letter(campaign, event)
     if state not in STATES:
         raise UserError(f'state is "{state}", must be one of {", ".join(STATES)}{nearest(state, STATES)}')
@@ -33,7 +36,7 @@ def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str
                     bool_or(converted & {bit} <> 0) AS converted,
                     bool_or(latest AND unit_converted & {bit} = 0 AND last_exposed_at + {window} > ?) AS pending,
                     min(first_exposed_at) AS first_exposed_at
-                FROM recipients WHERE list_contains(?, variant) GROUP BY ALL
+                FROM recipients WHERE campaign = {index} AND list_contains(?, variant) GROUP BY ALL
             )
             SELECT u.user_id, units.channel, units.exposure,
                 CASE WHEN converted THEN 'converted' WHEN pending THEN 'pending' ELSE 'not_converted' END AS state
@@ -74,9 +77,13 @@ def _letter(campaign: Campaign, event: str) -> int:
 
 
 def _variants(campaign: Campaign, variant: str | None) -> list[int]:
-    if variant is None:
-        return [index for index, one in enumerate(campaign.variants) if not one.control]
+    """Return the variants of a row of the report; the totals have names too."""
     names = [one.id for one in campaign.variants]
-    if variant not in names:
-        raise UserError(f'unknown variant "{variant}" of {campaign.id}{nearest(variant, names)}')
-    return [names.index(variant)]
+    if variant in names:
+        return [names.index(variant)]
+    if variant in (None, TOTAL_WITH_CONTROL):
+        return list(range(len(names)))
+    if variant == TOTAL:
+        return [index for index, one in enumerate(campaign.variants) if not one.control]
+    known = [*names, TOTAL, TOTAL_WITH_CONTROL]
+    raise UserError(f'unknown variant "{variant}" of {campaign.id}{nearest(variant, known)}')

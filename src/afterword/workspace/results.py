@@ -112,7 +112,7 @@ class Results:
 
         Args:
             campaign: the campaign's or Canvas's id.
-            variant: one variant; None is the total of all that are no control.
+            variant: one variant, or `total` (all but control); None or `total_with_control` is all.
             event: "A" to "D".
             state: "converted", "pending", "not_converted" or "exposed".
         """

@@ -1,6 +1,6 @@
 -- Unique recipients per day of exposure: a unit with two exposures on one day counts once on it. A unit's only exposure
 -- needs no look at others, and once per exposure every exposure is a unit.
-WITH repeated AS (
+WITH repeated AS MATERIALIZED (
     SELECT campaign, variant, exposed_day, user, channel
     FROM exposures
     JOIN report_campaigns USING (campaign)
@@ -15,7 +15,7 @@ repeated_sightings AS (
 repeated_totals AS (
     SELECT DISTINCT campaign, scope, exposed_day, user, channel FROM repeated_sightings
 ),
-lone AS (
+lone AS MATERIALIZED (
     SELECT campaign, variant, exposed_day, count(*) AS n
     FROM exposures
     JOIN report_campaigns USING (campaign)

@@ -1,6 +1,6 @@
 -- Step messages and their distinct recipients (exposures once per exposure, persons otherwise), per variant and for all
 -- variants with a message (-1).
-WITH units AS (
+WITH units AS MATERIALIZED (
     SELECT campaign, step, variant, CASE WHEN per_exposure THEN exposure ELSE user END AS unit, count(*) AS n
     FROM received
     JOIN report_campaigns USING (campaign)

@@ -10,10 +10,12 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
+from functools import cache
 from typing import Any
 
 import duckdb
 
+from afterword.money import minor_units
 from afterword.reports.sql import query
 
 MAX_RATE_AGE_DAYS = 7
@@ -22,19 +24,6 @@ MILLIONTHS_DECIMALS = 6
 SCALE = MILLIONTHS_DECIMALS + RATE_DECIMALS
 ONE_RATE: int = 10**RATE_DECIMALS
 _EXACT = Context(prec=80)
-
-# ISO 4217: minor units of the currencies that do not have two.
-_NO_MINOR_UNITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_MINOR_UNITS = {
-    **dict.fromkeys(_NO_MINOR_UNITS.split(), 0),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
-}
-
-
-def minor_units(currency: str) -> int:
-    """How many decimals a currency has (ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD."""
-    return _MINOR_UNITS.get(currency, 2)
 
 
 def rounded(numerator: int, denominator: int, decimals: int) -> str:
@@ -51,6 +40,12 @@ def exact(millionths: int, currency: str) -> str:
     whole, fraction = rounded(millionths, 1_000_000, MILLIONTHS_DECIMALS).split(".")
     fraction = fraction.rstrip("0").ljust(minor_units(currency), "0")
     return f"{whole}.{fraction}" if fraction else whole
+
+
+@cache
+def zero(currency: str) -> str:
+    """Nothing, as text: 0.00."""
+    return rounded(0, 1, minor_units(currency))
 
 
 @dataclass(slots=True)
@@ -70,6 +65,8 @@ class Money:
 
     def amount(self, currency: str) -> str:
         """The converted part, rounded once to the reporting currency's minor units."""
+        if not self.converted:
+            return zero(currency)
         return rounded(self.converted, 10**SCALE, minor_units(currency))
 
     def per(self, units: int, currency: str) -> str | None:
