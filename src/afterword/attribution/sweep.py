@@ -264,6 +264,14 @@ def _meet(event, time, slot, roles, rules, events, exposures, state, found, trac
 
 
 @inlinable
+def _own_slot(exposure, rules, exposures):  # type: ignore[no-untyped-def]
+    """The slot in which an exposure receives conversions."""
+    campaign = exposures.campaign[exposure]
+    slot = campaign * SLOTS
+    return slot + exposures.channel[exposure] + 1 if rules.counting[campaign] == PER_CHANNEL else slot
+
+
+@inlinable
 def _mark_named(event, rules, events, found):  # type: ignore[no-untyped-def]
     """Note that a named exposure's message was opened, whichever exposure is the latest (rule 11)."""
     link = events.link[event]
@@ -316,10 +324,9 @@ def _on_exposure(exposure, active, rules, exposures, state, found):  # type: ign
     """An exposure opens its windows and takes over from the one before."""
     campaign = exposures.campaign[exposure]
     counting = rules.counting[campaign]
-    slot = campaign * SLOTS
+    slot = _own_slot(exposure, rules, exposures)
     if counting == PER_CHANNEL:
-        active = _expose(exposure, slot, active, exposures, state, found)
-        slot += exposures.channel[exposure] + 1
+        active = _expose(exposure, campaign * SLOTS, active, exposures, state, found)
     before = state.last[slot]
     if before >= 0:
         found.exposure_superseded[before] = exposures.time[exposure]
@@ -435,10 +442,8 @@ def _walk(user, rules, events, exposures, steps, shifts, state, found, trace):  
             if state.last[slot] >= 0:
                 roles = shifts.roles[shift]
                 _meet(moved, time_h, slot, roles, rules, events, exposures, state, found, trace)
-            channel = slot % SLOTS - 1
-            if rules.campaign[events.kind[moved]] == slot // SLOTS and (
-                channel == events.channel[moved] or rules.counting[slot // SLOTS] != PER_CHANNEL
-            ):
+            link = events.link[moved]
+            if link >= 0 and _own_slot(link, rules, exposures) == slot:
                 _mark_named(moved, rules, events, found)
             shift += 1
         elif time_x <= time_s and exposure < last_exposure:
