@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
-CODE := src tests $(if $(wildcard benchmarks/*.py),benchmarks)
+CODE := src tests benchmarks examples
 
 .PHONY: help demo test test-all lint bench docs lock browser clean
 
@@ -24,8 +24,8 @@ lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff format --check $(CODE)
 	$(PY) -m mypy $(CODE)
 
-bench: $(READY) ## compare with SQL and Polars on generated facts (SIZES=small|all)
-	$(PY) -m benchmarks.compare $(BENCH)
+bench: $(READY) ## compare with SQL and Polars on generated facts (BENCH="--scale medium")
+	$(PY) -m benchmarks.run $(BENCH)
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

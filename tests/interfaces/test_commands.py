@@ -95,7 +95,8 @@ def test_explain_names_the_event_that_came_too_late(finished: Path, capsys: pyte
     assert main(["explain", "cart-rescue", "ben"]) == 0
     printed = capsys.readouterr().out
     assert "p-2" in printed
-    assert "1 s after the deadline" in printed
+    assert "too_late: purchase p-2 came 1 second after the deadline" in printed
+    assert printed.count("too_late") == 1
 
 
 def test_explain_json_has_the_verdict(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,6 +121,31 @@ def test_users_lists_those_behind_a_number(
     assert sorted(row["user_id"] for row in json.loads(capsys.readouterr().out)) == people
 
 
+def test_users_says_on_stderr_how_many_there_are(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["users", "cart-rescue", "--not"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "user_id\nben\neve\n"
+    assert printed.err == "2 users not converted\n"
+    assert main(["users", "cart-rescue", "--variant", "message"]) == 0
+    assert capsys.readouterr().err == "1 user converted\n"
+
+
+def test_run_says_what_was_read_and_what_was_left_aside(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (example / "events.csv").open("a", encoding="utf-8") as file:
+        file.write(
+            "p-1,ann,purchase,2026-03-04T18:30:00Z,tea,12.50,EUR\np-3,ann,buys,2026-03-04T18:30:00Z,tea,12.50,EUR\n"
+        )
+        file.write("p-4,ann,purchase,2026-03-10 18:30:00,tea,1.50,EUR\n")
+        file.write("p-9,ann,purchase,2026-03-12T18:30:00Z,tea,12.50,EUR\n")
+    assert main([*RUN, "--as-of", "2026-03-11T00:00:00Z"]) == 0
+    said = capsys.readouterr().out.splitlines()[-4:-1]
+    assert said == [
+        "Read 3 exposures and 4 events; 1 repetition counted once, 1 fact later than the report.",
+        "Rejected 1 row (1 bad_kind); afterword-results/rejected.parquet says which and why.",
+        "Note: times without an offset were read as UTC.",
+    ]
+
+
 def test_verify_says_same(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(RESULTS)]) == 0
     assert capsys.readouterr().out == "same\n"
@@ -128,8 +154,8 @@ def test_verify_says_same(finished: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_verify_names_a_file_that_changed(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changed = (finished / "events.csv").read_text("utf-8").replace("2026-03-05T09:00:01Z", "2026-03-05T09:00:00Z")
     (finished / "events.csv").write_text(changed, encoding="utf-8")
-    assert main(["verify", str(RESULTS)]) == 1
-    assert "events.csv" in capsys.readouterr().out
+    assert main(["verify", str(RESULTS)]) == 2
+    assert "events.csv has changed" in capsys.readouterr().err
 
 
 def test_doctor_finds_nothing_in_good_files(example: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_asking_for_the_engine_loads_it() -> None:
-    assert "duckdb" in loaded_after("import afterword; afterword.open_results")
+    assert "duckdb" in loaded_after("import afterword; afterword.run")
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

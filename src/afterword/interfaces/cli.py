@@ -18,9 +18,12 @@ from afterword.interfaces import options, output
 from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
+from afterword.interfaces.summary import facts_read
 
 SHOWN_CAMPAIGNS = 5
 """Up to so many reports are printed at the end of a run; more would scroll the first ones away."""
+
+REJECTED = "rejected.parquet"
 
 DIFFERENT = 1
 """Exit code of `verify` when results differ, as that of diff."""
@@ -78,6 +81,7 @@ def demo(
         output.say_json(results.json)
         return
     _show_reports(results)
+    output.say(facts_read(results.json["facts"], results.path / REJECTED))
     output.say(next_steps(out, written))
 
 
@@ -135,6 +139,7 @@ def run(
         output.say_json(results.json)
         return
     _show_reports(results)
+    output.say(facts_read(results.json["facts"], results.path / REJECTED))
     output.say(f"Results are in {results.path}; open {results.path / 'report.html'} in a browser.")
 
 
@@ -179,6 +184,8 @@ def explain(
     from afterword.workspace.results import open_results
 
     story = open_results(results).explain(campaign, user=user)
+    if story.unknown:
+        raise UserError(story.unknown)
     if as_json:
         output.say_json(story.json)
     else:
@@ -189,7 +196,10 @@ def explain(
 def users(
     campaign: options.Campaign,
     variant: Annotated[
-        str | None, typer.Option("--variant", metavar="VARIANT", help="Only of this variant, or `total`: all but control. Not set: of all.")
+        str | None,
+        typer.Option(
+            "--variant", metavar="VARIANT", help="Only of this variant, or `total`: all but control. Not set: of all."
+        ),
     ] = None,
     event: Annotated[str, typer.Option("--event", metavar="LETTER", help="The conversion event, A to D.")] = "A",
     converted: Annotated[bool, typer.Option("--converted", help="Who converted (also if nothing is said).")] = False,
@@ -208,11 +218,14 @@ def users(
         raise UserError("only one of --converted, --pending and --not can be given")
     from afterword.workspace.results import open_results
 
-    rows = open_results(results).users(campaign, variant=variant, event=event, state=chosen[0])
+    opened = open_results(results)
+    rows = opened.users(campaign, variant=variant, event=event, state=chosen[0])
     if as_json:
         output.say_json(rows)
-    else:
-        output.say_rows(rows)
+        return
+    output.say_rows(rows)
+    unit = str(opened.report(campaign).json["denominator"]).removesuffix("s").replace("_", "-")
+    output.note(f"{output.counted(len(rows), unit)} {chosen[0].replace('_', ' ')}")
 
 
 @app.command()

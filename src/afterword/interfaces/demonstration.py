@@ -52,7 +52,7 @@ def next_steps(directory: Path, written: bool) -> str:
         [
             f"{directory} {files}; its README.txt says what they are.",
             "Try next:",
-            f"  {afterword} explain welcome n-0001 --results {directory / RESULTS}",
+            f"  {afterword} explain welcome n-0060 --results {directory / RESULTS}",
             f"  {afterword} users email-test --variant mens --event A --results {directory / RESULTS}",
             f"  open {directory / RESULTS / 'report.html'} in a browser",
             f"  change a deadline in {directory / DEFINITIONS}, then: {afterword} demo --out {directory}",

@@ -43,6 +43,11 @@ def say(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return `1 row`, `2,000 rows`."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
+
+
 def note(text: str) -> None:
     """Print what is not part of the answer to stderr."""
     sys.stderr.write(f"{text}\n")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from afterword.errors import UserError
+from afterword.intake.sources import Kind
 from afterword.model import Definitions
 from afterword.workspace.inputs import Paths, gather_inputs
 from afterword.workspace.session import FACTS, Progress, Session
@@ -116,8 +117,8 @@ def check(
     return Findings([], len(inputs.definitions.campaigns), kinds)
 
 
-def _look(session: Session, kind: str) -> KindFindings:
-    scan = session.scans[kind]  # type: ignore[index]
+def _look(session: Session, kind: Kind) -> KindFindings:
+    scan = session.scans[kind]
     session.progress(f"reading {kind.replace('_', ' ')}", None)
     counted = session.con.execute(f"SELECT count(*), count(*) FILTER (reason <> 0) FROM ({scan.relation_sql})")
     rows, bad = counted.fetchall()[0]
@@ -126,7 +127,8 @@ def _look(session: Session, kind: str) -> KindFindings:
     if bad:
         found = session.con.execute(
             f"""
-            SELECT reason, count(*), list(file || ', row ' || "row" || ': ' || message ORDER BY file, "row")[1:{EXAMPLES}]
+            SELECT reason, count(*),
+                list(file || ', row ' || "row" || ': ' || message ORDER BY file, "row")[1:{EXAMPLES}]
             FROM ({scan.rejected_sql()}) GROUP BY reason ORDER BY reason"""
         ).fetchall()
         rejected = {reason: count for reason, count, _ in found}

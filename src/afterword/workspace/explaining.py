@@ -2,113 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from afterword.attribution.explain import ORDER, Judged, Traced, Verdict, judge, trace_person
-from afterword.attribution.facts import EVENTS, EXPOSURES, STEP_MESSAGES, FactTable
+import numpy as np
+
+from afterword.attribution.explain import Judged, Traced, Verdict, judge, trace_person
+from afterword.attribution.facts import DERIVED_BIT, EVENTS, EXPOSURES, STEP_MESSAGES, FactTable
 from afterword.attribution.people import persons_of
 from afterword.attribution.reading import Scans
-from afterword.model import LETTERS, Campaign, Channel, EventKind, Outcome
+from afterword.model import LETTERS, Campaign, Channel, Counting, EventKind, Outcome
 from afterword.store.sql import literal
 from afterword.workspace.inputs import EPOCH, Inputs
-from afterword.workspace.session import Session
-from afterword.workspace.wording import (
-    describe_conversion_event,
-    describe_event,
-    sentence,
-)
+from afterword.workspace.session import FACTS, Session
+from afterword.workspace.story import Entry, Explanation, Story, titles
+from afterword.workspace.wording import describe_event, sentence
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One fact of the story."""
-
-    at: str
-    what: str
-    id: str | None
-    text: str
+TABLES = (EVENTS, EXPOSURES, STEP_MESSAGES)
+Row = dict[str, Any]
+SIMILAR = 0.85
+"""From this Jaro-Winkler similarity on, a user's id is offered for one that nobody has."""
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """The verdict on one exposure under one conversion event, with a sentence."""
+def explain(inputs: Inputs, campaign_id: str, user: str, events: Sequence[Mapping[str, Any]]) -> Story:
+    """Tell the story of a user and a campaign; see `Results.explain`.
 
-    conversion_event: str
-    exposure_id: str | None
-    verdict: Verdict
-    event_id: str | None
-    text: str
+    Args:
+        inputs: what the run read.
+        campaign_id: a campaign that is among its definitions.
+        user: any of the person's ids.
+        events: the campaign's conversion events as the report has them.
 
-
-@dataclass(frozen=True)
-class Story:
-    """What one user did around one campaign, and what came of it."""
-
-    campaign: str
-    user: str
-    person: str
-    as_of: str
-    timezone: str
-    conversion_events: dict[str, str]
-    entries: tuple[Entry, ...]
-    verdicts: tuple[Explanation, ...]
-
-    @property
-    def overall(self) -> dict[str, Verdict]:
-        """By letter: the first verdict in the order of rule 39 over all exposures."""
-        return {
-            letter: min((v.verdict for v in self.verdicts if v.conversion_event == letter), key=ORDER.index)
-            for letter in self.conversion_events
-        }
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The story as plain data."""
-        return {
-            "campaign": self.campaign,
-            "user": self.user,
-            "person": self.person,
-            "as_of": self.as_of,
-            "timezone": self.timezone,
-            "conversion_events": self.conversion_events,
-            "overall": {letter: verdict.value for letter, verdict in self.overall.items()},
-            "story": [vars(entry) for entry in self.entries],
-            "verdicts": [{**vars(each), "verdict": each.verdict.value} for each in self.verdicts],
-        }
-
-    def __rich__(self) -> RenderableType:
-        """Return what rich prints."""
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        merged = "" if self.person == self.user else f" (merged into {self.person})"
-        head = Text(f"{self.user}{merged} and {self.campaign}, as of {self.as_of} ({self.timezone})", style="bold")
-        story = Table(box=None, pad_edge=False, show_header=False)
-        for entry in self.entries:
-            story.add_row(Text(entry.at, style="dim"), Text(entry.text))
-        parts: list[RenderableType] = [head, Text(), story]
-        for letter, definition in self.conversion_events.items():
-            verdict = self.overall[letter]
-            title = Text(f"{letter}. {definition}: ", style="bold")
-            title.append(verdict.value, style="bold green" if verdict is Verdict.CONVERTED else "bold")
-            parts += [Text(), title]
-            for each in self.verdicts:
-                if each.conversion_event == letter:
-                    where = f"{each.exposure_id}: " if each.exposure_id else ""
-                    parts.append(Text(f"   {where}{each.text}"))
-        return Group(*parts)
-
-
-def explain(inputs: Inputs, campaign_id: str, user: str) -> Story:
-    """Tell the story of a user and a campaign; see `Results.explain`."""
+    """
     only = inputs.only(campaign_id)
     index = only.definitions.index_of(campaign_id)
     campaign = only.definitions.campaigns[index]
@@ -116,13 +43,13 @@ def explain(inputs: Inputs, campaign_id: str, user: str) -> Story:
     with Session(only) as session:
         session.stage()
         person, ids = _person(session, user)
-        relations = {table.kind: _disputed(session, table, ids) for table in (EVENTS, EXPOSURES, STEP_MESSAGES)}
+        rows, rejected = _rows(session, ids)
+        unknown = None if rows else f'there is no fact about a user "{user}"{_similar(session, user)}'
+        relations = {table.kind: _disputed(session, table, ids) for table in TABLES}
         counts = [max(1, len(session.files[kind])) for kind in ("events", "exposures", "step_messages")]
         scans = Scans(relations["events"], relations["exposures"], relations["step_messages"], *counts)
         traced = trace_person(session.con, only.definitions, index, person, scans, session.limits, as_of)
-        facts = {
-            table.kind: _facts(session, session.relation(table.kind, ids)) for table in (EVENTS, EXPOSURES, STEP_MESSAGES)
-        }
+        facts = {table.kind: _facts(session, session.relation(table.kind, ids)) for table in TABLES}
     teller = _Teller(campaign, index, only.definitions.workspace.timezone, facts["events"], traced)
     return Story(
         campaign_id,
@@ -130,12 +57,11 @@ def explain(inputs: Inputs, campaign_id: str, user: str) -> Story:
         person,
         teller.time(as_of),
         only.definitions.workspace.timezone,
-        {
-            letter: describe_conversion_event(event)
-            for letter, event in zip(LETTERS, campaign.conversion_events, strict=False)
-        },
+        titles(events),
         tuple(teller.entries(facts["step_messages"], as_of)),
         tuple(teller.verdicts(as_of)),
+        rejected,
+        unknown,
     )
 
 
@@ -145,6 +71,25 @@ def _person(session: Session, user: str) -> tuple[str, list[str]]:
     persons = persons_of([m[0] for m in merges], [m[1] for m in merges]) if merges else {}
     person = persons.get(user, user)
     return person, sorted({user, person, *(name for name, other in persons.items() if other == person)})
+
+
+def _rows(session: Session, ids: list[str]) -> tuple[int, int]:
+    """Count the person's rows, and those of them that could not be used."""
+    every = " UNION ALL ".join(f"SELECT reason FROM ({session.relation(kind, ids)})" for kind in FACTS)
+    found = session.con.execute(f"SELECT count(*), count(*) FILTER (reason <> 0) FROM ({every})").fetchall()
+    return int(found[0][0]), int(found[0][1])
+
+
+def _similar(session: Session, user: str) -> str:
+    """Return the exposed user whose id is most like one that nobody has, as a question."""
+    found = session.con.execute(
+        f"""
+        SELECT user_id FROM (SELECT DISTINCT user_id FROM ({session.relation("exposures")}) WHERE reason = 0)
+        WHERE jaro_winkler_similarity(user_id, ?) >= ?
+        ORDER BY jaro_winkler_similarity(user_id, ?) DESC, user_id LIMIT 1""",
+        [user, SIMILAR, user],
+    ).fetchall()
+    return f', did you mean "{found[0][0]}"?' if found else ""
 
 
 def _disputed(session: Session, table: FactTable, ids: list[str]) -> str:
@@ -158,7 +103,7 @@ def _disputed(session: Session, table: FactTable, ids: list[str]) -> str:
     )
 
 
-def _facts(session: Session, relation: str) -> dict[int, dict[str, Any]]:
+def _facts(session: Session, relation: str) -> dict[int, Row]:
     """Return the person's rows by number, as intake normalised them."""
     found = session.con.sql(
         f"SELECT (CAST(file AS BIGINT) << 40) | record AS row, * FROM ({relation}) s WHERE reason = 0"
@@ -170,7 +115,7 @@ class _Teller:
     """Puts facts and verdicts into words."""
 
     def __init__(
-        self, campaign: Campaign, index: int, timezone: str, events: dict[int, dict[str, Any]], traced: Traced | None
+        self, campaign: Campaign, index: int, timezone: str, events: dict[int, Row], traced: Traced | None
     ) -> None:
         self._campaign = campaign
         self._index = index
@@ -183,7 +128,7 @@ class _Teller:
         moment: datetime = (EPOCH + timedelta(microseconds=microseconds)).astimezone(self._zone)
         return moment.isoformat(sep=" ")
 
-    def entries(self, steps: dict[int, dict[str, Any]], as_of: int) -> list[Entry]:
+    def entries(self, steps: dict[int, Row], as_of: int) -> list[Entry]:
         """Return the story in order of time; events that nobody asks for are told as well."""
         told: list[tuple[int, int, Entry]] = []
         for row in self._events.values():
@@ -196,23 +141,19 @@ class _Teller:
         told += [(at, 0, entry) for at, entry in self._exposure_entries()]
         return [entry for _, _, entry in sorted(told, key=lambda each: each[:2])]
 
-    def _concerns(self, row: dict[str, Any]) -> bool:
+    def _concerns(self, row: Row) -> bool:
         """Messages of other campaigns are no part of this story."""
-        return row["kind"] < EventKind.MESSAGE_DELIVERED or row["campaign"] == self._index
+        return bool(row["kind"] < EventKind.MESSAGE_DELIVERED or row["campaign"] == self._index)
 
-    def _step_entries(self, steps: dict[int, dict[str, Any]], as_of: int) -> list[tuple[int, Entry]]:
+    def _step_entries(self, steps: dict[int, Row], as_of: int) -> list[tuple[int, Entry]]:
         names = [step.id for step in self._campaign.steps]
-        return [
-            (
-                row["received_at"],
-                Entry(
-                    self.time(row["received_at"]), "step_message", row["message_id"],
-                    f"received the message of step {names[row['step']]}",
-                ),
-            )
-            for row in steps.values()
-            if row["received_at"] <= as_of and row["campaign"] == self._index
-        ]  # fmt: skip
+        told = []
+        for row in steps.values():
+            at = row["received_at"]
+            if at <= as_of and row["campaign"] == self._index:
+                text = f"received the message of step {names[row['step']]}"
+                told.append((at, Entry(self.time(at), "step_message", row["message_id"], text)))
+        return told
 
     def _exposure_entries(self) -> list[tuple[int, Entry]]:
         if self._traced is None:
@@ -222,46 +163,58 @@ class _Teller:
         for x in self._traced.exposures:
             at = int(history.exposures.time[x])
             variant = self._campaign.variants[int(history.exposures.variant[x])]
-            channel, outcome = int(history.exposures.channel[x]), int(history.exposure_facts["outcome"][x])
-            how = f" by {list(Channel)[channel].value}" if channel >= 0 else ""
+            outcome = int(history.exposure_facts["outcome"][x])
             became = f", outcome {list(Outcome)[outcome].value}" if outcome >= 0 else ""
             group = "control group, no message" if variant.control else f"variant {variant.id}"
-            text = f"exposed{how}: {group}{became}"
-            told.append((at, Entry(self.time(at), "exposure", self._exposure_id(x), text)))
+            text = f"exposed{self._channel(self._traced, x)}: {group}{became}"
+            told.append((at, Entry(self.time(at), "exposure", self._exposure_id(self._traced, x), text)))
         return told
 
-    def _exposure_id(self, x: int) -> str | None:
-        if x < 0 or self._traced is None:
-            return None
-        import numpy as np
+    def _channel(self, traced: Traced, x: int) -> str:
+        channel = int(traced.history.exposures.channel[x])
+        return f" by {list(Channel)[channel].value}" if channel >= 0 else ""
 
-        text = self._traced.history.exposure_facts.id_text(np.array([x], np.int32))
-        return bytes(text.data).decode()
+    def _exposure_id(self, traced: Traced, x: int) -> str:
+        return bytes(traced.history.exposure_facts.id_text(np.array([x], np.int32)).data).decode()
 
-    def _event_id(self, event: int | None) -> str | None:
-        if event is None or self._traced is None:
-            return None
-        import numpy as np
-
-        return bytes(self._traced.history.event_facts.id_text(np.array([event], np.int32)).data).decode()
+    def _exposure_name(self, traced: Traced, x: int) -> str:
+        """Its time; the id only if the sender gave one, since nobody knows a derived one."""
+        name = self.time(int(traced.history.exposures.time[x]))
+        if self._campaign.counting is Counting.ONCE_PER_CHANNEL:
+            name += self._channel(traced, x)
+        given = not int(traced.history.exposure_facts["row"][x]) >> DERIVED_BIT & 1
+        return f"{name} ({self._exposure_id(traced, x)})" if given else name
 
     def verdicts(self, as_of: int) -> list[Explanation]:
         """Return every verdict in words."""
-        if self._traced is None:
+        traced = self._traced
+        if traced is None:
             letters = LETTERS[: len(self._campaign.conversion_events)]
-            judged: Sequence[Judged] = [Judged(letter, -1, Verdict.NOT_EXPOSED) for letter in letters]
-        else:
-            judged = judge(self._traced, self._campaign, as_of)
-        return [self._explanation(each) for each in judged]
+            never = "the user was never exposed to this campaign"
+            return [Explanation(letter, None, None, Verdict.NOT_EXPOSED, None, never, "") for letter in letters]
+        return [self._explanation(traced, each) for each in judge(traced, self._campaign, as_of)]
 
-    def _explanation(self, judged: Judged) -> Explanation:
+    def _explanation(self, traced: Traced, judged: Judged) -> Explanation:
         definition = self._campaign.conversion_events[LETTERS.index(judged.letter)]
-        row = None
-        exposed_at = 0
-        if self._traced is not None:
-            exposed_at = int(self._traced.history.exposures.time[judged.exposure])
-            if judged.event is not None:
-                row = self._events[self._traced.row(judged.event)]
-        event_id = self._event_id(judged.event)
-        text = sentence(judged, definition, exposed_at, row, event_id)
-        return Explanation(judged.letter, self._exposure_id(judged.exposure), judged.verdict, event_id, text)
+        x = judged.exposure
+        exposed_at = int(traced.history.exposures.time[x])
+        row, event_id = None, None
+        if judged.event is not None:
+            row = self._events[traced.row(judged.event)]
+            ids = traced.history.event_facts.id_text(np.array([judged.event], np.int32))
+            event_id = bytes(ids.data).decode()
+        return Explanation(
+            judged.letter,
+            self._exposure_id(traced, x),
+            self.time(exposed_at),
+            judged.verdict,
+            event_id,
+            sentence(judged, definition, exposed_at, row, self._event_name(row)),
+            self._exposure_name(traced, x),
+        )
+
+    def _event_name(self, row: Row | None) -> str:
+        if row is None:
+            return ""
+        kind = EventKind(row["kind"]).label.replace("_", " ")
+        return f"{kind} {row['event_id'] or 'of ' + self.time(row['occurred_at'])}"

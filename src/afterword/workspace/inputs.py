@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from afterword.errors import UserError
 from afterword.intake.definitions import (
@@ -24,6 +24,9 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS: tuple[Kind, ...] = ("exposures", "events", "step_messages", "merges", "rates")
 HASH_CHUNK = 1 << 22
+_UNITS: tuple[Literal["s", "ms", "us"], ...] = ("s", "ms", "us")
+_DATES: tuple[Literal["start-of-day", "end-of-day"], ...] = ("start-of-day", "end-of-day")
+_Choice = TypeVar("_Choice", bound=str)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,10 @@ def gather_inputs(
     needs_exposures: bool = True,
 ) -> Inputs:
     """Check what a user names and put it together."""
-    checked = check_definitions(definitions) if isinstance(definitions, Definitions) else load_definitions(definitions)
+    if isinstance(definitions, Definitions):
+        checked = check_definitions(definitions)
+    else:
+        checked = load_definitions(os.fspath(definitions))
     sources: dict[Kind, Source] = {
         "exposures": _source("exposures", exposures, exposures_sql),
         "events": _source("events", events, events_sql),
@@ -76,12 +82,16 @@ def gather_inputs(
     }
     if needs_exposures and sources["exposures"].sql is None and not sources["exposures"].paths:
         raise UserError("no exposures are named: give files with --exposures, or a statement with --exposures-sql")
-    if time_unit not in (None, "s", "ms", "us"):
+    if time_unit not in (None, *_UNITS):
         raise UserError(f'time unit is "{time_unit}", must be s, ms or us')
-    if dates not in (None, "start-of-day", "end-of-day"):
+    if dates not in (None, *_DATES):
         raise UserError(f'dates is "{dates}", must be start-of-day or end-of-day')
-    options = ReadOptions(dict(rename or {}), time_unit, dates)  # type: ignore[arg-type]
+    options = ReadOptions(dict(rename or {}), _choice(time_unit, _UNITS), _choice(dates, _DATES))
     return Inputs(checked, sources, options, None if as_of is None else parse_as_of(as_of))
+
+
+def _choice(value: str | None, known: tuple[_Choice, ...]) -> _Choice | None:
+    return next((one for one in known if one == value), None)
 
 
 def _source(kind: Kind, paths: Paths, statement: str | os.PathLike[str] | None) -> Source:
@@ -95,7 +105,12 @@ def _source(kind: Kind, paths: Paths, statement: str | os.PathLike[str] | None) 
         path = Path(text)
         if not path.is_file():
             raise UserError(f"{kind}: there is no file {path}")
-        return Source(kind, None, path.read_text(encoding="utf-8"), str(path))
+        try:
+            return Source(kind, None, path.read_text(encoding="utf-8"), str(path))
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from error
     return Source(kind, None, text)
 
 
@@ -110,7 +125,9 @@ def parse_as_of(value: datetime | str) -> int:
                 f'as-of is "{value}", must be a time in ISO 8601, for example 2024-12-01T09:30:00Z'
             ) from None
         if len(str(value).strip()) <= 10:
-            raise UserError(f'as-of is "{value}", a date without a time; say which moment, for example {value}T23:59:59Z')
+            raise UserError(
+                f'as-of is "{value}", a date without a time; say which moment, for example {value}T23:59:59Z'
+            )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - EPOCH) // timedelta(microseconds=1)
@@ -154,7 +171,12 @@ def inputs_to_data(inputs: Inputs, files: list[dict[str, Any]], as_of: int) -> d
 
 
 def inputs_from_data(data: Mapping[str, Any]) -> Inputs:
-    """Return the inputs of an earlier run, with its `as_of`."""
+    """Return the inputs of an earlier run, with its `as_of`.
+
+    Raises:
+        KeyError, TypeError: this is not what `inputs_to_data` gave.
+
+    """
     sources: dict[Kind, Source] = {}
     for kind in KINDS:
         entries = [entry for entry in data["inputs"] if entry["kind"] == kind]

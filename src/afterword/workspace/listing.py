@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from afterword.attribution.facts import DERIVED_BIT, EXPOSURES
 from afterword.errors import UserError, nearest
 from afterword.model import LETTERS, Campaign, Channel, Counting
 from afterword.workspace.inputs import Inputs
@@ -44,7 +45,7 @@ def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str
             ORDER BY units."user", channel, first_exposed_at, exposure""",
             [found.as_of, wanted],
         ).fetchall()
-        names = _exposure_names(session) if campaign.counting is Counting.ONCE_PER_EXPOSURE else {}
+        names = _exposure_names(session, index) if campaign.counting is Counting.ONCE_PER_EXPOSURE else {}
     listed = []
     for user_id, channel, exposure, found_state in rows:
         if state not in ("exposed", found_state):
@@ -58,14 +59,17 @@ def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str
     return listed
 
 
-def _exposure_names(session: Session) -> dict[int, str]:
-    from afterword.attribution.facts import EXPOSURES
-
-    relation = session.relation("exposures")
+def _exposure_names(session: Session, campaign: int) -> dict[int, str]:
+    """Return the ids of the campaign's exposures by row; derived ones are numbered as everywhere (rule 33)."""
+    named = f"SELECT {EXPOSURES.row_sql()} AS row, {EXPOSURES.id_sql()} AS id FROM ({session.relation('exposures')}) s"
     rows = session.con.execute(
-        f"SELECT {EXPOSURES.row_sql()} AS row, {EXPOSURES.id_sql()} AS id FROM ({relation}) s WHERE reason = 0"
+        f"""
+        SELECT row, CASE WHEN row >> {DERIVED_BIT} & 1 = 0 THEN id
+            ELSE id || '-' || row_number() OVER (PARTITION BY id ORDER BY row) END
+        FROM ({named} WHERE reason = 0) JOIN exposures ON exposure = row WHERE campaign = ?""",
+        [campaign],
     ).fetchall()
-    return {row: name for row, name in rows}
+    return dict(rows)
 
 
 def _letter(campaign: Campaign, event: str) -> int:

@@ -11,9 +11,7 @@ import pyarrow.parquet as pq
 from afterword.store.sql import literal
 from afterword.workspace.session import FACTS, Session
 
-SCHEMA = pa.schema(
-    [("file", pa.string()), ("row", pa.int64()), ("reason", pa.string()), ("message", pa.string())]
-)
+SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), ("reason", pa.string()), ("message", pa.string())])
 BATCH_ROWS = 1 << 16
 
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,27 +185,40 @@ def written_aside(target: Path, *, force: bool) -> Iterator[Path]:
 
     A results directory that exists stays as it is unless `force` is set, and then until the new one is complete.
     """
-    target = Path(target)
     check_target(target, force=force)
+    made = [parent for parent in target.parents if not parent.exists()]
+    aside: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise UserError(f"cannot write results to {target}: {error.strerror}") from error
-    try:
         yield aside
         aside.chmod(0o755)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            os.replace(target, old / target.name)
-            os.replace(aside, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(aside, target)
+        _put_in_place(aside, target)
     except OSError as error:
         raise UserError(f"cannot write results to {target}: {error.strerror or error}; nothing was changed") from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        for parent in made:  # those that are empty, because nothing was put into them
+            with suppress(OSError):
+                parent.rmdir()
+
+
+def _put_in_place(aside: Path, target: Path) -> None:
+    """Rename; old results are moved out of the way first, and come back if the new ones cannot take their place."""
+    if not target.exists():
+        os.replace(aside, target)
+        return
+    with tempfile.TemporaryDirectory(
+        prefix=f".{target.name}-old-", dir=target.parent, ignore_cleanup_errors=True
+    ) as old:
+        kept = Path(old) / target.name
+        os.replace(target, kept)
+        try:
+            os.replace(aside, target)
+        except OSError:
+            os.replace(kept, target)
+            raise
 
 
 def check_target(target: Path, *, force: bool) -> None:

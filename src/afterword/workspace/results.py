@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,9 +21,10 @@ if TYPE_CHECKING:
     import duckdb
     from rich.console import RenderableType
 
-    from afterword.workspace.explaining import Story
+    from afterword.workspace.story import Story
 
 FILES = ("report.json", "run.json", "conversions.parquet", "credited_purchases.parquet", "rejected.parquet")
+RELATION_MEMORY = 1 << 30
 
 
 class CampaignReport:
@@ -57,9 +62,15 @@ class CampaignReport:
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        from afterword.reports.page import render_page
+        return _framed({**self._report, "campaigns": [self.json]})
 
-        return render_page({**self._report, "campaigns": [self.json]})
+
+def _framed(report: dict[str, Any]) -> str:
+    """The page in a frame of its own, so that its styles and the notebook's leave each other alone."""
+    from afterword.reports.page import render_page
+
+    page = html.escape(render_page(report), quote=True)
+    return f'<iframe srcdoc="{page}" sandbox title="Afterword" width="100%" height="720" style="border:0"></iframe>'
 
 
 class Results:
@@ -69,18 +80,41 @@ class Results:
         self.path = path
 
     def __repr__(self) -> str:
-        return f"Results({str(self.path)!r})"
+        return f"Results({str(self.path)!r}), as of {self.json['as_of']}: {', '.join(self.campaign_ids)}"
+
+    def _repr_html_(self) -> str:
+        return _framed(self.json)
 
     @cached_property
     def json(self) -> dict[str, Any]:
         """The content of report.json (docs/report-json.md)."""
-        data: dict[str, Any] = json.loads((self.path / "report.json").read_text(encoding="utf-8"))
+        data = self._read_json("report.json")
+        if not (isinstance(data.get("campaigns"), list) and isinstance(data.get("as_of"), str)):
+            raise self._damaged("report.json", "it is no report")
         return data
 
     @cached_property
     def inputs(self) -> Inputs:
         """What the run read, with its `as_of`."""
-        return inputs_from_data(json.loads((self.path / "run.json").read_text(encoding="utf-8")))
+        data = self._read_json("run.json")
+        try:
+            return inputs_from_data(data)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._damaged("run.json", "it does not say what was read") from error
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            data = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except ValueError as error:  # of JSON as of UTF-8
+            raise self._damaged(name, str(error)) from error
+        except OSError as error:
+            raise UserError(f"{self.path / name} cannot be read: {error.strerror}") from error
+        if not isinstance(data, dict):
+            raise self._damaged(name, "it is no JSON object")
+        return data
+
+    def _damaged(self, name: str, why: str) -> UserError:
+        return UserError(f"{self.path / name} is damaged ({why}); make the results again with `afterword run`")
 
     @property
     def as_of(self) -> datetime:
@@ -103,7 +137,7 @@ class Results:
 
         self._check_campaign(campaign)
         check_unchanged(self.inputs)
-        return explain(self.inputs, campaign, user)
+        return explain(self.inputs, campaign, user, self.report(campaign).json["conversion_events"])
 
     def users(
         self, campaign: str, variant: str | None = None, event: str = "A", state: str = "converted"
@@ -115,6 +149,7 @@ class Results:
             variant: one variant, or `total` (all but control); None or `total_with_control` is all.
             event: "A" to "D".
             state: "converted", "pending", "not_converted" or "exposed".
+
         """
         from afterword.workspace.listing import list_users
 
@@ -126,22 +161,33 @@ class Results:
     def _connection(self) -> duckdb.DuckDBPyConnection:
         from afterword.store.connection import open_memory
 
-        return open_memory(1 << 30, os.cpu_count() or 1, self.path)
+        # Gone with this object: a relation may be used for as long as the results are held.
+        spill = tempfile.mkdtemp(prefix="afterword-")
+        weakref.finalize(self, shutil.rmtree, spill, True)
+        return open_memory(RELATION_MEMORY, os.cpu_count() or 1, Path(spill))
+
+    def _relation(self, name: str) -> duckdb.DuckDBPyRelation:
+        import duckdb
+
+        try:
+            return self._connection.read_parquet(str(self.path / name))
+        except duckdb.Error as error:
+            raise self._damaged(name, str(error).split("\n")[0]) from error
 
     @property
     def conversions(self) -> duckdb.DuckDBPyRelation:
         """conversions.parquet as a DuckDB relation: `.df()`, `.pl()`, `.arrow()`."""
-        return self._connection.read_parquet(str(self.path / "conversions.parquet"))
+        return self._relation("conversions.parquet")
 
     @property
     def credited_purchases(self) -> duckdb.DuckDBPyRelation:
         """credited_purchases.parquet as a DuckDB relation."""
-        return self._connection.read_parquet(str(self.path / "credited_purchases.parquet"))
+        return self._relation("credited_purchases.parquet")
 
     @property
     def rejected(self) -> duckdb.DuckDBPyRelation:
         """rejected.parquet as a DuckDB relation."""
-        return self._connection.read_parquet(str(self.path / "rejected.parquet"))
+        return self._relation("rejected.parquet")
 
     def _check_campaign(self, campaign: str) -> None:
         if campaign not in self.campaign_ids:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,6 +78,7 @@ def run(
 
     Raises:
         UserError: what was given cannot be used; nothing was written.
+
     """
     inputs = gather_inputs(
         definitions,
@@ -93,7 +95,12 @@ def run(
         as_of=as_of,
     )
     target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="afterword-results-"))
-    compute(inputs, target, memory=memory, threads=threads, strict=strict, force=force, progress=progress)
+    try:
+        compute(inputs, target, memory=memory, threads=threads, strict=strict, force=force, progress=progress)
+    except BaseException:
+        if out is None:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
     return open_results(target)
 
 
@@ -123,7 +130,7 @@ def compute(
             _write(session, found, hashes, directory)
 
 
-def _describe_all(files: Mapping[Kind, list[InputFile]]) -> list[dict[str, Any]]:
+def _describe_all(files: Mapping[Kind, Sequence[InputFile]]) -> list[dict[str, Any]]:
     return [entry for kind, found in files.items() for entry in describe_files(kind, found)]
 
 

@@ -22,6 +22,7 @@ from afterword.intake.sources import InputFile, Kind
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.connection import open_memory
 from afterword.store.sql import literal
+from afterword.workspace.failures import mistake_of
 from afterword.workspace.inputs import Inputs
 
 Progress = Callable[[str, float | None], None]
@@ -57,21 +58,22 @@ class Session:
             threads: how many; all cores if None.
             progress: told (stage, share done or None).
             directory: where temporary files go; the system's place if None.
+
         """
         self.inputs = inputs
         self.progress = progress or no_progress
         total = memory_bytes(memory)
         count = thread_count(threads, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-        self._directory = Path(tempfile.mkdtemp(prefix="afterword-", dir=directory))
         rows = int(os.environ.get(BATCH_ROWS_VARIABLE, BATCH_ROWS))
+        self.files: dict[Kind, Sequence[InputFile]] = {}
+        self.scans: dict[Kind, Scan] = {}
+        self._directory = Path(tempfile.mkdtemp(prefix="afterword-", dir=directory))
         self.limits = Limits(int(total * STORE_SHARE), self._directory, rows, count)
         # Kept order makes the record numbers of staged files those of the files.
         self.con: duckdb.DuckDBPyConnection = open_memory(
             int(total * DATABASE_SHARE), count, self._directory, preserve_insertion_order=True
         )
         add_canonical_json(self.con)
-        self.files: dict[Kind, Sequence[InputFile]] = {}
-        self.scans: dict[Kind, Scan] = {}
 
     def __enter__(self) -> Session:
         return self
@@ -79,8 +81,16 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.con.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            mistake = None if error is None else self._mistake(error)
+        finally:
+            self.con.close()
+            shutil.rmtree(self._directory, ignore_errors=True)
+        if mistake is not None:
+            raise mistake from error
+
+    def _mistake(self, error: BaseException) -> UserError | None:
+        return mistake_of(error, self.con, [file for found in self.files.values() for file in found])
 
     def stage(self) -> None:
         """Find the files and make them readable."""
@@ -119,6 +129,11 @@ class Session:
 
     def require_exposures(self, found: Attribution) -> None:
         """Refuse to report on nothing: no row of the exposures could be used."""
-        if found.exposures == 0:
-            counts = ", ".join(f"{n:,} {reason}" for reason, n in found.rejected.items()) or "there are no rows"
-            raise UserError(f"no usable exposure is left ({counts}); run `afterword doctor` to see which rows and why")
+        if found.exposures:
+            return
+        counts = [f"{n:,} {reason}" for reason, n in found.rejected.items()]
+        if found.after_as_of:
+            later = "fact is" if found.after_as_of == 1 else "facts are"
+            counts.append(f"{found.after_as_of:,} {later} later than the as-of time")
+        reasons = ", ".join(counts) or "the files have no rows"
+        raise UserError(f"no usable exposure is left ({reasons}); `afterword doctor` shows which rows and why")

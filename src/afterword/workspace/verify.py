@@ -1,4 +1,4 @@
-"""Does a run give the same again? (`afterword verify`)"""
+"""`afterword verify`: whether a run gives the same again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from afterword import __version__
@@ -32,6 +33,7 @@ def verify(
 
     Raises:
         UserError: an input is gone or has changed, so that there is nothing to compare.
+
     """
     results = open_results(path)
     inputs = results.inputs
@@ -48,7 +50,11 @@ def verify(
 
 def _differences(first: Path, second: Path) -> Iterator[str]:
     for name in TABLES:
-        left, right = pq.ParquetFile(first / name), pq.ParquetFile(second / name)
+        try:
+            left, right = pq.ParquetFile(first / name), pq.ParquetFile(second / name)
+        except pa.ArrowException as error:
+            yield f"{name}: damaged ({str(error).splitlines()[0]})"
+            continue
         if left.metadata.num_rows != right.metadata.num_rows:
             yield f"{name}: {left.metadata.num_rows:,} rows, now {right.metadata.num_rows:,}"
         elif not (_same_rejections(left, right) if name == "rejected.parquet" else _same_rows(left, right)):
@@ -64,6 +70,8 @@ def _differences(first: Path, second: Path) -> Iterator[str]:
 
 def _same_rows(left: pq.ParquetFile, right: pq.ParquetFile) -> bool:
     """Compare two files of as many rows, group by group; the groups are cut alike."""
+    if left.schema_arrow != right.schema_arrow:
+        return False
     batches = zip(left.iter_batches(1 << 17), right.iter_batches(1 << 17), strict=True)
     return all(a.equals(b) for a, b in batches)
 

@@ -9,28 +9,11 @@ from typing import Any
 
 from afterword.attribution.explain import Judged, Verdict
 from afterword.durations import describe_duration
-from afterword.model import ConversionEvent, ConversionKind, EventKind, Op, PropertyFilter
+from afterword.model import ConversionEvent, EventKind, Op, PropertyFilter
 
-_NAMES = {
-    ConversionKind.SESSION: "opens app",
-    ConversionKind.PURCHASE: "makes purchase",
-    ConversionKind.UPGRADE: "upgrades app",
-    ConversionKind.MESSAGE_OPEN: "opens the message",
-    ConversionKind.MESSAGE_CLICK: "clicks the message",
-}
 MICROSECONDS = 1_000_000
-
-
-def describe_conversion_event(event: ConversionEvent) -> str:
-    """Return a conversion event in words: `makes purchase of sku-1, within 3 days`."""
-    what = f"performs {event.name}" if event.kind is ConversionKind.CUSTOM else _NAMES[event.kind]
-    if event.products:
-        what += f" of {_listed(event.products)}"
-    if event.apps:
-        what += f" in {_listed(event.apps)}"
-    for where in event.where:
-        what += f", {describe_filter(where)}"
-    return f"{what}, within {describe_duration(event.deadline_seconds)}"
+MOST_VALUES = 5
+"""So many values of an array are told."""
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -76,42 +59,56 @@ def _money(price: Decimal) -> str:
     return str(cents if cents == price else price.normalize())
 
 
-def sentence(
-    judged: Judged, event: ConversionEvent, exposed_at: int, row: Mapping[str, Any] | None, event_id: str | None
-) -> str:
-    """Say why: the event's name, and how near it came."""
+def sentence(judged: Judged, event: ConversionEvent, exposed_at: int, row: Mapping[str, Any] | None, name: str) -> str:
+    """Say why.
+
+    Args:
+        judged: the verdict, and the event that decided it.
+        event: the conversion event.
+        exposed_at: when the exposure was.
+        row: the event's fields, None if no event decided.
+        name: how to call that event.
+
+    """
     verdict = judged.verdict
     if row is None or judged.time is None:
         if verdict is Verdict.PENDING:
-            end = describe_duration(event.deadline_seconds)
-            return f"{verdict.value}: nothing yet, and the window of {end} is still open"
-        if verdict is Verdict.NOT_EXPOSED:
-            return f"{verdict.value}: the user was never exposed to this campaign"
-        return f"{verdict.value}: nothing of this kind happened"
-    name = f"{EventKind(row['kind']).label.replace('_', ' ')} {event_id}"
+            return f"nothing yet, and the window of {describe_duration(event.deadline_seconds)} is still open"
+        return "nothing of this kind happened"
+    if verdict is Verdict.FILTER_NOT_MET:
+        return f"{name}: {_unmet(judged, event, row)}"
     late = judged.time - exposed_at - event.deadline_seconds * MICROSECONDS
+    version = f"{name} shows version {row['app_version']}"
     told = {
-        Verdict.CONVERTED: f"{name} came {_span(judged.time - exposed_at)} after the exposure",
-        Verdict.ALREADY_CONVERTED: f"{name} had converted before this exposure",
+        Verdict.CONVERTED: f"{name} came {_after(judged.time - exposed_at)}",
+        Verdict.ALREADY_CONVERTED: f"{name} {_already(judged.time > exposed_at)}",
         Verdict.TRIGGER_EXCLUDED: f"{name} triggered this exposure, so it counts as just before it",
-        Verdict.CREDITED_TO_LATER_EXPOSURE: f"{name} came within the window, but after a later exposure",
-        Verdict.NOT_AN_UPGRADE: f"{name} shows version {row['app_version']}, which is no upgrade",
-        Verdict.NO_EARLIER_VERSION: f"{name} shows version {row['app_version']}, the first one known of this app and device",
+        Verdict.CREDITED_TO_LATER_EXPOSURE: f"{name} came after a later exposure and counts for that",
+        Verdict.NOT_AN_UPGRADE: f"{version}, which is no upgrade",
+        Verdict.NO_EARLIER_VERSION: f"{version}, the first one known of this app and device",
         Verdict.TOO_LATE: f"{name} came {_span(late)} after the deadline",
         Verdict.BEFORE_EXPOSURE: f"{name} came {_span(exposed_at - judged.time)} before the exposure",
     }
-    if verdict is Verdict.FILTER_NOT_MET:
-        return f"{verdict.value}: {name}: {_unmet(judged, event, row)}"
-    return f"{verdict.value}: {told[verdict]}"
+    return told[verdict]
+
+
+def _already(later: bool) -> str:
+    """What is named is the event that converted, or one of this exposure that came after a conversion."""
+    return "came when the user had converted already" if later else "had converted before this exposure"
+
+
+def _after(microseconds: int) -> str:
+    return f"{_span(microseconds)} after the exposure" if microseconds else "at the very moment of the exposure"
 
 
 def _span(microseconds: int) -> str:
-    """Return a margin in words; what is under a second is told exactly."""
-    if microseconds == 0:
-        return "0 s"
-    if microseconds < MICROSECONDS:
-        return f"{microseconds} µs" if microseconds < 1000 else f"{microseconds / 1000:g} ms"
-    return describe_duration(microseconds // MICROSECONDS)
+    """Return a margin in words; what is under a minute is told exactly."""
+    if microseconds < 1000:
+        return f"{microseconds} µs"
+    seconds, rest = divmod(microseconds, MICROSECONDS)
+    if rest and seconds < 60:
+        return f"{Decimal(microseconds) / MICROSECONDS:f} s" if seconds else f"{Decimal(microseconds) / 1000:f} ms"
+    return describe_duration(seconds)
 
 
 def _unmet(judged: Judged, event: ConversionEvent, row: Mapping[str, Any]) -> str:
@@ -132,13 +129,21 @@ def _quoted(value: object) -> str:
 def _found(where: PropertyFilter, row: Mapping[str, Any]) -> str:
     """Return what the event has at the filter's place."""
     if where.property.startswith("$"):
-        value = row[where.property[1:]]
-        return f"{where.property} is {_quoted(value) if isinstance(value, str | None) else format(value, 'f').rstrip('0').rstrip('.') if isinstance(value, Decimal) else value}"
+        return f"{where.property} is {_shown_column(row[where.property[1:]])}"
     values = _at(json.loads(row["properties"] or "{}", parse_float=Decimal), where.property.split("."))
     if not values:
         return f"{where.property} is missing"
-    shown = ", ".join(_value(value) if not isinstance(value, dict | list | None) else json.dumps(value, default=str) for value in values[:5])
-    return f"{where.property} is {shown}"
+    return f"{where.property} is {', '.join(map(_shown_property, values[:MOST_VALUES]))}"
+
+
+def _shown_column(value: object) -> str:
+    if isinstance(value, Decimal):
+        return _money(value)
+    return _quoted(value) if isinstance(value, str | None) else str(value)
+
+
+def _shown_property(value: object) -> str:
+    return json.dumps(value, default=str) if isinstance(value, dict | list | None) else _value(value)
 
 
 def _at(value: Any, parts: list[str]) -> list[Any]:

@@ -1,0 +1,59 @@
+"""What the database and the disk say when they fail, as the sentence of a mistake where it is one."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Iterable
+
+import duckdb
+
+from afterword.errors import UserError
+from afterword.intake.sources import InputFile
+from afterword.store.sql import one_path
+
+NO_SPACE = "No space left on device"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NEVER_OF_A_FILE = (
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.InterruptException,
+    duckdb.OutOfMemoryException,
+)
+
+
+def mistake_of(error: BaseException, con: duckdb.DuckDBPyConnection, files: Iterable[InputFile]) -> UserError | None:
+    """Return what to tell the user, None if the failure is ours.
+
+    Args:
+        error: what escaped from staging or computing.
+        con: the connection, still open.
+        files: what was read.
+
+    """
+    if _is_full(error):
+        return UserError(
+            f"there is no space left for temporary files in {tempfile.gettempdir()}: "
+            "free some, or set TMPDIR to a directory with more"
+        )
+    if not isinstance(error, duckdb.Error) or isinstance(error, _NEVER_OF_A_FILE):
+        return None
+    for file in files:
+        if file.format == "parquet" and (why := _damage(con, file.path)):
+            return UserError(f"{file.path} cannot be read as Parquet: {why}")
+    return None
+
+
+def _damage(con: duckdb.DuckDBPyConnection, path: str) -> str:
+    """Read a file whole: what the database says of a damaged one in the middle of a query does not name it."""
+    try:
+        con.execute(f"SELECT count(hash(COLUMNS(*))) FROM read_parquet({one_path(path)})").fetchall()
+    except duckdb.Error as error:
+        return " ".join(str(error).split("\n\n")[0].split())[:300]
+    return ""
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return True
+    return isinstance(error, duckdb.Error) and NO_SPACE in str(error)
