@@ -156,9 +156,9 @@ def test_files_are_written_and_json_reads_back(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
-def test_json_keeps_lists_and_small_objects_on_one_line() -> None:
-    value = {"a": [1, 2], "b": {"c": [1], "d": {"e": None}}, "f": {}, "g": "ü", "h": [{"i": "x" * 90, "j": "y" * 90}]}
+def test_json_has_a_line_for_each_campaign() -> None:
+    value = {"as_of": "ü", "facts": {"events": 1}, "campaigns": [{"id": "a"}, {"id": "b", "n": [1, 2]}], "none": []}
     assert json_text(value) == (
-        '{\n  "a": [1, 2],\n  "b": {"c": [1], "d": {"e": null}},\n  "f": {},\n  "g": "ü",\n'
-        '  "h": [\n    {\n      "i": "' + "x" * 90 + '",\n      "j": "' + "y" * 90 + '"\n    }\n  ]\n}\n'
+        '{\n  "as_of": "ü",\n  "facts": {"events": 1},\n'
+        '  "campaigns": [\n    {"id": "a"},\n    {"id": "b", "n": [1, 2]}\n  ],\n  "none": []\n}\n'
     )

@@ -32,22 +32,51 @@ class Text(NamedTuple):
 
 
 @compiled
-def _order_by_key(key: I32, keys: int) -> tuple[I32, I64]:
-    """Counting sort: rows in order of key (negative keys left out), and where each key begins."""
+def _places(key: I32, keys: int) -> tuple[I32, I64]:
+    """Counting sort: the place of each row in order of key (-1: left out), and where each key begins."""
     starts = np.zeros(keys + 1, np.int64)
     for k in key:
         if k >= 0:
             starts[k + 1] += 1
     for k in range(keys):
         starts[k + 1] += starts[k]
-    order = np.empty(starts[keys], np.int32)
-    place = starts[:-1].copy()
+    following = starts[:-1].copy()
+    place = np.empty(key.shape[0], np.int32)
     for row in range(key.shape[0]):
         k = key[row]
+        place[row] = -1
         if k >= 0:
-            order[place[k]] = row
-            place[k] += 1
-    return order, starts
+            place[row] = following[k]
+            following[k] += 1
+    return place, starts
+
+
+@compiled
+def _scatter(column: Column, place: I32, out: Column) -> None:
+    """Put every value in its place: rows are read in order, and each key is written at one spot only."""
+    for row in range(place.shape[0]):
+        if place[row] >= 0:
+            out[place[row]] = column[row]
+
+
+@compiled
+def _scatter_text(offsets: I64, data: U8, place: I32, size: int) -> tuple[I32, I64, U8]:
+    """Put every string in its place; return lengths, offsets and bytes."""
+    lengths = np.empty(size, np.int32)
+    for row in range(place.shape[0]):
+        if place[row] >= 0:
+            lengths[place[row]] = offsets[row + 1] - offsets[row]
+    begins = np.empty(size + 1, np.int64)
+    begins[0] = 0
+    for row in range(size):
+        begins[row + 1] = begins[row] + lengths[row]
+    out = np.empty(begins[size], np.uint8)
+    for row in range(place.shape[0]):
+        if place[row] >= 0:
+            begin, target = offsets[row], begins[place[row]]
+            for k in range(offsets[row + 1] - begin):
+                out[target + k] = data[begin + k]
+    return lengths, begins, out
 
 
 @compiled
@@ -99,25 +128,28 @@ class Runs:
 
     def append(self, key: I32, columns: Mapping[str, Column], texts: Mapping[str, Text]) -> None:
         """Add a batch; rows with a negative key are left out."""
-        order, starts = _order_by_key(key, self.keys)
-        if not len(order):
+        place, starts = _places(key, self.keys)
+        size = int(starts[-1])
+        if not size:
             return
         self.rows += np.diff(starts)
-        sorted_columns: dict[str, Column] = {
-            name: column[order].astype(self._types[name], copy=False) for name, column in columns.items()
-        }
+        sorted_columns: dict[str, Column] = {}
+        for name, column in columns.items():
+            out = np.empty(size, self._types[name])
+            _scatter(column, place, out)
+            sorted_columns[name] = out
         text_starts: dict[str, I64] = {}
         for name, text in texts.items():
-            offsets, data = take_text(text.offsets, text.data, order)
+            lengths, offsets, data = _scatter_text(text.offsets, text.data, place, size)
             sorted_columns[name] = data
-            sorted_columns[name + ".length"] = np.diff(offsets).astype(np.int32)
+            sorted_columns[name + ".length"] = lengths
             text_starts[name] = offsets[starts]
-        size = sum(column.nbytes for column in sorted_columns.values())
-        if self._bytes + size > self._budget:
+        nbytes = sum(column.nbytes for column in sorted_columns.values())
+        if self._bytes + nbytes > self._budget:
             places = self._write(sorted_columns)
             self._runs.append(_Run(starts, {}, places, text_starts))
         else:
-            self._bytes += size
+            self._bytes += nbytes
             self._runs.append(_Run(starts, sorted_columns, {}, text_starts))
 
     def _write(self, columns: Mapping[str, Column]) -> dict[str, int]:

@@ -31,7 +31,7 @@ CREATE OR REPLACE TEMP TABLE received (campaign INTEGER, variant INTEGER, step I
     exposure BIGINT, received_at BIGINT, received_day DATE);
 CREATE OR REPLACE TEMP TABLE currencies (currency INTEGER, code VARCHAR);
 """
-FLUSH_ROWS = 1 << 20
+FLUSH_ROWS = 1 << 18
 
 CONVERSION_FILE: dict[str, type[np.generic]] = {
     "user": np.int32, "variant": np.int8, "channel": np.int8, "step": np.int32, "exposed_at": np.int64,

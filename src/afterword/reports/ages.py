@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afterword.model import LETTERS, Campaign
-from afterword.reports.sql import Columns, Ints, fetch
+from afterword.reports.sql import among, Columns, Ints, fetch
 from afterword.reports.units import members
 from afterword.stats.delays import Delays, without_trailing_zeros
 
@@ -103,7 +103,7 @@ def quartiles(con: duckdb.DuckDBPyConnection, histograms: list[Ints], campaigns:
         low, high = np.searchsorted(keys, [bucket << 36, (bucket + 1) << 36])
         variants = members(campaigns[want.campaign], want.scope)
         rows = keys[low:high]
-        rows = rows[np.isin(rows & 15, variants)]
+        rows = rows[among(variants)[rows & 15]]
         age = want.hour * HOUR_SECONDS * 1_000_000 + ((int(rows[want.rank]) >> 4) & 0xFFFF_FFFF)
         found.setdefault((want.campaign, want.scope, want.letter), []).append(age / 1_000_000)
     return found

@@ -23,31 +23,16 @@ def write_report_files(report: dict[str, Any], directory: Path | str) -> None:
 
 
 def json_text(report: dict[str, Any]) -> str:
-    """JSON that people can read: objects are indented, lists of numbers and small objects take one line."""
-    parts: list[str] = []
-    _write(report, 0, parts)
-    parts.append("\n")
-    return "".join(parts)
+    """JSON with a line for each campaign and for everything else at the top; readers that indent are plenty."""
+    lines = []
+    for key, value in report.items():
+        if isinstance(value, list) and value:
+            inside = ",\n".join(f"    {_compact(item)}" for item in value)
+            lines.append(f"  {_compact(key)}: [\n{inside}\n  ]")
+        else:
+            lines.append(f"  {_compact(key)}: {_compact(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _write(value: object, depth: int, parts: list[str]) -> None:
-    if not isinstance(value, dict | list) or not value or _is_flat(value):
-        parts.append(_inline(value))
-        return
-    inner, outer = "\n" + "  " * (depth + 1), "\n" + "  " * depth
-    brackets = "{}" if isinstance(value, dict) else "[]"
-    parts.append(brackets[0])
-    entries = value.items() if isinstance(value, dict) else enumerate(value)
-    for position, (key, child) in enumerate(entries):
-        parts.append(("," if position else "") + inner)
-        if isinstance(value, dict):
-            parts.append(_inline(key) + ": ")
-        _write(child, depth + 1, parts)
-    parts.append(outer + brackets[1])
-
-
-def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether it takes one line: a list of plain values (lists here are all of one sort), or a small object."""
-    if isinstance(value, list):
-        return not isinstance(value[0], dict | list)
-    return len(value) <= MAX_INLINE_KEYS and len(_inline(value)) <= MAX_INLINE
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

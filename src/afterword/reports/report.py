@@ -14,7 +14,7 @@ from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, 
 from afterword.reports import ages, series, steps, units
 from afterword.reports.facts import FactCounts
 from afterword.reports.revenue import CampaignRevenue, load_revenue
-from afterword.reports.sql import Columns, Ints, fetch, query
+from afterword.reports.sql import among, Columns, Ints, fetch, query
 from afterword.reports.warnings import warnings_of
 from afterword.stats.rates import Comparison, Counts, Interval, compare, rate, wilson
 
@@ -200,7 +200,7 @@ def _row(
     everyone = scopes[-1].exposed
     marks = tables.steps.marks.of(index)
     outcomes = tables.outcomes.of(index)
-    here = np.isin(outcomes.variant, variants)
+    here = among(variants)[outcomes.variant]
     letters = ages.letters_of(campaign)
     return {
         "exposed": mine.exposed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
@@ -51,6 +52,13 @@ def fetch(con: duckdb.DuckDBPyConnection, kind: type[C], name: str, **parameters
 def empty(kind: type[C]) -> C:
     """No rows."""
     return kind(*(np.zeros(0, dtype=np.int64) for _ in fields(kind)))
+
+
+def among(members: Sequence[int]) -> NDArray[np.bool_]:
+    """Return a table to look variants up in: whether each of 0..15 is one of `members`."""
+    table = np.zeros(16, dtype=np.bool_)
+    table[list(members)] = True
+    return table
 
 
 def summed(keys: Ints, weights: Ints, size: int) -> Ints:

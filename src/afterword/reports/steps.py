@@ -11,7 +11,7 @@ import numpy as np
 
 from afterword.model import LETTERS, Campaign
 from afterword.reports.revenue import CampaignRevenue
-from afterword.reports.sql import Columns, Ints, fetch
+from afterword.reports.sql import among, Columns, Ints, fetch
 from afterword.reports.units import TOTAL, members
 
 
@@ -52,7 +52,7 @@ def load_steps(con: duckdb.DuckDBPyConnection) -> StepTables:
 
 def after_messages(marks: Marks, variants: Sequence[int], letter: int) -> dict[str, int]:
     """Conversions that came after an open, and after a click, of their exposure's message (rule 11)."""
-    here = np.isin(marks.variant, variants) & (marks.letter == letter)
+    here = among(variants)[marks.variant] & (marks.letter == letter)
     return {
         "after_open": int((marks.n * marks.after_open)[here].sum()),
         "after_click": int((marks.n * marks.after_click)[here].sum()),

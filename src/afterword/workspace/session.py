@@ -28,7 +28,7 @@ from afterword.workspace.inputs import Inputs
 Progress = Callable[[str, float | None], None]
 FACTS: tuple[Kind, ...] = ("exposures", "events", "step_messages")
 BATCH_ROWS_VARIABLE = "AFTERWORD_BATCH_ROWS"
-BATCH_ROWS = 1 << 20
+BATCH_ROWS = 1 << 18
 DATABASE_SHARE = 0.4
 STORE_SHARE = 0.4
 """Of the memory allowed; the rest is for what is under way between the two."""
