@@ -26,4 +26,4 @@ def _write(value: Any) -> str:
 
 def add_canonical_json(con: duckdb.DuckDBPyConnection) -> None:
     """Make `canonical_json` a function of the connection; it is called for few rows only."""
-    con.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+    con.create_function("canonical_json", canonical_json, ["VARCHAR"], "VARCHAR")

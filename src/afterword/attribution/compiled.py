@@ -8,7 +8,7 @@ uncompiled, with a trace (DESIGN.md, decision 2).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
@@ -25,6 +25,9 @@ U64 = NDArray[np.uint64]
 U16 = NDArray[np.uint16]
 U8 = NDArray[np.uint8]
 
+Int: TypeAlias = Any
+"""A number in compiled code: Python's or NumPy's, of whatever width."""
+
 NEVER = np.iinfo(np.int64).max
 """A time that does not come: no later exposure, a stream that has ended."""
 
@@ -36,7 +39,8 @@ def compiled(function: F) -> F:
 
 def inlinable(function: F) -> F:
     """Leave `function` plain for Python and let compiled callers compile it into themselves."""
-    return cast(F, register_jitable(function))
+    inlined: F = register_jitable(function)
+    return inlined
 
 
 def compiled_without_allocation(function: F) -> F:
@@ -45,4 +49,5 @@ def compiled_without_allocation(function: F) -> F:
     Passing a tuple of arrays to a called function would count a reference for each of them, which for
     the sweep costs more than its work. Numba refuses to compile such a function if it allocates.
     """
-    return cast(F, numba.njit(cache=True, nogil=True, _nrt=False)(function))
+    options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+    return cast(F, numba.njit(**options)(function))

@@ -13,14 +13,20 @@ from afterword.attribution.days import Calendar
 from afterword.attribution.histories import History
 from afterword.attribution.ordering import order_rows
 from afterword.attribution.runs import Text, take_text
-from afterword.attribution.sweep import PER_USER, Found, Rules, State, new_found, new_state, sweep_compiled
+from afterword.attribution.streams import (
+    PER_USER,
+    Found,
+    Rules,
+    Walk,
+    new_found,
+    new_state,
+)
+from afterword.attribution.sweep import sweep_compiled
 from afterword.model import Channel
 
 Rows = dict[str, NDArray[Any]]
 
-CHANNEL_ORDER: I32 = np.array(
-    [len(Channel), *(sorted(Channel).index(channel) for channel in Channel)], np.int32
-)
+CHANNEL_ORDER: I32 = np.array([len(Channel), *(sorted(Channel).index(channel) for channel in Channel)], np.int32)
 """By channel + 1: its place when sorted by name, none last."""
 LETTERS = 4
 
@@ -64,21 +70,20 @@ class Refunds:
         return np.where(self.purchase[place] == rows, self.amount[place], 0)
 
 
-def run_sweep(history: History, rules: Rules, state: State | None = None) -> tuple[Found, list[Rows], list[Rows]]:
+def run_sweep(history: History, rules: Rules) -> tuple[Found, list[Rows], list[Rows]]:
     """Sweep a part; return the arrays by exposure, and the conversions and credited rows found."""
     exposures, events = history.exposures, history.events
     most = int(np.diff(exposures.offsets).max(initial=1))
     pairs = np.diff(events.offsets) * np.minimum(np.diff(exposures.offsets), len(rules.counting))
     room = max(len(exposures.time), 4 * most, 1024)
     found = new_found(room, max(room, int(pairs.max(initial=1))), len(exposures.time), len(history.steps.time))
-    state = state or new_state(len(rules.counting))
+    state = new_state(len(rules.counting))
+    walk = Walk(rules, events, exposures, history.steps, history.shifts, state, found)
     conversions: list[Rows] = []
     credited: list[Rows] = []
     user = 0
     while True:
-        user = sweep_compiled(
-            user, history.users, rules, events, exposures, history.steps, history.shifts, state, found, None
-        )
+        user = sweep_compiled(user, history.users, walk, None)
         conversions.append(_taken(found, "conversion_", int(found.size[0])))
         credited.append(_taken(found, "credited_", int(found.size[1])))
         found.size[:2] = 0
@@ -98,9 +103,7 @@ def _joined(parts: list[Rows]) -> Rows:
     return parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
-def derive(
-    history: History, rules: Rules, calendar: Calendar, refunds: Refunds
-) -> Derived:
+def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds) -> Derived:
     """Sweep one part and return its derived rows.
 
     Args:
@@ -108,6 +111,7 @@ def derive(
         rules: the sweep's tables.
         calendar: the workspace's days.
         refunds: what was refunded.
+
     """
     found, conversions, credited = run_sweep(history, rules)
     x = history.exposures
@@ -126,17 +130,13 @@ def derive(
     )
 
 
-def _in_result_order(
-    key: I64, user: I32, channel: I32, exposure_id: Text, after: I32, users: int
-) -> I32:
+def _in_result_order(key: I64, user: I32, channel: I32, exposure_id: Text, after: I32, users: int) -> I32:
     """Return rows in order of user, key, channel, exposure id, then `after`; by key comes later."""
     order, _ = order_rows(user, key, channel, after, exposure_id.offsets, exposure_id.data, users)
     return order
 
 
-def _conversions(
-    history: History, rules: Rules, calendar: Calendar, c: Rows, user: I32, exposed_day: I32
-) -> Named:
+def _conversions(history: History, rules: Rules, calendar: Calendar, c: Rows, user: I32, exposed_day: I32) -> Named:
     x, exposure, event = history.exposures, c["exposure"], c["event"]
     exposure_id = history.exposure_facts.id_text(exposure)
     event_id = history.event_facts.id_text(event)
@@ -173,9 +173,7 @@ def _reordered(named: Named, order: I32) -> Named:
     return Named(rows, exposure_id, Text(*take_text(named.event_id.offsets, named.event_id.data, order)))
 
 
-def _credited(
-    history: History, calendar: Calendar, c: Rows, user: I32, exposed_day: I32, refunds: Refunds
-) -> Named:
+def _credited(history: History, calendar: Calendar, c: Rows, user: I32, exposed_day: I32, refunds: Refunds) -> Named:
     x, exposure, event = history.exposures, c["exposure"], c["event"]
     facts = history.event_facts
     time = facts["time"][event]
@@ -255,4 +253,3 @@ def _received(history: History, calendar: Calendar, found: Found, user: I32) -> 
         "received_at": time,
         "received_day": calendar.days(time),
     }
-

@@ -27,7 +27,7 @@ from afterword.attribution.people import make_people
 from afterword.attribution.reading import Read, Reader, Scans, Step
 from afterword.attribution.refunds import find_refunds, no_refunds
 from afterword.attribution.rereading import LateRejections, joined
-from afterword.attribution.sweep import Rules
+from afterword.attribution.streams import Rules
 from afterword.attribution.tables import ResultRows, Tables
 from afterword.errors import Reason
 from afterword.model import Definitions
@@ -83,6 +83,7 @@ def attribute(
         limits: memory, spill directory, batch size, threads.
         as_of: epoch microseconds, or None for the latest time among the facts.
         step: told (what, share done or None) as work goes on.
+
     """
     until = END_OF_TIME if as_of is None else as_of
     matching = Matching(definitions)
@@ -204,5 +205,3 @@ def _summary(read: Read, late: LateRejections, as_of: int, unmatched: int, resul
         notes=int(np.bitwise_or.reduce([survey.notes for survey in surveys])),
         results=results,
     )
-
-

@@ -19,17 +19,18 @@ from afterword.attribution.matching import EVENT_KINDS, Matching, Token
 from afterword.attribution.ordering import CHANGE, FIRST_VERSION, SAME_VERSION
 from afterword.attribution.people import make_people
 from afterword.attribution.reading import Reader, Scans
-from afterword.attribution.sweep import (
+from afterword.attribution.streams import (
     CONVERTED,
     PER_CHANNEL,
     PER_EXPOSURE,
     SLOTS,
     Found,
     Rules,
+    Walk,
     new_found,
     new_state,
-    sweep,
 )
+from afterword.attribution.sweep import Trace, sweep
 from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions
 
 
@@ -80,7 +81,7 @@ class Traced:
     matching: Matching
     classes: list[tuple[int, ...]]
     found: Found
-    trace: list[tuple[int, int, int, int, int, int]]
+    trace: Trace
     user: int
     campaign: int
 
@@ -125,6 +126,7 @@ def trace_person(
         scans: the facts of this person, and whatever disputes their ids.
         limits: memory and batch size.
         as_of: epoch microseconds.
+
     """
     matching = Matching(definitions, machine_messages=True)
     users = make_people(con, scans.exposures, as_of)
@@ -137,11 +139,10 @@ def trace_person(
     history = load_history(read.stores(), 0, 0, users, rules, read.vocabulary())
     exposures, events = len(history.exposures.time), len(history.events.time)
     found = new_found(4 * exposures + 4, events * max(1, exposures) + 4, exposures, len(history.steps.time))
-    trace: list[tuple[int, int, int, int, int, int]] = []
-    sweep(
-        user, user + 1, rules, history.events, history.exposures, history.steps, history.shifts,
-        new_state(len(definitions.campaigns)), found, trace,
-    )  # fmt: skip
+    trace: Trace = []
+    state = new_state(len(definitions.campaigns))
+    walk = Walk(rules, history.events, history.exposures, history.steps, history.shifts, state, found)
+    sweep(user, user + 1, walk, trace)
     traced = Traced(history, rules, matching, read.classes.rows, found, trace, user, campaign)
     return traced if traced.exposures else None
 

@@ -68,17 +68,21 @@ EXPOSURES = FactTable(
     "exposure_id",
     ("user_id", "campaign", "variant", "exposed_at", "channel", "trigger_event_id", "outcome"),
 )
-STEP_MESSAGES = FactTable(
-    "step_messages", "message_id", ("user_id", "campaign", "step", "received_at", "exposure_id")
-)
+STEP_MESSAGES = FactTable("step_messages", "message_id", ("user_id", "campaign", "step", "received_at", "exposure_id"))
 
 
 def _common(table: FactTable, time: str) -> str:
     return (
-        f"{table.row_sql()} AS row, notes, CAST(coalesce(u.user, -1) AS INTEGER) AS user, "
-        f"coalesce({time}, 0) AS time, hash({table.id_sql()}) AS idhash, content, "
-        f"coalesce(CASE WHEN reason = 0 THEN {table.id_sql()} END, '') AS id"
+        f"{table.row_sql()} AS row, notes, coalesce({time}, 0) AS time, hash({table.id_sql()}) AS idhash, content, "
+        f"coalesce(CASE WHEN reason = 0 THEN {table.id_sql()} END, '') AS id, user_id, reason"
     )
+
+
+def _of_users(inner: str, replaced: str = "") -> str:
+    """Join the users last: a join passes on what it is given, and narrow columns are cheaper than those of the file."""
+    return f"""
+        SELECT f.* EXCLUDE (user_id) {replaced}, CAST(coalesce(u.user, -1) AS INTEGER) AS user
+        FROM ({inner}) f LEFT JOIN ids u ON u.known_id = f.user_id"""
 
 
 def _hashed(column: str) -> str:
@@ -96,50 +100,59 @@ def events_sql(scan: str, matching: Matching, *, named: bool) -> str:
         for index, campaign in enumerate(matching.definitions.campaigns)
         if campaign.counting is Counting.ONCE_PER_CHANNEL
     ]
-    token = matching.token_sql()
+    token, lost, replaced = matching.token_sql(), "", ""
     if per_channel:
-        token = (
-            f"CASE WHEN s.kind IN ({_OPEN}, {_CLICK}) AND channel < 0 AND campaign IN ({', '.join(per_channel)}) "
-            f"AND NOT coalesce(machine, false) AND (s.exposure_id IS NULL OR u.user IS NULL) "
-            f"THEN {UNCLEAR} ELSE {token} END"
+        unclear = (
+            f"s.kind IN ({_OPEN}, {_CLICK}) AND channel < 0 AND campaign IN ({', '.join(per_channel)}) "
+            "AND NOT coalesce(machine, false)"
         )
+        token = f"CASE WHEN {unclear} AND s.exposure_id IS NULL THEN {UNCLEAR} ELSE {token} END"
+        # The exposure that such an event names would say the channel, but only exposed users have one.
+        lost = f", coalesce(reason = 0 AND {unclear}, false) AS asks_exposure"
+        replaced = f"REPLACE (CASE WHEN asks_exposure AND u.user IS NULL THEN {UNCLEAR} ELSE token END AS token)"
     bits = "".join(f", {sql} AS bits{index}" for index, sql in enumerate(matching.bits_sql()))
-    keys = "LEFT JOIN keys k ON k.of_kind = s.kind AND k.key = " + matching.key_sql() if matching.keys else ""
     version = "app_version" if matching.versions_matter else "NULL"
     stated = f"from_version || {SEPARATOR} || app_version" if matching.versions_matter else "NULL"
     own = f", {_hashed('event_id')} AS named" if named else ""
-    return f"""
-        SELECT {_common(EVENTS, "occurred_at")}, reason, coalesce(s.kind, 0) AS kind,
+    return _of_users(
+        f"""
+        SELECT {_common(EVENTS, "occurred_at")}, coalesce(s.kind, 0) AS kind,
             CAST(CASE WHEN reason = 0 THEN {token} ELSE {IRRELEVANT} END AS INTEGER) AS token{bits},
-            CAST(coalesce(CASE s.kind
-                WHEN {_PURCHASE} THEN amount
-                WHEN {_SESSION} THEN CAST(hash(app_id, device_id) >> 1 AS BIGINT)
-                WHEN {_UPGRADE} THEN CAST(hash(app_id, device_id) >> 1 AS BIGINT)
-                WHEN {_OPEN} THEN {_hashed("exposure_id")}
-                WHEN {_CLICK} THEN {_hashed("exposure_id")} END, 0) AS BIGINT) AS value,
+            CAST(coalesce(CASE
+                WHEN s.kind = {_PURCHASE} THEN amount
+                WHEN s.kind IN ({_SESSION}, {_UPGRADE}) THEN install
+                WHEN s.kind IN ({_OPEN}, {_CLICK}) THEN {_hashed("exposure_id")} END, 0) AS BIGINT) AS value,
             CASE s.kind
                 WHEN {_PURCHASE} THEN currency
                 WHEN {_SESSION} THEN {version}
                 WHEN {_UPGRADE} THEN {stated}
                 WHEN {_OPEN} THEN CAST(channel AS VARCHAR)
-                WHEN {_CLICK} THEN CAST(channel AS VARCHAR) END AS label{own}
-        FROM ({scan}) s LEFT JOIN ids u ON u.known_id = s.user_id {keys}"""
+                WHEN {_CLICK} THEN CAST(channel AS VARCHAR) END AS label{own}{lost}
+        FROM (
+            SELECT *, CAST(hash(app_id, device_id) >> 1 AS BIGINT) AS install{matching.looked_up_sql()} FROM ({scan})
+        ) s {matching.join_sql()}""",
+        replaced,
+    )
 
 
 def exposures_sql(scan: str) -> str:
     """Return the SELECT of the exposures; it reads `ids`."""
-    return f"""
-        SELECT {_common(EXPOSURES, "exposed_at")}, reason,
+    return _of_users(
+        f"""
+        SELECT {_common(EXPOSURES, "exposed_at")},
             CAST(campaign AS INTEGER) AS campaign, CAST(variant AS INTEGER) AS variant,
             CAST(channel AS TINYINT) AS channel, CAST(outcome AS TINYINT) AS outcome,
             {_hashed("exposure_id")} AS named, {_hashed("trigger_event_id")} AS trigger
-        FROM ({scan}) s LEFT JOIN ids u ON u.known_id = s.user_id"""
+        FROM ({scan}) s"""
+    )
 
 
 def step_messages_sql(scan: str) -> str:
     """Return the SELECT of the step messages; it reads `ids`."""
-    return f"""
-        SELECT {_common(STEP_MESSAGES, "received_at")}, reason,
+    return _of_users(
+        f"""
+        SELECT {_common(STEP_MESSAGES, "received_at")},
             CAST(campaign AS INTEGER) AS campaign, CAST(step AS INTEGER) AS step,
             {_hashed("exposure_id")} AS named
-        FROM ({scan}) s LEFT JOIN ids u ON u.known_id = s.user_id"""
+        FROM ({scan}) s"""
+    )

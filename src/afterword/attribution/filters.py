@@ -34,9 +34,7 @@ def filter_condition(filter_: PropertyFilter) -> str:
     if "[]" not in filter_.property:
         return _quantified(filter_, lambda test: test(f"json_extract(properties, {literal(path)})"))
     elements = f"json_extract(properties, {literal(path)})"
-    return _quantified(
-        filter_, lambda test: f"len(list_filter({elements}, lambda element: {test('element')})) > 0"
-    )
+    return _quantified(filter_, lambda test: f"len(list_filter({elements}, lambda element: {test('element')})) > 0")
 
 
 def json_path(path: str) -> str:

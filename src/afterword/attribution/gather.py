@@ -119,7 +119,8 @@ class Labels:
                 self.names.append(name)
             translate[place] = self._index[name]
         indices = encoded.indices.fill_null(len(encoded.dictionary))
-        return translate[indices.to_numpy(zero_copy_only=False)]
+        codes: I32 = translate[indices.to_numpy(zero_copy_only=False)]
+        return codes
 
 
 class Classes:
@@ -201,9 +202,10 @@ class Gatherer:
             pick: given a batch and which rows are usable, returns which rows the sweep needs (0, else
                 negative) and the columns to keep.
             progress: called after each batch.
+
         """
         limits = self._limits
-        kept = {"row": np.int64, "user": np.int32, "time": np.int64, **types}
+        kept: dict[str, type[np.generic]] = {"row": np.int64, "user": np.int32, "time": np.int64, **types}
         runs = Runs(self._parts, kept, int(limits.budget * share * 0.6), limits.directory)
         repetitions = Repetitions(int(limits.budget * share * 0.4), limits.directory)
         survey = Survey(records=np.zeros(max(1, files), np.int64))

@@ -20,7 +20,7 @@ from afterword.attribution.ordering import (
 )
 from afterword.attribution.repetitions import RowSet
 from afterword.attribution.runs import Runs, Text, take_text
-from afterword.attribution.sweep import (
+from afterword.attribution.streams import (
     NOT_NAMED,
     OPEN,
     PER_CHANNEL,
@@ -133,13 +133,12 @@ def load_history(stores: Stores, part: int, first_user: int, users: int, rules: 
         users: how many users the part has.
         rules: the sweep's tables.
         words: what the integers stand for.
+
     """
     x_columns, x_ids = _kept(stores.exposures, part, EXPOSURE_COLUMNS, stores.dropped_exposures)
     x_user = x_columns["user"] - np.int32(first_user)
     none = np.zeros(len(x_user), np.int32)
-    x_order, x_offsets = order_rows(
-        x_user, x_columns["time"], none, none, x_ids.offsets, x_ids.data, users
-    )
+    x_order, x_offsets = order_rows(x_user, x_columns["time"], none, none, x_ids.offsets, x_ids.data, users)
     x = _sorted(x_columns, x_order)
     exposures = Exposures(x_offsets, x["time"], x["campaign"], x["variant"], x["channel"])
 
@@ -198,11 +197,13 @@ def _shifts(
     """Return the triggering events at their exposures (rule 9), and a mark on each such event."""
     shifted: U8 = np.zeros(len(e["time"]), np.uint8)
     if "named" not in e:
-        empty: I32 = np.empty(0, np.int32)
-        return Shifts(np.zeros(users + 1, np.int64), np.empty(0, np.int64), empty, empty, np.empty(0, np.uint8)), shifted
+        none: I32 = np.empty(0, np.int32)
+        nobody: I64 = np.zeros(users + 1, np.int64)
+        return Shifts(nobody, np.empty(0, np.int64), none, none, np.empty(0, np.uint8)), shifted
     user, time, event, slot, roles = find_shifts(
-        x_offsets, x["time"], x["campaign"], x["channel"], x["trigger"], e_offsets, e["time"], e["named"], rules.counting
-    )
+        x_offsets, x["time"], x["campaign"], x["channel"], x["trigger"],
+        e_offsets, e["time"], e["named"], rules.counting,
+    )  # fmt: skip
     shifted[event] = 1
     kind = words.kind[e["class"][event]].astype(np.int32)
     ids = Text(*take_text(e_ids.offsets, e_ids.data, e_order[event]))

@@ -16,7 +16,16 @@ import numpy as np
 
 from afterword.attribution.compiled import I8, I32, I64, U8
 from afterword.attribution.filters import filter_condition
-from afterword.attribution.sweep import CLICK, NO_ROLE, OPEN, PER_CHANNEL, PER_EXPOSURE, PER_USER, PURCHASE, Rules
+from afterword.attribution.streams import (
+    CLICK,
+    NO_ROLE,
+    OPEN,
+    PER_CHANNEL,
+    PER_EXPOSURE,
+    PER_USER,
+    PURCHASE,
+    Rules,
+)
 from afterword.model import (
     MAX_CONVERSION_EVENTS,
     ConversionEvent,
@@ -26,9 +35,11 @@ from afterword.model import (
     EventKind,
     PropertyFilter,
 )
-from afterword.store.sql import literal
+from afterword.store.sql import literal, literals
 
 BITS_PER_COLUMN = 60
+MOST_LISTED_KEYS = 256
+"""So many names are looked up in a list, which DuckDB does once per entry of a Parquet dictionary; more are joined."""
 IRRELEVANT = 0
 """The token of events that nothing asks for."""
 
@@ -45,6 +56,14 @@ EVENT_KINDS: dict[ConversionKind, tuple[EventKind, ...]] = {
     ConversionKind.MESSAGE_OPEN: (EventKind.MESSAGE_OPEN,),
     ConversionKind.MESSAGE_CLICK: (EventKind.MESSAGE_CLICK,),
 }
+
+_KEYS = {
+    EventKind.PURCHASE: "product_id",
+    EventKind.CUSTOM: "name",
+    EventKind.SESSION: "app_id",
+    EventKind.UPGRADE: "app_id",
+}
+"""The column that the keys of a kind of event are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,7 @@ class Matching:
         Args:
             definitions: the campaigns.
             machine_messages: give opens and clicks by machines a class too, for explanations.
+
         """
         self.definitions = definitions
         self._machine_messages = machine_messages
@@ -103,9 +123,7 @@ class Matching:
     def keys(self) -> list[tuple[int, str, int]]:
         """Rows (kind, key, token) of the table `keys` that the scan joins."""
         return [
-            (int(token.kind), token.key, index)
-            for token, index in self._token_index.items()
-            if token.key is not None
+            (int(token.kind), token.key, index) for token, index in self._token_index.items() if token.key is not None
         ]
 
     @property
@@ -119,7 +137,8 @@ class Matching:
         for kind in EventKind:
             default = self._token_index.get(Token(kind), IRRELEVANT)
             if any(token.kind is kind and token.key is not None for token in self.tokens):
-                cases.append(f"WHEN {int(kind)} THEN coalesce(k.token, {default})")
+                found = f"token_{_KEYS[kind]}_{int(kind)}" if self.keys_are_listed else "k.token"
+                cases.append(f"WHEN {int(kind)} THEN coalesce({found}, {default})")
             elif kind in (EventKind.MESSAGE_OPEN, EventKind.MESSAGE_CLICK):
                 first = self._token_index.get(Token(kind, None, 0), IRRELEVANT)
                 by_machine = self._token_index.get(Token(kind, None, 0, True))
@@ -129,13 +148,28 @@ class Matching:
                 cases.append(f"WHEN {int(kind)} THEN {default}")
         return f"CASE kind {' '.join(cases)} ELSE {IRRELEVANT} END" if cases else str(IRRELEVANT)
 
-    @staticmethod
-    def key_sql() -> str:
-        """SQL for what `keys.key` is compared with."""
-        return (
-            f"CASE kind WHEN {int(EventKind.PURCHASE)} THEN product_id WHEN {int(EventKind.CUSTOM)} THEN name "
-            f"WHEN {int(EventKind.SESSION)} THEN app_id WHEN {int(EventKind.UPGRADE)} THEN app_id END"
-        )
+    @property
+    def keys_are_listed(self) -> bool:
+        """Whether the keys are few enough for lists; else the scan joins the table `keys`."""
+        return len(self.keys) <= MOST_LISTED_KEYS
+
+    def looked_up_sql(self) -> str:
+        """SQL for the columns that `token_sql` takes the tokens of names from (outside its branches: see above)."""
+        columns = []
+        for kind, column in _KEYS.items() if self.keys_are_listed else ():
+            rows = [(key, token) for of_kind, key, token in self.keys if of_kind == kind]
+            if rows:
+                place = f"list_position({literals(key for key, _ in rows)}, {column})"
+                tokens = literals(token for _, token in rows)
+                columns.append(f", list_extract({tokens}, {place}) AS token_{column}_{int(kind)}")
+        return "".join(columns)
+
+    def join_sql(self) -> str:
+        """SQL for the join of the table `keys` as `k`, if there are many."""
+        if self.keys_are_listed:
+            return ""
+        cases = " ".join(f"WHEN {int(kind)} THEN {column}" for kind, column in _KEYS.items())
+        return f"LEFT JOIN keys k ON k.of_kind = s.kind AND k.key = CASE s.kind {cases} END"
 
     def bits_sql(self) -> list[str]:
         """SQL for each column of filter bits."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from afterword.attribution.compiled import I8, I32, I64, U8, compiled, inlinable
-from afterword.attribution.sweep import (
+from afterword.attribution.compiled import I8, I32, I64, U8, Int, compiled, inlinable
+from afterword.attribution.streams import (
     CONVERSIONS,
     NAMED_UNKNOWN,
     NOT_NAMED,
@@ -15,13 +17,15 @@ from afterword.attribution.sweep import (
     SLOTS,
 )
 
+N = TypeVar("N", bound=np.generic)
+
 NOT_A_VERSION = -1
 SAME_VERSION, UPGRADE, CHANGE, FIRST_VERSION = 0, 1, 2, 3
 """What a session says of its app's version; only UPGRADE can convert."""
 
 
 @inlinable
-def _text_before(offsets, data, a, b):  # type: ignore[no-untyped-def]
+def _text_before(offsets: I64, data: U8, a: Int, b: Int) -> Int:
     """Compare two strings as bytes: negative, zero or positive."""
     start_a, start_b = offsets[a], offsets[b]
     length_a, length_b = offsets[a + 1] - start_a, offsets[b + 1] - start_b
@@ -33,7 +37,7 @@ def _text_before(offsets, data, a, b):  # type: ignore[no-untyped-def]
 
 
 @inlinable
-def _tied_before(a, b, before, after, offsets, data):  # type: ignore[no-untyped-def]
+def _tied_before(a: Int, b: Int, before: I32, after: I32, offsets: I64, data: U8) -> Int:
     """Whether row a comes before row b of the same time: by `before`, then id, then `after`."""
     if before[a] != before[b]:
         return before[a] < before[b]
@@ -44,9 +48,7 @@ def _tied_before(a, b, before, after, offsets, data):  # type: ignore[no-untyped
 
 
 @compiled
-def order_rows(
-    user: I32, time: I64, before: I32, after: I32, offsets: I64, data: U8, users: int
-) -> tuple[I32, I64]:
+def order_rows(user: I32, time: I64, before: I32, after: I32, offsets: I64, data: U8, users: int) -> tuple[I32, I64]:
     """Return the rows in order of (user, time, before, id bytes, after), and where each user begins.
 
     `offsets` and `data` are the ids; `before` and `after` break ties before and after them.
@@ -69,7 +71,7 @@ def order_rows(
 
 
 @inlinable
-def _sort_user(order, low, high, time, before, after, offsets, data):  # type: ignore[no-untyped-def]
+def _sort_user(order: I32, low: Int, high: Int, time: I64, before: I32, after: I32, offsets: I64, data: U8) -> None:
     """Sort one user's rows by time (they mostly are), then the ties."""
     if high - low <= 48:
         for i in range(low + 1, high):
@@ -91,7 +93,7 @@ def _sort_user(order, low, high, time, before, after, offsets, data):  # type: i
 
 
 @inlinable
-def _sort_ties(order, low, high, before, after, offsets, data):  # type: ignore[no-untyped-def]
+def _sort_ties(order: I32, low: Int, high: Int, before: I32, after: I32, offsets: I64, data: U8) -> None:
     """Sort rows of one instant: a merge sort, since whole batches can share an instant."""
     width = 1
     length = high - low
@@ -102,9 +104,7 @@ def _sort_ties(order, low, high, before, after, offsets, data):  # type: ignore[
             middle, right = min(left + width, length), min(left + 2 * width, length)
             a, b = left, middle
             for k in range(left, right):
-                if a < middle and (
-                    b >= right or not _tied_before(source[b], source[a], before, after, offsets, data)
-                ):
+                if a < middle and (b >= right or not _tied_before(source[b], source[a], before, after, offsets, data)):
                     target[k] = source[a]
                     a += 1
                 else:
@@ -123,9 +123,9 @@ def number_equals(order: I32, user: I32, time: I64, derived: NDArray[np.bool_], 
         if not derived[i]:
             continue
         numbers[i] = 1
-        if i > 0 and derived[i - 1] and user[i] == user[i - 1] and time[i] == time[i - 1]:
-            if _text_before(offsets, data, order[i], order[i - 1]) == 0:
-                numbers[i] = numbers[i - 1] + 1
+        together = i > 0 and derived[i - 1] and user[i] == user[i - 1] and time[i] == time[i - 1]
+        if together and _text_before(offsets, data, order[i], order[i - 1]) == 0:
+            numbers[i] = numbers[i - 1] + 1
     return numbers
 
 
@@ -176,9 +176,7 @@ def link_named(user: I32, named: I64, campaign: I32, offsets: I64, x_named: I64,
 
 
 @compiled
-def version_changes(
-    offsets: I64, session: U8, app: I64, label: I32, stated_from: I32, shown: I32
-) -> U8:
+def version_changes(offsets: I64, session: U8, app: I64, label: I32, stated_from: I32, shown: I32) -> U8:
     """Return what each session says of its app's version (rules 20-25).
 
     Args:
@@ -188,6 +186,7 @@ def version_changes(
         label: the version's number, -1 for none.
         stated_from: by label, the code of the version before a stated upgrade (see `encode_versions`).
         shown: by label, the code of the version shown.
+
     """
     said = np.zeros(session.shape[0], np.uint8)
     longest = 0
@@ -215,7 +214,7 @@ def version_changes(
 
 
 @inlinable
-def _change(before, now):  # type: ignore[no-untyped-def]
+def _change(before: Int, now: Int) -> int:
     """Judge a change between two version codes: numeric ones are >= 0 and ordered."""
     if before == now:
         return SAME_VERSION
@@ -264,7 +263,7 @@ def find_shifts(
 
 
 @inlinable
-def _grown(array, size):  # type: ignore[no-untyped-def]
+def _grown(array: NDArray[N], size: Int) -> NDArray[N]:
     """Return the array with room for `size` elements."""
     larger = np.empty(size, array.dtype)
     larger[: array.shape[0]] = array

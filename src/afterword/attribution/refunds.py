@@ -58,6 +58,4 @@ def find_refunds(con: duckdb.DuckDBPyConnection, events_scan: str, as_of: int, d
     rows, place = np.unique(purchase[matched], return_inverse=True)
     amount = np.zeros(len(rows), np.int64)
     np.add.at(amount, place, pairs.column("amount").to_numpy()[matched])
-    return FoundRefunds(
-        Refunds(rows, amount), int((purchase < 0).sum()), pairs.column("refund").to_numpy()[other]
-    )
+    return FoundRefunds(Refunds(rows, amount), int((purchase < 0).sum()), pairs.column("refund").to_numpy()[other])

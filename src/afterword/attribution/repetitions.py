@@ -121,6 +121,7 @@ class Repetitions:
         Args:
             compare: given the rows of ids that seem to come with different content, reads them again
                 and returns (repetitions, conflicts) among them.
+
         """
         repeated: list[I64] = []
         unclear: list[I64] = []
@@ -170,4 +171,5 @@ def _surplus_copies(row: I64, group: I64) -> I64:
         if g not in best or n > best[g][1]:
             best[g] = (f, n)
     winner = np.array([best[g][0] for g in group.tolist()], np.int64)
-    return row[file != winner]
+    surplus: I64 = row[file != winner]
+    return surplus

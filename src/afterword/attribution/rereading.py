@@ -14,9 +14,7 @@ from afterword.attribution.facts import FILE_MASK, FILE_SHIFT, RECORD_MASK, Fact
 from afterword.errors import Reason
 
 
-def compare_content(
-    con: duckdb.DuckDBPyConnection, table: FactTable, scan: str
-) -> Callable[[I64], tuple[I64, I64]]:
+def compare_content(con: duckdb.DuckDBPyConnection, table: FactTable, scan: str) -> Callable[[I64], tuple[I64, I64]]:
     """Return the comparison that `Repetitions.resolve` asks for.
 
     Of the rows with one id, those whose content has the smallest md5 stay: the first of them is the

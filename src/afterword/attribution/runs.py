@@ -30,7 +30,6 @@ class Text(NamedTuple):
     data: U8
 
 
-
 @compiled
 def _places(key: I32, keys: int) -> tuple[I32, I64]:
     """Counting sort: the place of each row in order of key (-1: left out), and where each key begins."""
@@ -116,6 +115,7 @@ class Runs:
             types: the element type of each column.
             budget: bytes to keep in memory before runs go to disk.
             directory: where the temporary file is made if one is needed.
+
         """
         self.keys = keys
         self.rows = np.zeros(keys, np.int64)
@@ -158,7 +158,7 @@ class Runs:
         places = {}
         for name, column in columns.items():
             places[name] = self._file.tell()
-            view = memoryview(np.ascontiguousarray(column)).cast("B")
+            view = np.ascontiguousarray(column).view(np.uint8).data
             while view:
                 view = view[self._file.write(view) :]
         return places

@@ -68,7 +68,8 @@ class Tables:
         self._con = con
         con.execute(CREATE)
         # Labels number the versions too; what is no currency is never asked for.
-        con.register("labels", pa.table({"currency": range(len(currencies)), "code": pa.array(currencies, pa.string())}))
+        codes = pa.array(currencies, pa.string())
+        con.register("labels", pa.table({"currency": range(len(currencies)), "code": codes}))
         con.execute("INSERT INTO currencies SELECT * FROM labels")
         con.unregister("labels")
         budget = limits.budget // 4
@@ -144,4 +145,3 @@ def stacked_text(parts: list[Text]) -> Text:
     ends = np.cumsum([0, *(len(part.data) for part in parts)])
     offsets = [part.offsets[:-1] + end for part, end in zip(parts, ends, strict=False)]
     return Text(np.concatenate([*offsets, ends[-1:]]), np.concatenate([part.data for part in parts]))
-

@@ -5,7 +5,10 @@ from __future__ import annotations
 from afterword.errors import Reason
 from afterword.intake.columns import Check, Form, Raw, Value, value_name
 
+DECIMALS = 6
 MAX_QUANTITY = 1_000_000
+SMALL = 1_000_000
+"""No quantity makes a price below this one too much."""
 _PLAIN = r"[+-]?([0-9]{1,12}(\.[0-9]{0,6}0*)?|\.[0-9]{1,6}0*)"
 _EXPONENT = r"[+-]?([0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12})[eE][+-]?(0?[0-9]|1[0-2])"
 _WHOLE = r"\+?[0-9]{1,7}(\.0*)?"
@@ -13,6 +16,8 @@ _WHOLE = r"\+?[0-9]{1,7}(\.0*)?"
 
 def price_value(raw: Raw) -> Value:
     """A price as DECIMAL(18,6), NULL where it is not exactly that."""
+    if is_small(raw):
+        return Value(f"{raw.sql}::DECIMAL(18, 6)")
     value = value_name(raw.name)
     bad = Check(
         Reason.BAD_AMOUNT,
@@ -20,6 +25,13 @@ def price_value(raw: Raw) -> Value:
         raw.says("is not an amount; expected a decimal below 1,000,000,000,000 with at most 6 decimals"),
     )
     return Value(_price_sql(raw), (bad,))
+
+
+def is_small(raw: Raw) -> bool:
+    """Return whether all prices are known to be exact and from 0 to less than a million: nothing can be wrong."""
+    if raw.form is Form.DECIMAL and int(raw.type_name.rstrip(")").rpartition(",")[2]) > DECIMALS:
+        return False
+    return raw.form in (Form.DECIMAL, Form.INTEGER) and raw.proof.within(0, SMALL - 1)
 
 
 def _price_sql(raw: Raw) -> str:
@@ -73,6 +85,8 @@ def _float_sql(raw: Raw) -> str:
 
 def quantity_value(raw: Raw) -> Value:
     """A whole number from 1 to a million; missing is 1."""
+    if raw.form is Form.INTEGER and raw.proof.within(1, MAX_QUANTITY):
+        return Value(f"coalesce({raw.sql}::INTEGER, 1)")
     value = value_name(raw.name)
     bad = Check(
         Reason.BAD_AMOUNT,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from afterword.errors import Reason
+from afterword.intake.proofs import NOTHING_PROVEN, Proof
 from afterword.store.sql import identifier, literal, literals
 
 MAX_LENGTH = 255
@@ -91,6 +92,7 @@ class Raw:
     type_name: str
     sql: str
     json_type: str | None = None
+    proof: Proof = NOTHING_PROVEN
 
     @property
     def is_text(self) -> bool:
@@ -100,6 +102,8 @@ class Raw:
     @property
     def text(self) -> str:
         """The value as text; an empty one is missing."""
+        if self.type_name == "VARCHAR" and self.proof.never_empty:
+            return self.sql
         if self.form is Form.JSON or self.type_name == "VARCHAR":
             return f"nullif({self.sql}, '')"
         return f"nullif({self.sql}::VARCHAR, '')" if self.is_text else f"{self.sql}::VARCHAR"
@@ -107,6 +111,8 @@ class Raw:
     @property
     def absent(self) -> str:
         """The condition that there is no value."""
+        if self.proof.never_null and (self.proof.never_empty or not self.is_text):
+            return "FALSE"
         return f"{self.text} IS NULL" if self.is_text else f"{self.sql} IS NULL"
 
     @property

@@ -103,21 +103,14 @@ def _read_json(text: str) -> tuple[object, list[str]]:
 # --- YAML -------------------------------------------------------------------------------------------
 
 
-# libyaml reads ten times faster; where PyYAML was built without it, its own parser does.
-_Base = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-
-
-class _Loader(_Base):  # type: ignore[misc, valid-type]
+class _Loader(yaml.SafeLoader):
     """The safe loader with the scalars of YAML 1.2: `no`, `on`, `12:30` and `2024-01-01` are text."""
 
     # Own tables: the inherited ones are YAML 1.1's, where `no` is false and `017` is fifteen.
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
     yaml_constructors: ClassVar[dict[Any, Any]] = {}
 
-    def __init__(self, stream: str) -> None:
-        """Read from the text of a file."""
-        super().__init__(stream)
-        self.duplicates: list[str] = []
+    duplicates: list[str]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Build a mapping with keys as they are written, noting keys that come twice."""
@@ -176,15 +169,32 @@ _Loader.add_implicit_resolver(f"{_TAG}float", re.compile(f"^(?:{_NUMBER.pattern}
 _Loader.add_implicit_resolver(f"{_TAG}merge", re.compile("^<<$"), ["<"])
 
 
+def _with_libyaml() -> type[_Loader]:
+    """The same loader on libyaml, which reads ten times faster, where PyYAML was built with it."""
+    if not yaml.__with_libyaml__:
+        return _Loader
+    own = ("construct_mapping", "_note_duplicates", "_key", "yaml_implicit_resolvers", "yaml_constructors")
+    return type("_FastLoader", (yaml.CSafeLoader,), {name: getattr(_Loader, name) for name in own})
+
+
 def _read_yaml(text: str) -> tuple[object, list[str]]:
     try:
-        loader = _Loader(text)  # finds characters that YAML does not allow
-        try:
-            return loader.get_single_data(), loader.duplicates
-        finally:
-            loader.dispose()
+        return _load(_with_libyaml(), text)
+    except (yaml.YAMLError, RecursionError):
+        pass  # read again by Python's parser, whose messages say more
+    try:
+        return _load(_Loader, text)
     except yaml.YAMLError as error:
         raise _Unreadable(_yaml_message(error, text)) from None
+
+
+def _load(kind: type[_Loader], text: str) -> tuple[object, list[str]]:
+    loader = kind(text)  # finds characters that YAML does not allow
+    loader.duplicates = []
+    try:
+        return loader.get_single_data(), loader.duplicates
+    finally:
+        loader.dispose()
 
 
 def _yaml_message(error: yaml.YAMLError, text: str) -> str:

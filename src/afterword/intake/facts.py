@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from afterword.errors import Reason
-from afterword.intake.amounts import MAX_MILLIONTHS, price_value, quantity_value
+from afterword.intake.amounts import MAX_MILLIONTHS, SMALL, is_small, price_value, quantity_value
 from afterword.intake.columns import (
     Check,
     Raw,
@@ -132,11 +132,11 @@ def _events(columns: _Columns, notes: str) -> Row:
         if name in columns:
             columns.add(name, reader(columns.raws[name]))
     _channel(columns)
-    checks = [missing("user_id"), _missing_raw(columns, "kind"), *_needs(columns), *columns.checks]
+    checks = [_missing_raw(columns, "user_id"), _missing_raw(columns, "kind"), *_needs(columns), *columns.checks]
     derived: dict[str, str] = {}
     joins: tuple[str, ...] = ()
     if "price" in columns:
-        derived["millionths"] = _millionths()
+        derived["millionths"] = _millionths(columns)
         checks.extend(_amount_checks(columns))
     if "campaign_id" in columns:
         joins = (_campaign_join(),)
@@ -187,18 +187,19 @@ def _needs(columns: _Columns) -> list[Check]:
 
 def _amount_checks(columns: _Columns) -> list[Check]:
     price, kind, raw = value_name("price"), value_name("kind"), columns.raws["price"]
-    checks = [
-        Check(
-            Reason.BAD_AMOUNT,
-            f"{kind} = {EventKind.PURCHASE.value} AND {price} < 0",
-            raw.says("is negative; money given back is a refund event"),
-        ),
-        Check(
-            Reason.BAD_AMOUNT,
-            f"{kind} = {EventKind.REFUND.value} AND {price} <= 0",
-            raw.says("must be more than 0 for a refund"),
-        ),
-    ]
+    zero = Check(
+        Reason.BAD_AMOUNT,
+        f"{kind} = {EventKind.REFUND.value} AND {price} <= 0",
+        raw.says("must be more than 0 for a refund"),
+    )
+    if is_small(raw):
+        return [zero]
+    negative = Check(
+        Reason.BAD_AMOUNT,
+        f"{kind} = {EventKind.PURCHASE.value} AND {price} < 0",
+        raw.says("is negative; money given back is a refund event"),
+    )
+    checks = [negative, zero]
     if "quantity" in columns:
         checks.append(
             Check(
@@ -211,16 +212,18 @@ def _amount_checks(columns: _Columns) -> list[Check]:
     return checks
 
 
-def _millionths() -> str:
+def _millionths(columns: _Columns) -> str:
     """The price as a whole number of millionths; only a high one needs the slow wide product."""
     price = value_name("price")
+    if is_small(columns.raws["price"]):
+        return f"({price} * 1000000)::BIGINT"
     wide = f"({price}::DECIMAL(25, 6) * 1000000::DECIMAL(7, 0))::BIGINT"
     return f"CASE WHEN {_is_high()} THEN {wide} ELSE ({price} * 1000000)::BIGINT END"
 
 
 def _is_high() -> str:
     # With at most a million of them, only prices from a million can be too much: nearly no row needs the division.
-    return f"abs({value_name('price')}) >= 1000000"
+    return f"abs({value_name('price')}) >= {SMALL}"
 
 
 def _fits() -> str:
@@ -233,6 +236,8 @@ def _amount(columns: _Columns, quantity: str) -> str:
         return "NULL::BIGINT"
     if "quantity" not in columns:
         return "millionths"
+    if is_small(columns.raws["price"]):
+        return f"millionths * {quantity}"
     return f"CASE WHEN NOT {_is_high()} OR {_fits()} THEN millionths * {quantity} END"
 
 
@@ -268,7 +273,8 @@ def _exposures(columns: _Columns, notes: str) -> Row:
         columns.add("outcome", choice_value(raw, tuple(Outcome), Reason.BAD_TYPE, 0, "TINYINT"))
     joins = [_campaign_join()]
     variant = "known.only_variant"
-    checks = [missing("user_id"), missing("campaign_id"), *columns.checks, _unknown_campaign()]
+    checks = [_missing_raw(columns, "user_id"), _missing_raw(columns, "campaign_id"), *columns.checks]
+    checks.append(_unknown_campaign())
     if "variant_id" in columns:
         joins.append(
             "LEFT JOIN intake_variants part ON part.campaign = known.campaign "

@@ -12,6 +12,7 @@ import duckdb
 from afterword.errors import Reason, UserError, nearest
 from afterword.intake.columns import Check, Raw, form_of, value_name
 from afterword.intake.facts import MANDATORY, OWN_IDS, Row, columns_of, row_of
+from afterword.intake.proofs import NOTHING_PROVEN, together
 from afterword.intake.sources import InputFile, Kind, ReadOptions
 from afterword.intake.staging import JSON_TYPE, Stager, Table
 from afterword.intake.streams import BROKEN, RECORD
@@ -205,13 +206,14 @@ class _GroupReader:
         self._offset = offset
         self._hashed = hashed
         first = tables[0]
-        self._raws = raw_columns(first)
+        self._raws = raw_columns(first, *tables[1:])
         self._empty = not self._raws
         self._row = Row({}, (), {}, (), "0") if self._empty else row_of(kind, self._raws, options, timezone)
 
     def _checks(self) -> list[Check]:
         """All checks, first reason first; a record that could not be read at all has no other."""
-        checks = sorted(self._row.checks, key=lambda check: check.reason.code)
+        possible = [check for check in self._row.checks if check.condition != "FALSE"]
+        checks = sorted(possible, key=lambda check: check.reason.code)
         if self._tables[0].staged:
             checks.insert(0, Check(Reason.BAD_TYPE, "broken IS NOT NULL", "broken"))
         return checks
@@ -291,14 +293,15 @@ def _column(table: Table, name: str) -> str:
     return identifier(table.names[name])
 
 
-def raw_columns(table: Table) -> dict[str, Raw]:
-    """Return the columns of a table as they are read, by our names."""
+def raw_columns(table: Table, *others: Table) -> dict[str, Raw]:
+    """Return the columns of tables of one schema as they are read, by our names."""
     raws = {}
     for name, theirs in table.names.items():
         type_name = table.columns[theirs]
         json_type = identifier("j_" + name) if JSON_TYPE + theirs in table.columns else None
         form = form_of("JSON VALUE" if json_type else type_name)
-        raws[name] = Raw(name, form, type_name, identifier("r_" + name), json_type)
+        proof = together([each.proofs.get(each.names[name], NOTHING_PROVEN) for each in (table, *others)])
+        raws[name] = Raw(name, form, type_name, identifier("r_" + name), json_type, proof)
     return raws
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from afterword.errors import UserError
+from afterword.intake.proofs import Proof, proofs_of
 from afterword.intake.sources import InputFile
 from afterword.intake.streams import BROKEN, LINE, RECORD, CsvReader, LineReader, csv_header
 from afterword.store.sql import identifier, literal, literals, one_path
@@ -46,6 +47,8 @@ class Table:
     ignored: tuple[str, ...]
     staged: bool = False
     """Whether the file has record numbers and broken records of its own."""
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    """What is known of all values, by the names in the Parquet file."""
 
 
 class Stager:
@@ -96,7 +99,7 @@ class Stager:
         if not columns:
             raise UserError(f"{file.path} has no columns")
         names = self._theirs(columns)
-        return _table(file, file.path, columns, names, columns)
+        return _table(file, file.path, columns, names, columns, proofs=proofs_of(self._connection, file.path, columns))
 
     def _describe(self, file: InputFile, select: str) -> dict[str, str]:
         try:
@@ -170,7 +173,7 @@ class Stager:
         finally:
             self._connection.execute("DROP VIEW IF EXISTS intake_statement")
         columns = self._describe(file, f"FROM read_parquet({one_path(path)})")
-        return _table(file, path, columns, names, theirs)
+        return _table(file, path, columns, names, theirs, proofs=proofs_of(self._connection, path, columns))
 
 
 def _table(
@@ -181,11 +184,12 @@ def _table(
     theirs: Iterable[str],
     *,
     staged: bool = False,
+    proofs: Mapping[str, Proof] | None = None,
 ) -> Table:
     used = set(names.values())
     everything = tuple(theirs)
     ignored = tuple(name for name in everything if name not in used)
-    return Table(file, path, columns, names, everything, ignored, staged)
+    return Table(file, path, columns, names, everything, ignored, staged, proofs or {})
 
 
 def single_select(connection: duckdb.DuckDBPyConnection, file: InputFile) -> str:

@@ -26,7 +26,7 @@ from afterword.model import Channel, Definitions
 TIME = pa.timestamp("us", tz="UTC")
 AMOUNT = pa.decimal128(18, 6)
 GROUP_ROWS = 1 << 18
-COMPRESSION = "lz4"
+COMPRESSION = "zstd"
 
 CONVERSIONS = pa.schema(
     [
