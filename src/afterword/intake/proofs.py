@@ -45,6 +45,7 @@ def proofs_of(connection: duckdb.DuckDBPyConnection, path: str, columns: Mapping
         connection: where to read.
         path: the file.
         columns: DuckDB's type of each column.
+
     """
     rows = connection.execute(
         f"""
