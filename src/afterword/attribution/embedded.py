@@ -33,7 +33,7 @@ from afterword.errors import Reason
 from afterword.model import Definitions
 
 END_OF_TIME = NEVER - 1
-USERS_PER_PART = 4096
+USERS_PER_PART = 16384
 MOST_PARTS = 1024
 KINDS: tuple[FactKind, ...] = ("events", "exposures", "step_messages")
 

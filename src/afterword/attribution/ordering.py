@@ -19,6 +19,9 @@ from afterword.attribution.streams import (
 
 N = TypeVar("N", bound=np.generic)
 
+FEW_ROWS = 48
+"""So few rows are sorted by insertion, which is quick where they nearly are in order."""
+
 NOT_A_VERSION = -1
 SAME_VERSION, UPGRADE, CHANGE, FIRST_VERSION = 0, 1, 2, 3
 """What a session says of its app's version; only UPGRADE can convert."""
@@ -73,7 +76,7 @@ def order_rows(user: I32, time: I64, before: I32, after: I32, offsets: I64, data
 @inlinable
 def _sort_user(order: I32, low: Int, high: Int, time: I64, before: I32, after: I32, offsets: I64, data: U8) -> None:
     """Sort one user's rows by time (they mostly are), then the ties."""
-    if high - low <= 48:
+    if high - low <= FEW_ROWS:
         for i in range(low + 1, high):
             row = order[i]
             k = i - 1
@@ -82,34 +85,41 @@ def _sort_user(order: I32, low: Int, high: Int, time: I64, before: I32, after: I
                 k -= 1
             order[k + 1] = row
     else:
-        own = order[low:high].copy()
-        order[low:high] = own[np.argsort(time[own], kind="mergesort")]
+        _merge_sort(order, low, high, True, time, before, after, offsets, data)
     tie = low
     for i in range(low + 1, high + 1):
         if i == high or time[order[i]] != time[order[tie]]:
             if i - tie > 1:
-                _sort_ties(order, tie, i, before, after, offsets, data)
+                _merge_sort(order, tie, i, False, time, before, after, offsets, data)
             tie = i
 
 
 @inlinable
-def _sort_ties(order: I32, low: Int, high: Int, before: I32, after: I32, offsets: I64, data: U8) -> None:
-    """Sort rows of one instant: a merge sort, since whole batches can share an instant."""
-    width = 1
+def _merge_sort(
+    order: I32, low: Int, high: Int, by_time: bool, time: I64, before: I32, after: I32, offsets: I64, data: U8
+) -> None:
+    """Sort rows by time, or rows of one instant by what breaks ties: whole imports can share an instant."""
     length = high - low
     source = order[low:high].copy()
     target = source.copy()
+    width = 1
     while width < length:
         for left in range(0, length, 2 * width):
             middle, right = min(left + width, length), min(left + 2 * width, length)
             a, b = left, middle
             for k in range(left, right):
-                if a < middle and (b >= right or not _tied_before(source[b], source[a], before, after, offsets, data)):
-                    target[k] = source[a]
-                    a += 1
-                else:
+                second = a == middle
+                if not second and b < right:
+                    if by_time:
+                        second = time[source[b]] < time[source[a]]
+                    else:
+                        second = _tied_before(source[b], source[a], before, after, offsets, data)
+                if second:
                     target[k] = source[b]
                     b += 1
+                else:
+                    target[k] = source[a]
+                    a += 1
         source, target = target, source
         width *= 2
     order[low:high] = source

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from afterword.errors import Reason, UserError, nearest
 from afterword.intake.columns import Check, Raw, form_of, value_name
@@ -316,23 +317,26 @@ def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definition
         """
     )
     channels = list(Channel)
+    campaigns, variants, steps = [], [], []
     for index, campaign in enumerate(definitions.campaigns):
-        variants = [variant.id for variant in campaign.variants]
-        steps = [step.id for step in campaign.steps]
-        connection.execute(
-            "INSERT INTO intake_campaigns VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                campaign.id,
-                index,
-                0 if len(variants) == 1 else None,
-                campaign.counting is Counting.ONCE_PER_CHANNEL,
+        campaigns.append(
+            {
+                "campaign_id": campaign.id,
+                "campaign": index,
+                "only_variant": 0 if len(campaign.variants) == 1 else None,
+                "once_per_channel": campaign.counting is Counting.ONCE_PER_CHANNEL,
                 # None: any channel will do, and a comparison with NULL rejects nothing
-                [channels.index(channel) for channel in campaign.channels] or None,
-                variants,
-                steps,
-            ],
+                "channels": [channels.index(channel) for channel in campaign.channels] or None,
+                "variant_ids": [variant.id for variant in campaign.variants],
+                "step_ids": [step.id for step in campaign.steps],
+            }
         )
-        for position, variant in enumerate(variants):
-            connection.execute("INSERT INTO intake_variants VALUES (?, ?, ?)", [index, variant, position])
-        for position, step in enumerate(steps):
-            connection.execute("INSERT INTO intake_steps VALUES (?, ?, ?)", [index, step, position])
+        for position, variant in enumerate(campaign.variants):
+            variants.append({"campaign": index, "variant_id": variant.id, "variant": position})
+        for position, step in enumerate(campaign.steps):
+            steps.append({"campaign": index, "step_id": step.id, "step": position})
+    for name, rows in (("intake_campaigns", campaigns), ("intake_variants", variants), ("intake_steps", steps)):
+        if rows:
+            connection.register("known_rows", pa.Table.from_pylist(rows))
+            connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM known_rows")
+            connection.unregister("known_rows")
