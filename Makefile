@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
 CODE := src tests benchmarks examples
+PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 
 .PHONY: help demo test test-all lint bench docs lock browser clean
 
@@ -14,10 +15,10 @@ demo: $(READY) ## run a published e-mail test and two more campaigns through Aft
 	@.venv/bin/afterword demo $(DEMO)
 
 test: lint browser ## lint, types and the quick tests: the gate of every change
-	$(PY) -m pytest -m "not slow" $(TESTS)
+	$(PYTEST) -m "not slow" $(TESTS)
 
 test-all: lint browser ## everything, with 50,000 generated histories against the oracle
-	AFTERWORD_HISTORIES=50000 $(PY) -m pytest $(TESTS)
+	AFTERWORD_HISTORIES=50000 $(PYTEST) $(TESTS)
 
 lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff check $(CODE)

@@ -9,7 +9,11 @@ from benchmarks.contest import contest
 
 
 def main() -> None:
-    """Become `afterword run`, so that what is measured is that process and nothing around it."""
+    """Become `afterword run`, so that what is measured is that process and nothing around it.
+
+    The process is started anew, through the command's own entry: `contest` has loaded NumPy here, and the
+    entry has something to set before that.
+    """
     given = contest(__doc__ or "")
     command = [sys.executable, "-m", "afterword", "run", str(given.definitions)]
     command += ["--exposures", str(given.exposures), "--events", str(given.events)]

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if WORKER is not None:
+    # Numba gives the files of its cache numbers without a lock: two processes that compile one function for two types
+    # at once can take the same number, and one then loads the other's machine code. So each has a cache of its own.
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "numba" / WORKER)
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,16 @@ def test_verify_finds_the_same_again(tmp_path: Path) -> None:
     assert verify(run_world(tmp_path).path) == []
 
 
+def test_rows_come_out_as_python_objects(example: Path) -> None:
+    results = run_example()
+    (row,) = results.conversions.fetchall()
+    assert "ann" in row
+    moments = [value for value in row if isinstance(value, datetime)]
+    assert datetime(2026, 3, 2, 9, tzinfo=UTC) in moments
+    assert datetime(2026, 3, 4, 18, 30, tzinfo=UTC) in moments
+    assert results.credited_purchases.fetchall()
+
+
 def test_verify_names_a_number_that_was_changed(example: Path) -> None:
     path = run_example().path / "report.json"
     report = json.loads(path.read_text("utf-8"))

@@ -87,7 +87,7 @@ def attribute(
     """
     until = END_OF_TIME if as_of is None else as_of
     matching = Matching(definitions)
-    users = make_people(con, scans.exposures, until)
+    users = make_people(con, scans.exposures)
     parts = _parts(users, limits)
     read = Reader(con, scans, matching, limits, step).read(users, parts, until)
     late = LateRejections(con)

@@ -129,7 +129,7 @@ def trace_person(
 
     """
     matching = Matching(definitions, machine_messages=True)
-    users = make_people(con, scans.exposures, as_of)
+    users = make_people(con, scans.exposures)
     own = con.execute("SELECT user FROM users WHERE user_id = ?", [person]).fetchall()
     if not own:
         return None

@@ -7,22 +7,21 @@ import numpy as np
 import pyarrow as pa
 
 
-def make_people(con: duckdb.DuckDBPyConnection, exposures_scan: str, as_of: int) -> int:
+def make_people(con: duckdb.DuckDBPyConnection, exposures_scan: str) -> int:
     """Make the tables `users` (user, user_id) and `ids` (known_id, user); return how many users there are.
 
-    Users are the exposed persons in order of their ids' bytes; `ids` maps every id of such a person.
+    Users are the persons whom exposures name, in order of their ids' bytes; `ids` maps every id of such
+    a person. Whether an exposure can be used is not asked here, which would cost a second validation:
+    a person without a usable one has an empty history.
     """
-    _make_aliases(con)
+    merged = _make_aliases(con)
+    person = "coalesce(a.person, s.user_id)" if merged else "s.user_id"
+    join = "LEFT JOIN aliases a ON a.user_id = s.user_id" if merged else ""
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE users AS
         SELECT CAST(row_number() OVER (ORDER BY user_id) - 1 AS INTEGER) AS user, user_id
-        FROM (
-            SELECT DISTINCT coalesce(a.person, s.user_id) AS user_id
-            FROM ({exposures_scan}) s LEFT JOIN aliases a ON a.user_id = s.user_id
-            WHERE s.reason = 0 AND s.exposed_at <= ?
-        )""",
-        [as_of],
+        FROM (SELECT DISTINCT {person} AS user_id FROM ({exposures_scan}) s {join} WHERE s.user_id IS NOT NULL)"""
     )
     con.execute(
         """
@@ -34,12 +33,12 @@ def make_people(con: duckdb.DuckDBPyConnection, exposures_scan: str, as_of: int)
     return int(con.execute("SELECT count(*) FROM users").fetchall()[0][0])
 
 
-def _make_aliases(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `aliases` (user_id, person): every merged id but the person's own."""
+def _make_aliases(con: duckdb.DuckDBPyConnection) -> bool:
+    """Make `aliases` (user_id, person): every merged id but the person's own; return whether there are any."""
     con.execute("CREATE OR REPLACE TEMP TABLE aliases (user_id VARCHAR, person VARCHAR)")
     merges = con.sql("SELECT DISTINCT from_user_id, to_user_id FROM merges").to_arrow_table()
     if not merges.num_rows:
-        return
+        return False
     persons = persons_of(merges.column(0).to_pylist(), merges.column(1).to_pylist())
     aliases = pa.table(
         {"user_id": [i for i, p in persons.items() if i != p], "person": [p for i, p in persons.items() if i != p]},
@@ -48,6 +47,7 @@ def _make_aliases(con: duckdb.DuckDBPyConnection) -> None:
     con.register("new_aliases", aliases)
     con.execute("INSERT INTO aliases SELECT * FROM new_aliases")
     con.unregister("new_aliases")
+    return True
 
 
 def persons_of(from_ids: list[str], to_ids: list[str]) -> dict[str, str]:

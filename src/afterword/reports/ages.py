@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afterword.model import LETTERS, Campaign
-from afterword.reports.sql import among, Columns, Ints, fetch
+from afterword.reports.sql import Columns, Ints, among, fetch
 from afterword.reports.units import members
 from afterword.stats.delays import Delays, without_trailing_zeros
 

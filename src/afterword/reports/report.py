@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Counting, Definitions, Outcome
 from afterword.reports import ages, series, steps, units
 from afterword.reports.facts import FactCounts
 from afterword.reports.revenue import CampaignRevenue, load_revenue
-from afterword.reports.sql import among, Columns, Ints, fetch, query
+from afterword.reports.sql import Columns, Ints, among, fetch, query
 from afterword.reports.warnings import warnings_of
 from afterword.stats.rates import Comparison, Counts, Interval, compare, rate, wilson
 

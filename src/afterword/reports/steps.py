@@ -11,7 +11,7 @@ import numpy as np
 
 from afterword.model import LETTERS, Campaign
 from afterword.reports.revenue import CampaignRevenue
-from afterword.reports.sql import among, Columns, Ints, fetch
+from afterword.reports.sql import Columns, Ints, among, fetch
 from afterword.reports.units import TOTAL, members
 
 

@@ -77,10 +77,12 @@ def interval(bounds: list[float] | None) -> str:
 
 
 def confidence(value: float | None) -> str:
-    """A percentage that never claims certainty: 98.7 %, > 99.99 %."""
+    """A percentage that never claims certainty, not even by rounding: 98.7 %, > 99.9 %, > 99.99 %."""
     if value is None:
         return NOTHING
-    return f">{NARROW}99.99{NARROW}%" if value > 99.99 else f"{value:.1f}{NARROW}%"
+    if value > 99.99:
+        return f">{NARROW}99.99{NARROW}%"
+    return f">{NARROW}99.9{NARROW}%" if value > 99.9 else f"{value:.1f}{NARROW}%"
 
 
 def money(amount: str | None, currency: str) -> str:
