@@ -200,9 +200,7 @@ def read_log(definitions: Definitions, facts: Facts, as_of: int | None, keep: Ke
     events = _valid(list(facts.events), campaigns, rejected)
     steps = _valid(list(facts.step_messages), campaigns, rejected)
     if as_of is None:
-        every = Log(0)
-        times = [x.at for x in _distinct(every, exposures, keep)] + [e.at for e in _distinct(every, events, keep)]
-        as_of = max(times + [s.at for s in _distinct(every, steps, keep)])
+        as_of = max([x.at for x in exposures] + [e.at for e in events] + [s.at for s in steps])
     log = Log(as_of, people=people(facts.merges), rejected=rejected, rates=facts.rates)
     log.exposures = _distinct(log, _seen(log, exposures), keep)
     for exposure in log.exposures:

@@ -19,7 +19,7 @@ import numpy as np
 from afterword.attribution.compiled import NEVER
 from afterword.attribution.days import Calendar
 from afterword.attribution.derive import Derived, Refunds, derive
-from afterword.attribution.facts import EVENTS, EXPOSURES, STEP_MESSAGES, FactKind
+from afterword.attribution.facts import FactKind
 from afterword.attribution.gather import NOTHING, Limits, users_per_part
 from afterword.attribution.histories import Stores, Vocabulary, load_history
 from afterword.attribution.matching import Matching
@@ -81,7 +81,8 @@ def attribute(
         definitions: the campaigns.
         scans: SELECTs of normalised facts.
         limits: memory, spill directory, batch size, threads.
-        as_of: epoch microseconds, or None for the latest time among the facts.
+        as_of: epoch microseconds, or None for the latest time among the facts (well-formed rows, even if they
+            turn out to be in conflict with others, so that it does not depend on which of them stays).
         step: told (what, share done or None) as work goes on.
 
     """
@@ -117,7 +118,7 @@ def attribute(
     late.add("events", joined(channel_unclear), Reason.MISSING_CHANNEL, CHANNEL_UNCLEAR)
     late.add("step_messages", joined(without_exposure), Reason.NO_EXPOSURE, NO_EXPOSURE)
     if as_of is None:
-        as_of = _latest_kept(con, scans, read, latest)
+        as_of = max(0, latest)
     return _summary(read, late, as_of, refunds.unmatched, tables.results)
 
 
@@ -156,30 +157,6 @@ class _Work:
         history = load_history(self.stores, part, first, users, self.rules, self.words)
         # A purchase's label is its currency, so labels number the currencies too.
         return derive(history, self.rules, self.calendar, self.refunds)
-
-
-def _latest_kept(con: duckdb.DuckDBPyConnection, scans: Scans, read: Read, latest: int) -> int:
-    """Return the latest time among the facts; conflicting rows, which are none, may have had it."""
-    if latest == NOTHING:
-        return 0
-    if not any(len(read.conflicts[kind]) for kind in KINDS):
-        return latest
-    found = 0
-    for table, scan, time in (
-        (EVENTS, scans.events, "occurred_at"),
-        (EXPOSURES, scans.exposures, "exposed_at"),
-        (STEP_MESSAGES, scans.step_messages, "received_at"),
-    ):
-        rows = con.execute(
-            f"""
-            SELECT max({time}) FROM (SELECT *, {table.row_sql()} AS row FROM ({scan}) s WHERE reason = 0) s
-            WHERE NOT EXISTS (
-                SELECT 1 FROM late_rejections l
-                WHERE l.kind = ? AND l.file = s.file AND l.record = s.record AND l.reason = 'id_conflict')""",
-            [table.kind],
-        ).fetchall()
-        found = max(found, rows[0][0] or 0)
-    return found
 
 
 def _summary(read: Read, late: LateRejections, as_of: int, unmatched: int, results: ResultRows) -> Attribution:
