@@ -176,7 +176,7 @@ def _message_links(
     count = len(user)
     link: I32 = np.full(count, NOT_NAMED, np.int32)
     channel: I8 = np.full(count, -1, np.int8)
-    rows = np.flatnonzero(rules.role[e["class"]] >= OPEN).astype(np.int32)
+    rows = np.flatnonzero(rules.campaign[e["class"]] >= 0).astype(np.int32)
     if not len(rows):
         return link, channel, rows
     campaign = rules.campaign[e["class"][rows]]
@@ -187,7 +187,10 @@ def _message_links(
     from_exposure = (own < 0) & per_channel & (link[rows] >= 0)
     own[from_exposure] = x["channel"][link[rows][from_exposure]]
     channel[rows] = own
-    return link, channel, rows[per_channel & (own < 0)]
+    # A machine's open counts nowhere; explanations only want to know its channel.
+    human = rules.role[e["class"][rows]] >= OPEN
+    link[rows[~human]] = NOT_NAMED
+    return link, channel, rows[human & per_channel & (own < 0)]
 
 
 def _shifts(
