@@ -127,7 +127,6 @@ class Classes:
     """Distinct (token, filter bits) seen, as integers: the event classes."""
 
     def __init__(self, bit_columns: int, tokens: int) -> None:
-        self._bit_columns = bit_columns
         self.rows: list[tuple[int, ...]] = [(t, *([0] * bit_columns)) for t in range(tokens + 1)]
         self._index = {row: index for index, row in enumerate(self.rows)}
 

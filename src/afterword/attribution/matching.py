@@ -110,7 +110,6 @@ class Matching:
 
         """
         self.definitions = definitions
-        self._machine_messages = machine_messages
         events = [event for campaign in definitions.campaigns for event in campaign.conversion_events]
         kinds = {event.kind for event in events}
         self.versions_matter = ConversionKind.UPGRADE in kinds

@@ -1,5 +1,8 @@
 """From the outside world to definitions and facts: what is malformed is named, the rest is kept.
 
 - `definitions`: campaigns with their conversion events, from YAML, JSON or Python
+- `sources`, `streams`, `staging`: files by name, read as records; whatever is not Parquet becomes Parquet
+- `columns`, `times`, `amounts`, `proofs`: a column's value, what may be wrong with it, and what a file proves of itself
+- `facts`, `scan`: one normalised SELECT per kind of fact; `side_tables`: merges and exchange rates
 - `definition_files`, `definition_fields`, `definition_filters`, `definition_forms`: its parts
 """
