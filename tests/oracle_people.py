@@ -15,7 +15,8 @@ class MergeFact:
 def people(merges: Sequence[MergeFact]) -> dict[str, str]:
     """Rule 37: for every merged id the one that stands for the person.
 
-    It is where the merges lead; of several such ends the smallest, in a cycle the smallest in it.
+    It is where the merges lead; of several such ends the smallest; where there is no end, the smallest in the
+    cycles that nothing leads out of.
     """
     names = {name for merge in merges for name in (merge.from_user_id, merge.to_user_id)}
     return {name: _leader(_linked(name, merges), merges) for name in names}
@@ -45,5 +46,5 @@ def _leader(group: set[str], merges: Sequence[MergeFact]) -> str:
     inside = [merge for merge in merges if merge.from_user_id in group]
     ends = group - {merge.from_user_id for merge in inside}
     if not ends:
-        ends = {name for name in group if name in _reached(name, inside)}
+        ends = {name for name in group if all(name in _reached(other, inside) for other in _reached(name, inside))}
     return min(ends, key=lambda name: name.encode())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from afterword.attribution import matching
+from afterword.attribution import labels
 from afterword.workspace import session
 from tests import engine
 from tests.histories import World, generate_world
@@ -27,10 +27,12 @@ def results(world: World, directory: Path, threads: int | None = None) -> tuple[
     return engine.table_of(ran.conversions()), engine.table_of(ran.credited()), report
 
 
-def test_many_keys_are_joined_as_few_are_listed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = results(world, tmp_path / "listed")
-    monkeypatch.setattr(matching, "MOST_LISTED_KEYS", 0)
-    assert results(world, tmp_path / "joined") == listed
+def test_more_labels_than_the_table_has_places_at_first(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = results(world, tmp_path / "usual")
+    monkeypatch.setattr(labels, "FIRST_PLACES", 2)
+    assert results(world, tmp_path / "grown") == usual
 
 
 def test_stores_on_disk_give_what_stores_in_memory_give(

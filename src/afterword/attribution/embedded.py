@@ -88,11 +88,12 @@ def attribute(
     """
     until = END_OF_TIME if as_of is None else as_of
     matching = Matching(definitions)
-    users = make_people(con, scans.exposures)
+    people = make_people(con, scans.exposures.sql)
+    users = len(people)
     parts = _parts(users, limits)
-    read = Reader(con, scans, matching, limits, step).read(users, parts, until)
+    read = Reader(con, scans, matching, limits, step).read(people, parts, until)
     late = LateRejections(con)
-    refunds = find_refunds(con, scans.events, until, read.dropped("events")) if read.refunds else no_refunds()
+    refunds = find_refunds(con, scans.events.sql, until, read.dropped("events")) if read.refunds else no_refunds()
     late.add("events", refunds.other_currency, Reason.BAD_CURRENCY, OTHER_CURRENCY)
     for kind in KINDS:
         late.add(kind, read.conflicts[kind], Reason.ID_CONFLICT, CONFLICT)
@@ -101,7 +102,7 @@ def attribute(
     earliest = min(survey.earliest for survey in surveys)
     latest = max(survey.latest for survey in surveys)
     calendar = Calendar(definitions.workspace.timezone, min(earliest, latest), latest) if latest > NOTHING else None
-    tables = Tables(con, len(definitions.campaigns), read.labels.names, limits)
+    tables = Tables(con, len(definitions.campaigns), people.ids, read.labels.names, limits)
     channel_unclear = [read.kept("events", read.channel_unclear)]
     without_exposure = [read.kept("step_messages", read.unexposed_steps)]
     if calendar is not None and users:

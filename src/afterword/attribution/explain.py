@@ -129,12 +129,11 @@ def trace_person(
 
     """
     matching = Matching(definitions, machine_messages=True)
-    users = make_people(con, scans.exposures)
-    own = con.execute("SELECT user FROM users WHERE user_id = ?", [person]).fetchall()
-    if not own:
+    people = make_people(con, scans.exposures.sql)
+    users, user = len(people), people.find(person)
+    if user < 0:
         return None
-    user = int(own[0][0])
-    read = Reader(con, scans, matching, limits, lambda _stage, _done: None).read(users, 1, as_of)
+    read = Reader(con, scans, matching, limits, lambda _stage, _done: None).read(people, 1, as_of)
     rules = matching.rules(read.classes.rows)
     history = load_history(read.stores(), 0, 0, users, rules, read.vocabulary())
     exposures, events = len(history.exposures.time), len(history.events.time)

@@ -1,8 +1,9 @@
 """The three kinds of facts as the engine reads them: one SELECT each over intake's scan.
 
-Every SELECT gives the columns `row reason notes user time idhash content id` and the few integers
-that the sweep needs. `row` is `file << 40 | record`, with bit 62 set where the id is derived from
-the content (rule 33); hashes stand for names that are only compared within one user.
+Every SELECT gives the columns `row reason notes time id user_id` and the few numbers from which the
+sweep's columns are made. `row` is `file << 40 | record`, with bit 62 set where the id is derived from
+the content (rule 33). Texts come as their hashes: DuckDB hashes a column of few words once per word and
+not once per row, and what the words are can be asked afterwards (`labels`, `tokens`).
 """
 
 from __future__ import annotations
@@ -10,22 +11,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from afterword.attribution.matching import IRRELEVANT, Matching
-from afterword.model import Counting, EventKind
+from afterword.attribution.matching import Matching
 
 FactKind = Literal["events", "exposures", "step_messages"]
 
 FILE_SHIFT = 40
 RECORD_MASK = (1 << FILE_SHIFT) - 1
 DERIVED_BIT = 62
-UNCLEAR = -1
-"""The token of an open or click that counts once per channel where nobody says which."""
+NO_AMOUNT = -(1 << 62)
+"""Stands for a price that is missing: no amount comes near it."""
 FILE_MASK = (1 << (DERIVED_BIT - FILE_SHIFT)) - 1
 
 SEPARATOR = "chr(31)"
 CANONICAL_JSON = "CASE WHEN properties IS NOT NULL THEN canonical_json(CAST(properties AS VARCHAR)) END"
-_SESSION, _PURCHASE, _UPGRADE = int(EventKind.SESSION), int(EventKind.PURCHASE), int(EventKind.UPGRADE)
-_OPEN, _CLICK = int(EventKind.MESSAGE_OPEN), int(EventKind.MESSAGE_CLICK)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The facts of one kind as intake made them readable."""
+
+    sql: str
+    """A SELECT of normalised rows, the rejected ones too."""
+    files: int = 1
+    columns: frozenset[str] = frozenset()
+    """Our names of the columns that there are; the others are NULL or their defaults in every row."""
+    ids_complete: bool = False
+    """Whether every row is known to have an id of its own."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,15 @@ class FactTable:
             parts.append(f"coalesce({text}, chr(1))")
         return f"md5(concat_ws({SEPARATOR}, {', '.join(parts)}))"
 
-    def row_sql(self) -> str:
+    def selected_id(self, source: Source) -> str:
+        """SQL for the id of a row that can be used."""
+        own = self.id if source.ids_complete else self.id_sql()
+        return f"CASE WHEN reason = 0 THEN {own} ELSE '' END"
+
+    def row_sql(self, source: Source | None = None) -> str:
         """SQL for the row's number."""
+        if source is not None and source.ids_complete:
+            return f"(CAST(file AS BIGINT) << {FILE_SHIFT}) | record"
         derived = f"CASE WHEN {self.id} IS NULL THEN {1 << DERIVED_BIT} ELSE 0 END"
         return f"(CAST(file AS BIGINT) << {FILE_SHIFT}) | record | {derived}"
 
@@ -71,18 +89,20 @@ EXPOSURES = FactTable(
 STEP_MESSAGES = FactTable("step_messages", "message_id", ("user_id", "campaign", "step", "received_at", "exposure_id"))
 
 
-def _common(table: FactTable, time: str) -> str:
+HASHED = {
+    "product_id": "product", "name": "name", "app_id": "app", "app_version": "version", "from_version": "stated",
+    "device_id": "device", "currency": "currency",
+}  # fmt: skip
+"""Columns of events that come as hashes of what may be missing, and the names of these."""
+MESSAGE_COLUMNS = ("campaign", "channel", "machine", "exposure")
+"""Columns that only events about messages have; such an event must name its campaign."""
+
+
+def _common(table: FactTable, source: Source, time: str) -> str:
     return (
-        f"{table.row_sql()} AS row, notes, coalesce({time}, 0) AS time, hash({table.id_sql()}) AS idhash, content, "
-        f"coalesce(CASE WHEN reason = 0 THEN {table.id_sql()} END, '') AS id, user_id, reason"
+        f"{table.row_sql(source)} AS row, reason, notes, coalesce({time}, 0) AS time, "
+        f"{table.selected_id(source)} AS id, CASE WHEN reason = 0 THEN user_id ELSE '' END AS user_id"
     )
-
-
-def _of_users(inner: str, replaced: str = "") -> str:
-    """Join the users last: a join passes on what it is given, and narrow columns are cheaper than those of the file."""
-    return f"""
-        SELECT f.* EXCLUDE (user_id) {replaced}, CAST(coalesce(u.user, -1) AS INTEGER) AS user
-        FROM ({inner}) f LEFT JOIN ids u ON u.known_id = f.user_id"""
 
 
 def _hashed(column: str) -> str:
@@ -90,69 +110,56 @@ def _hashed(column: str) -> str:
     return f"CASE WHEN {column} IS NULL THEN 0 ELSE CAST(hash({column}) >> 1 AS BIGINT) | 1 END"
 
 
-def events_sql(scan: str, matching: Matching, *, named: bool) -> str:
-    """Return the SELECT of the events; it reads `ids` (known_id, user) and `keys` (of_kind, key, token).
+def event_columns(source: Source) -> tuple[str, ...]:
+    """Return the names of the columns besides the common ones that `events_sql` selects for any matching."""
+    names = ["kind", *(ours for theirs, ours in HASHED.items() if theirs in source.columns)]
+    if "price" in source.columns:
+        names += ["amount", "quantity"]
+    if "campaign_id" in source.columns:
+        names += MESSAGE_COLUMNS
+    return (*names, *(("content",) if _rest(source) else ()))
+
+
+def _rest(source: Source) -> bool:
+    """Whether there are columns that only repetitions are compared by."""
+    return bool({"order_id", "properties", "refund_of"} & source.columns)
+
+
+def events_sql(source: Source, matching: Matching, *, named: bool) -> str:
+    """Return the SELECT of the events.
 
     With `named` there is a hash of each event's id, for exposures that name the event that triggered them.
     """
-    per_channel = [
-        str(index)
-        for index, campaign in enumerate(matching.definitions.campaigns)
-        if campaign.counting is Counting.ONCE_PER_CHANNEL
-    ]
-    token, lost, replaced = matching.token_sql(), "", ""
-    if per_channel:
-        unclear = (
-            f"s.kind IN ({_OPEN}, {_CLICK}) AND channel < 0 AND campaign IN ({', '.join(per_channel)}) "
-            "AND NOT coalesce(machine, false)"
-        )
-        token = f"CASE WHEN {unclear} AND s.exposure_id IS NULL THEN {UNCLEAR} ELSE {token} END"
-        # The exposure that such an event names would say the channel, but only exposed users have one.
-        lost = f", coalesce(reason = 0 AND {unclear}, false) AS asks_exposure"
-        replaced = f"REPLACE (CASE WHEN asks_exposure AND u.user IS NULL THEN {UNCLEAR} ELSE token END AS token)"
-    bits = "".join(f", {sql} AS bits{index}" for index, sql in enumerate(matching.bits_sql()))
-    version = "app_version" if matching.versions_matter else "NULL"
-    stated = f"from_version || {SEPARATOR} || app_version" if matching.versions_matter else "NULL"
-    own = f", {_hashed('event_id')} AS named" if named else ""
-    return _of_users(
-        f"""
-        SELECT {_common(EVENTS, "occurred_at")}, coalesce(s.kind, 0) AS kind,
-            CAST(CASE WHEN reason = 0 THEN {token} ELSE {IRRELEVANT} END AS INTEGER) AS token{bits},
-            CAST(coalesce(CASE
-                WHEN s.kind = {_PURCHASE} THEN amount
-                WHEN s.kind IN ({_SESSION}, {_UPGRADE}) THEN install
-                WHEN s.kind IN ({_OPEN}, {_CLICK}) THEN {_hashed("exposure_id")} END, 0) AS BIGINT) AS value,
-            CASE s.kind
-                WHEN {_PURCHASE} THEN currency
-                WHEN {_SESSION} THEN {version}
-                WHEN {_UPGRADE} THEN {stated}
-                WHEN {_OPEN} THEN CAST(channel AS VARCHAR)
-                WHEN {_CLICK} THEN CAST(channel AS VARCHAR) END AS label{own}{lost}
-        FROM (
-            SELECT *, CAST(hash(app_id, device_id) >> 1 AS BIGINT) AS install{matching.looked_up_sql()} FROM ({scan})
-        ) s {matching.join_sql()}""",
-        replaced,
-    )
+    of = {ours: f"hash({theirs})" for theirs, ours in HASHED.items()} | {
+        "kind": "coalesce(kind, 0)",
+        "amount": f"coalesce(amount, {NO_AMOUNT})",
+        "quantity": "coalesce(quantity, 1)",
+        "campaign": "campaign",
+        "channel": "channel",
+        "machine": "CAST(coalesce(machine, false) AS UTINYINT)",
+        "exposure": _hashed("exposure_id"),
+        "content": "content",
+    }
+    columns = [f"{of[name]} AS {name}" for name in event_columns(source)]
+    columns += [f"{sql} AS bits{index}" for index, sql in enumerate(matching.bits_sql())]
+    columns += [f"{_hashed('event_id')} AS named"] if named else []
+    return f"SELECT {_common(EVENTS, source, 'occurred_at')}, {', '.join(columns)} FROM ({source.sql}) s"
 
 
-def exposures_sql(scan: str) -> str:
-    """Return the SELECT of the exposures; it reads `ids`."""
-    return _of_users(
-        f"""
-        SELECT {_common(EXPOSURES, "exposed_at")},
+def exposures_sql(source: Source) -> str:
+    """Return the SELECT of the exposures."""
+    return f"""
+        SELECT {_common(EXPOSURES, source, "exposed_at")},
             CAST(campaign AS INTEGER) AS campaign, CAST(variant AS INTEGER) AS variant,
             CAST(channel AS TINYINT) AS channel, CAST(outcome AS TINYINT) AS outcome,
             {_hashed("exposure_id")} AS named, {_hashed("trigger_event_id")} AS trigger
-        FROM ({scan}) s"""
-    )
+        FROM ({source.sql}) s"""
 
 
-def step_messages_sql(scan: str) -> str:
-    """Return the SELECT of the step messages; it reads `ids`."""
-    return _of_users(
-        f"""
-        SELECT {_common(STEP_MESSAGES, "received_at")},
+def step_messages_sql(source: Source) -> str:
+    """Return the SELECT of the step messages."""
+    return f"""
+        SELECT {_common(STEP_MESSAGES, source, "received_at")},
             CAST(campaign AS INTEGER) AS campaign, CAST(step AS INTEGER) AS step,
             {_hashed("exposure_id")} AS named
-        FROM ({scan}) s"""
-    )
+        FROM ({source.sql}) s"""

@@ -1,12 +1,14 @@
 """From scans to stores: facts are read once, surveyed, and scattered by user.
 
-DuckDB reads, validates and matches (`facts`); here each Arrow batch is counted, its hashes go to
-the search for repetitions, and what the sweep needs goes to `Runs` by range of users.
+DuckDB reads and validates (`facts`); here each Arrow batch is counted, its users are looked up, hashes of
+ids and content go to the search for repetitions, and what the sweep needs goes to `Runs` by range of users.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,14 @@ from afterword.attribution.compiled import I32, I64, NEVER, U8, compiled
 from afterword.attribution.facts import FILE_MASK, FILE_SHIFT, RECORD_MASK
 from afterword.attribution.repetitions import Repetitions, mix
 from afterword.attribution.runs import Column, Runs, Text
+from afterword.attribution.texts import TextIndex, hash_texts, keys_of, text_of
+from afterword.attribution.tokens import mix_into
 from afterword.errors import Reason
 
 NOTHING = np.iinfo(np.int64).min
 """The latest time where there is no fact."""
+
+BATCHES_WAITING = 2
 
 Progress = Callable[[], None]
 
@@ -84,43 +90,18 @@ class Batch:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
+        self._names = frozenset(batch.schema.names)
         self.size = batch.num_rows
 
     def __getitem__(self, name: str) -> Any:
         return self._batch.column(name).to_numpy(zero_copy_only=True)
 
-    def arrow(self, name: str) -> pa.Array:
-        """Return a column as Arrow has it."""
-        return self._batch.column(name)
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
 
     def text(self, name: str) -> Text:
-        """Return a string column without missing values."""
-        array = self._batch.column(name)
-        _, offsets, data = array.buffers()
-        begin = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
-        content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-        return Text(begin.astype(np.int64), content)
-
-
-class Labels:
-    """Strings of few distinct values (currencies, versions) as integers; -1 is a missing one."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._index: dict[str, int] = {}
-
-    def encode(self, column: pa.Array) -> I32:
-        """Return the integers of a string column."""
-        encoded = column.dictionary_encode()
-        translate = np.full(len(encoded.dictionary) + 1, -1, np.int32)
-        for place, name in enumerate(encoded.dictionary.to_pylist()):
-            if name not in self._index:
-                self._index[name] = len(self.names)
-                self.names.append(name)
-            translate[place] = self._index[name]
-        indices = encoded.indices.fill_null(len(encoded.dictionary))
-        codes: I32 = translate[indices.to_numpy(zero_copy_only=False)]
-        return codes
+        """Return a string column; a missing value is an empty string."""
+        return text_of(self._batch.column(name))
 
 
 class Classes:
@@ -159,6 +140,29 @@ class Stored:
     repetitions: Repetitions
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is known of each row of a batch before its columns are picked."""
+
+    usable: I32
+    """0 for facts, else -1."""
+    user: I32
+    """-1 for users without exposures."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What a batch contributes."""
+
+    wanted: I32
+    """Negative for rows that the sweep does not need."""
+    columns: dict[str, Column]
+    content: Sequence[Column]
+    """What tells repetitions from conflicts, besides the user and the time."""
+    kind: U8 | None = None
+    """Ids are unique per kind (rule 33); None where there is one."""
+
+
 def batches(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> Iterator[Batch]:
     """Stream the result of a query."""
     reader = con.sql(sql).to_arrow_reader(rows)
@@ -175,8 +179,11 @@ def users_per_part(users: int, parts: int) -> int:
 class Gatherer:
     """Reads fact SELECTs into stores by range of users."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, users: int, parts: int, as_of: int, limits: Limits) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, people: TextIndex, users: int, parts: int, as_of: int, limits: Limits
+    ) -> None:
         self._con = con
+        self._people = people
         self._per_part = users_per_part(users, parts)
         self._parts = parts
         self._as_of = as_of
@@ -188,7 +195,7 @@ class Gatherer:
         files: int,
         share: float,
         types: Mapping[str, type[np.generic]],
-        pick: Callable[[Batch, I32], tuple[I32, dict[str, Column]]],
+        pick: Callable[[Batch, Seen], Picked],
         progress: Progress,
     ) -> Stored:
         """Read one kind of fact.
@@ -198,8 +205,7 @@ class Gatherer:
             files: how many files it reads.
             share: the part of the memory budget that this kind may take.
             types: the columns to keep and their types (`row`, `user` and `time` are always kept).
-            pick: given a batch and which rows are usable, returns which rows the sweep needs (0, else
-                negative) and the columns to keep.
+            pick: given a batch and what is known of its rows, returns what it contributes.
             progress: called after each batch.
 
         """
@@ -208,22 +214,50 @@ class Gatherer:
         runs = Runs(self._parts, kept, int(limits.budget * share * 0.6), limits.directory)
         repetitions = Repetitions(int(limits.budget * share * 0.4), limits.directory)
         survey = Survey(records=np.zeros(max(1, files), np.int64))
-        for batch in batches(self._con, sql, limits.batch_rows):
-            row, user, reason = batch["row"], batch["user"], batch["reason"]
-            usable, seen = _survey(
-                row, batch["time"], reason, batch["notes"], self._as_of, survey.records, survey.rejected
-            )
-            survey.read += batch.size
-            survey.after_as_of += int(seen[0])
-            survey.latest = max(survey.latest, int(seen[1]))
-            survey.earliest = min(survey.earliest, int(seen[3]))
-            survey.notes |= int(seen[2])
-            wanted, columns = pick(batch, usable)
-            kind = columns.pop("fact_kind") if "fact_kind" in columns else np.zeros(batch.size, np.uint8)
-            repetitions.add(mix(batch["idhash"], kind), batch["content"], row, usable)
-            part = (user // self._per_part).astype(np.int32)
-            part[(usable < 0) | (wanted < 0) | (user < 0)] = -1
-            columns |= {"row": row, "user": user, "time": batch["time"]}
-            runs.append(part, columns, {"id": batch.text("id")})
-            progress()
-        return Stored(runs, survey, repetitions)
+        stored = Stored(runs, survey, repetitions)
+        # The database goes on while a batch is taken in, one after the other: their order is that of the files.
+        with ThreadPoolExecutor(1) as pool:
+            waiting: deque[Future[None]] = deque()
+            for batch in batches(self._con, sql, limits.batch_rows):
+                waiting.append(pool.submit(self._take, batch, pick, stored))
+                if len(waiting) > BATCHES_WAITING:
+                    waiting.popleft().result()
+                progress()
+            for each in waiting:
+                each.result()
+        return stored
+
+    def _take(self, batch: Batch, pick: Callable[[Batch, Seen], Picked], into: Stored) -> None:
+        row, time = batch["row"], batch["time"]
+        usable = self._look(batch, row, time, into.survey)
+        user_id = batch.text("user_id")
+        keys = keys_of(user_id)
+        user = self._people.find(user_id, keys)
+        picked = pick(batch, Seen(usable, user))
+        id_ = batch.text("id")
+        own = hash_texts(id_.offsets, id_.data)
+        content = keys.hash  # of the user, from here on also of the rest
+        for column in (time, *picked.content):
+            mix_into(content, column)
+        into.repetitions.add(own if picked.kind is None else mix(own, picked.kind), content, row, usable)
+        part = parts_of(user, usable, picked.wanted, self._per_part)
+        into.runs.append(part, {**picked.columns, "row": row, "user": user, "time": time}, {"id": id_})
+
+    def _look(self, batch: Batch, row: I64, time: I64, survey: Survey) -> I32:
+        usable, seen = _survey(row, time, batch["reason"], batch["notes"], self._as_of, survey.records, survey.rejected)
+        survey.read += batch.size
+        survey.after_as_of += int(seen[0])
+        survey.latest = max(survey.latest, int(seen[1]))
+        survey.earliest = min(survey.earliest, int(seen[3]))
+        survey.notes |= int(seen[2])
+        return usable
+
+
+@compiled
+def parts_of(user: I32, usable: I32, wanted: I32, per_part: int) -> I32:
+    """Return the part that each row belongs to, -1 for rows that are left out."""
+    part = np.empty(user.shape[0], np.int32)
+    for i in range(user.shape[0]):
+        out = usable[i] < 0 or wanted[i] < 0 or user[i] < 0
+        part[i] = -1 if out else user[i] // per_part
+    return part

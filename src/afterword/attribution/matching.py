@@ -1,16 +1,15 @@
 """Matching: each event becomes a small integer, its *class*, which says what it can satisfy.
 
 A class is a *token* (kind and, where a definition mentions it, the product, name, app or campaign)
-with one bit per property filter that applies to the token. DuckDB computes tokens and bits in the
-scan; the table "class meets (campaign, letter)" that drives the sweep is computed once per class
-that occurs.
+with one bit per property filter that applies to the token. DuckDB computes the bits in the scan, a
+compiled function looks the tokens up (`tokens`); the table "class meets (campaign, letter)" that
+drives the sweep is computed once per class that occurs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from afterword.attribution.streams import (
     PURCHASE,
     Rules,
 )
+from afterword.attribution.tokens import APP, IRRELEVANT, KINDS, NAME, PRODUCT, TokenTable, token_table
 from afterword.model import (
     MAX_CONVERSION_EVENTS,
     ConversionEvent,
@@ -35,13 +35,9 @@ from afterword.model import (
     EventKind,
     PropertyFilter,
 )
-from afterword.store.sql import literal, literals
+from afterword.store.sql import literal
 
 BITS_PER_COLUMN = 60
-MOST_LISTED_KEYS = 256
-"""So many names are looked up in a list, which DuckDB does once per entry of a Parquet dictionary; more are joined."""
-IRRELEVANT = 0
-"""The token of events that nothing asks for."""
 
 _COUNTINGS = {
     Counting.ONCE_PER_USER: PER_USER,
@@ -58,10 +54,10 @@ EVENT_KINDS: dict[ConversionKind, tuple[EventKind, ...]] = {
 }
 
 _KEYS = {
-    EventKind.PURCHASE: "product_id",
-    EventKind.CUSTOM: "name",
-    EventKind.SESSION: "app_id",
-    EventKind.UPGRADE: "app_id",
+    EventKind.PURCHASE: PRODUCT,
+    EventKind.CUSTOM: NAME,
+    EventKind.SESSION: APP,
+    EventKind.UPGRADE: APP,
 }
 """The column that the keys of a kind of event are compared with."""
 
@@ -118,57 +114,31 @@ class Matching:
         self._token_index = {token: index for index, token in enumerate(self.tokens, start=1)}
         self._filter_index = {guarded.key: index for index, guarded in enumerate(self.filters)}
 
-    @cached_property
-    def keys(self) -> list[tuple[int, str, int]]:
-        """Rows (kind, key, token) of the table `keys` that the scan joins."""
-        return [
-            (int(token.kind), token.key, index) for token, index in self._token_index.items() if token.key is not None
-        ]
-
     @property
     def bit_columns(self) -> int:
         """How many BIGINT columns of filter bits a scan has."""
         return -(-len(self.filters) // BITS_PER_COLUMN)
 
-    def token_sql(self) -> str:
-        """SQL for the token; the scan's columns are as intake names them, `k` is the table `keys`."""
-        cases = []
-        for kind in EventKind:
-            default = self._token_index.get(Token(kind), IRRELEVANT)
-            if any(token.kind is kind and token.key is not None for token in self.tokens):
-                found = f"token_{_KEYS[kind]}_{int(kind)}" if self.keys_are_listed else "k.token"
-                cases.append(f"WHEN {int(kind)} THEN coalesce({found}, {default})")
-            elif kind in (EventKind.MESSAGE_OPEN, EventKind.MESSAGE_CLICK):
-                first = self._token_index.get(Token(kind, None, 0), IRRELEVANT)
-                by_machine = self._token_index.get(Token(kind, None, 0, True))
-                machine = str(IRRELEVANT) if by_machine is None else f"campaign + {by_machine}"
-                cases.append(f"WHEN {int(kind)} THEN CASE WHEN machine THEN {machine} ELSE campaign + {first} END")
-            elif default:
-                cases.append(f"WHEN {int(kind)} THEN {default}")
-        return f"CASE kind {' '.join(cases)} ELSE {IRRELEVANT} END" if cases else str(IRRELEVANT)
+    def token_table(self, hashes: Mapping[str, int]) -> TokenTable:
+        """Return the table in which tokens are looked up; `hashes` are those of the names in `keys`."""
+        default: I32 = np.full(KINDS, IRRELEVANT, np.int32)
+        by_campaign: I32 = np.full((KINDS, 2), -1, np.int32)
+        column: U8 = np.zeros(KINDS, np.uint8)
+        rows: list[tuple[int, int, int]] = []
+        for token, index in self._token_index.items():
+            if token.key is not None:
+                rows.append((int(token.kind), hashes[token.key], index))
+                column[token.kind] = _KEYS[token.kind]
+            elif token.campaign < 0:
+                default[token.kind] = index
+            elif token.campaign == 0:
+                by_campaign[token.kind, int(token.machine)] = index
+        return token_table(default, by_campaign, column, rows)
 
     @property
-    def keys_are_listed(self) -> bool:
-        """Whether the keys are few enough for lists; else the scan joins the table `keys`."""
-        return len(self.keys) <= MOST_LISTED_KEYS
-
-    def looked_up_sql(self) -> str:
-        """SQL for the columns that `token_sql` takes the tokens of names from (outside its branches: see above)."""
-        columns = []
-        for kind, column in _KEYS.items() if self.keys_are_listed else ():
-            rows = [(key, token) for of_kind, key, token in self.keys if of_kind == kind]
-            if rows:
-                place = f"list_position({literals(key for key, _ in rows)}, {column})"
-                tokens = literals(token for _, token in rows)
-                columns.append(f", list_extract({tokens}, {place}) AS token_{column}_{int(kind)}")
-        return "".join(columns)
-
-    def join_sql(self) -> str:
-        """SQL for the join of the table `keys` as `k`, if there are many."""
-        if self.keys_are_listed:
-            return ""
-        cases = " ".join(f"WHEN {int(kind)} THEN {column}" for kind, column in _KEYS.items())
-        return f"LEFT JOIN keys k ON k.of_kind = s.kind AND k.key = CASE s.kind {cases} END"
+    def keys(self) -> list[str]:
+        """The products, names and apps that definitions mention."""
+        return sorted({token.key for token in self.tokens if token.key is not None})
 
     def bits_sql(self) -> list[str]:
         """SQL for each column of filter bits."""

@@ -2,59 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from afterword.attribution.texts import TextIndex, keys_of, sorted_texts, string_array, text_of, text_of_strings
 
-def make_people(con: duckdb.DuckDBPyConnection, exposures_scan: str) -> int:
-    """Make the tables `users` (user, user_id) and `ids` (known_id, user); return how many users there are.
 
-    Users are the persons whom exposures name, in order of their ids' bytes; `ids` maps every id of such
-    a person. Whether an exposure can be used is not asked here, which would cost a second validation:
-    a person without a usable one has an empty history.
+@dataclass(frozen=True)
+class People:
+    """The users: the persons whom exposures name, numbered in order of their ids' bytes."""
+
+    ids: pa.Array
+    """The id of each user."""
+    index: TextIndex
+    """Finds the user of any id, also of one that was merged into another."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def find(self, user_id: str) -> int:
+        """Return the number of the user with an id, -1 if there is none."""
+        text = text_of_strings([user_id])
+        return int(self.index.find(text, keys_of(text))[0])
+
+
+def make_people(con: duckdb.DuckDBPyConnection, exposures_scan: str) -> People:
+    """Find the users of the exposures in a scan; reads the table `merges` (from_user_id, to_user_id).
+
+    Whether an exposure can be used is not asked here, which would cost a second validation: a person
+    without a usable one has an empty history.
     """
-    merged = _make_aliases(con)
-    person = "coalesce(a.person, s.user_id)" if merged else "s.user_id"
-    join = "LEFT JOIN aliases a ON a.user_id = s.user_id" if merged else ""
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE users AS
-        SELECT CAST(row_number() OVER (ORDER BY user_id) - 1 AS INTEGER) AS user, user_id
-        FROM (SELECT DISTINCT {person} AS user_id FROM ({exposures_scan}) s {join} WHERE s.user_id IS NOT NULL)"""
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE ids AS
-        SELECT user_id AS known_id, user FROM users
-        UNION ALL
-        SELECT a.user_id, u.user FROM aliases a JOIN users u ON u.user_id = a.person"""
-    )
-    return int(con.execute("SELECT count(*) FROM users").fetchall()[0][0])
+    alias, person = _aliases(con)
+    sql = f"SELECT DISTINCT s.user_id FROM ({exposures_scan}) s WHERE s.user_id IS NOT NULL"
+    if alias:
+        con.register("aliases", pa.table({"user_id": alias, "person": person}))
+        sql = (
+            f"SELECT DISTINCT coalesce(a.person, s.user_id) AS user_id FROM ({exposures_scan}) s "
+            "LEFT JOIN aliases a ON a.user_id = s.user_id WHERE s.user_id IS NOT NULL"
+        )
+    found = con.sql(sql).to_arrow_table().column(0).combine_chunks()
+    if alias:
+        con.unregister("aliases")
+    users = sorted_texts(text_of(found))
+    ids = string_array(users)
+    people = People(ids, TextIndex(users, np.arange(len(ids), dtype=np.int32)))
+    known = [(name, user) for name, of in zip(alias, person, strict=True) if (user := people.find(of)) >= 0]
+    if not known:
+        return people
+    every = pa.concat_arrays([ids, pa.array([name for name, _ in known], pa.string())])
+    numbers = np.concatenate([np.arange(len(ids)), [user for _, user in known]]).astype(np.int32)
+    return People(ids, TextIndex(text_of(every), numbers))
 
 
-def _make_aliases(con: duckdb.DuckDBPyConnection) -> bool:
-    """Make `aliases` (user_id, person): every merged id but the person's own; return whether there are any."""
-    con.execute("CREATE OR REPLACE TEMP TABLE aliases (user_id VARCHAR, person VARCHAR)")
+def _aliases(con: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]:
+    """Return every merged id but the persons' own, and the person of each."""
     merges = con.sql("SELECT DISTINCT from_user_id, to_user_id FROM merges").to_arrow_table()
     if not merges.num_rows:
-        return False
+        return [], []
     persons = persons_of(merges.column(0).to_pylist(), merges.column(1).to_pylist())
-    aliases = pa.table(
-        {"user_id": [i for i, p in persons.items() if i != p], "person": [p for i, p in persons.items() if i != p]},
-        schema=pa.schema({"user_id": pa.string(), "person": pa.string()}),
-    )
-    con.register("new_aliases", aliases)
-    con.execute("INSERT INTO aliases SELECT * FROM new_aliases")
-    con.unregister("new_aliases")
-    return True
+    merged = {name: person for name, person in persons.items() if name != person}
+    return list(merged), list(merged.values())
 
 
 def persons_of(from_ids: list[str], to_ids: list[str]) -> dict[str, str]:
     """Return the person of every merged id.
 
-    The person's id is where the merges lead; in a cycle, or where they lead to several ends, the
-    smallest of these by bytes.
+    The person's id is where the merges lead: an id that was merged into no other, or where there is none,
+    one of a cycle that nothing leads out of; of several the smallest by bytes.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -68,8 +85,10 @@ def persons_of(from_ids: list[str], to_ids: list[str]) -> dict[str, str]:
     cycles, cycle = connected_components(graph, directed=True, connection="strong")
     leads_on = np.zeros(cycles, bool)
     leads_on[cycle[source[cycle[source] != cycle[target]]]] = True
+    merged = np.zeros(len(names), bool)
+    merged[source] = True
     best: dict[int, str] = {}
-    for index, name in enumerate(names):  # in order of bytes, so the first end is the smallest
-        if not leads_on[cycle[index]]:
-            best.setdefault(int(person[index]), name)
+    for is_end in (~merged, ~leads_on[cycle]):
+        for index in np.flatnonzero(is_end):  # in order of bytes, so the first end is the smallest
+            best.setdefault(int(person[index]), names[index])
     return {name: best[int(person[index])] for index, name in enumerate(names)}

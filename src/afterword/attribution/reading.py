@@ -12,25 +12,29 @@ from afterword.attribution.compiled import I8, I32, I64, U8
 from afterword.attribution.facts import (
     EVENTS,
     EXPOSURES,
+    NO_AMOUNT,
     STEP_MESSAGES,
-    UNCLEAR,
     FactKind,
     FactTable,
+    Source,
+    event_columns,
     events_sql,
     exposures_sql,
     step_messages_sql,
 )
-from afterword.attribution.gather import Batch, Classes, Gatherer, Labels, Limits, Stored
+from afterword.attribution.gather import Batch, Classes, Gatherer, Limits, Picked, Seen, Stored
 from afterword.attribution.histories import Stores, Vocabulary
-from afterword.attribution.matching import IRRELEVANT, Matching
+from afterword.attribution.labels import CHANNEL, NONE, STATED, VERSION, WHAT, Labels, label_keys
+from afterword.attribution.matching import Matching
 from afterword.attribution.ordering import NOT_A_VERSION
+from afterword.attribution.people import People
 from afterword.attribution.repetitions import RowSet
 from afterword.attribution.rereading import compare_content, joined
 from afterword.attribution.runs import Column
-from afterword.model import Channel, EventKind
+from afterword.attribution.tokens import IRRELEVANT, find_tokens, find_values, unclear_channels
+from afterword.model import Counting, EventKind
 from afterword.versions import encode_versions
 
-Picked = tuple[I32, dict[str, Column]]
 Step = Callable[[str, float | None], None]
 
 EVENT_TYPES: dict[str, type[np.generic]] = {"class": np.int32, "value": np.int64, "label": np.int32}
@@ -44,14 +48,11 @@ SHARES: dict[FactKind, float] = {"events": 0.55, "exposures": 0.3, "step_message
 
 @dataclass(frozen=True)
 class Scans:
-    """The SELECTs that intake made, and how many files each reads."""
+    """What intake made readable, by kind."""
 
-    events: str
-    exposures: str
-    step_messages: str
-    event_files: int = 1
-    exposure_files: int = 1
-    step_files: int = 1
+    events: Source
+    exposures: Source
+    step_messages: Source
 
 
 @dataclass
@@ -93,16 +94,13 @@ class Read:
         kinds = [0 if (token := tokens[row[0]]) is None else int(token.kind) for row in self.classes.rows]
         kind: U8 = np.array(kinds, np.uint8)
         session = np.where(kind == EventKind.SESSION, 1, np.where(kind == EventKind.UPGRADE, 2, 0)).astype(np.uint8)
-        pairs = [name.split(chr(31)) for name in self.labels.names]
+        labels = [*zip(self.labels.what, self.labels.names, strict=True), (NONE, "")]  # the last one is no label, -1
+        pairs = [name.split(chr(31)) if what in (VERSION, STATED) else [] for what, name in labels]
         codes = encode_versions({part for pair in pairs for part in pair})
-        version: I32 = np.array([codes[pair[-1]] for pair in pairs], np.int32)
+        version: I32 = np.array([codes[pair[-1]] if pair else NOT_A_VERSION for pair in pairs], np.int32)
         version_from: I32 = np.array([codes[p[0]] if len(p) > 1 else NOT_A_VERSION for p in pairs], np.int32)
-        channel: I8 = np.array([_channel(name) for name in self.labels.names], np.int8)
+        channel: I8 = np.array([int(name) if what == CHANNEL else -1 for what, name in labels], np.int8)
         return Vocabulary(kind, session, version_from, version, channel)
-
-
-def _channel(label: str) -> int:
-    return int(label) if label.isascii() and label.isdigit() and int(label) < len(Channel) else -1
 
 
 class Reader:
@@ -118,71 +116,113 @@ class Reader:
         self._read = Read(matching)
         self._read.classes = Classes(matching.bit_columns, len(matching.tokens))
 
-    def read(self, users: int, parts: int, as_of: int) -> Read:
+    def read(self, people: People, parts: int, as_of: int) -> Read:
         """Read exposures, step messages and events that are not later than `as_of`."""
-        con, scans, matching = self._con, self._scans, self._read.matching
-        con.execute("CREATE OR REPLACE TEMP TABLE keys (of_kind UTINYINT, key VARCHAR, token INTEGER)")
-        if matching.keys:
-            con.executemany("INSERT INTO keys VALUES (?, ?, ?)", matching.keys)
-        gatherer = Gatherer(con, users, parts, as_of, self._limits)
-        plan: list[tuple[FactTable, str, str, int, dict[str, type[np.generic]], Callable[[Batch, I32], Picked]]] = [
-            (EXPOSURES, scans.exposures, exposures_sql(scans.exposures), scans.exposure_files, EXPOSURE_TYPES,
-             self._pick_exposures),
-            (STEP_MESSAGES, scans.step_messages, step_messages_sql(scans.step_messages), scans.step_files, STEP_TYPES,
-             self._pick_steps),
-        ]  # fmt: skip
-        for each in plan:
-            self._gather(gatherer, *each)
+        scans, matching = self._scans, self._read.matching
+        gatherer = Gatherer(self._con, people.index, len(people), parts, as_of, self._limits)
+        self._gather(
+            gatherer, EXPOSURES, scans.exposures, exposures_sql(scans.exposures), EXPOSURE_TYPES, self._pick_exposures
+        )
+        self._gather(
+            gatherer, STEP_MESSAGES, scans.step_messages, step_messages_sql(scans.step_messages), STEP_TYPES,
+            self._pick_steps,
+        )  # fmt: skip
         types = dict(EVENT_TYPES)
         if self._read.triggers:
             types["named"] = np.int64
         sql = events_sql(scans.events, matching, named=self._read.triggers)
-        self._gather(gatherer, EVENTS, scans.events, sql, scans.event_files, types, self._pick_events)
+        picker = EventPicker(self._con, scans.events, self._read)
+        self._gather(gatherer, EVENTS, scans.events, sql, types, picker.pick)
+        self._read.labels.resolve(self._con, scans.events)
         return self._read
 
     def _gather(
         self,
         gatherer: Gatherer,
         table: FactTable,
-        scan: str,
+        source: Source,
         sql: str,
-        files: int,
         types: dict[str, type[np.generic]],
-        pick: Callable[[Batch, I32], Picked],
+        pick: Callable[[Batch, Seen], Picked],
     ) -> None:
         name = table.kind
         step = f"reading {name.replace('_', ' ')}"
-        stored = gatherer.gather(sql, files, SHARES[name], types, pick, lambda: self._step(step, None))
+        stored = gatherer.gather(sql, source.files, SHARES[name], types, pick, lambda: self._step(step, None))
         self._read.stored[name] = stored
-        repeated, conflicts = stored.repetitions.resolve(compare_content(self._con, table, scan))
+        repeated, conflicts = stored.repetitions.resolve(compare_content(self._con, table, source.sql))
         self._read.repetitions[name] = repeated
         self._read.conflicts[name] = conflicts
 
-    def _pick_exposures(self, batch: Batch, usable: I32) -> Picked:
+    def _pick_exposures(self, batch: Batch, seen: Seen) -> Picked:
         columns: dict[str, Column] = {name: batch[name] for name in EXPOSURE_TYPES}
         self._read.triggers = self._read.triggers or bool(columns["trigger"].any())
-        return usable, columns
+        content = [columns[name] for name in ("campaign", "variant", "channel", "outcome", "trigger")]
+        return Picked(seen.usable, columns, content)
 
-    def _pick_steps(self, batch: Batch, usable: I32) -> Picked:
-        lost = (usable >= 0) & (batch["user"] < 0)
+    def _pick_steps(self, batch: Batch, seen: Seen) -> Picked:
+        lost = (seen.usable >= 0) & (seen.user < 0)
         if lost.any():
             self._read.unexposed_steps.append(batch["row"][lost])
-        return usable, {name: batch[name] for name in STEP_TYPES}
+        columns = {name: batch[name] for name in STEP_TYPES}
+        return Picked(seen.usable, columns, list(columns.values()))
 
-    def _pick_events(self, batch: Batch, usable: I32) -> Picked:
-        token, kind = batch["token"], batch["kind"]
-        unclear = (token == UNCLEAR) & (usable >= 0)
-        if unclear.any():
+
+class EventPicker:
+    """Makes the sweep's columns of events."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, source: Source, read: Read) -> None:
+        self._read = read
+        matching = read.matching
+        self._columns = event_columns(source)
+        names = matching.keys
+        hashes = con.execute("SELECT list_transform(?::VARCHAR[], lambda name: hash(name))", [names]).fetchall()[0][0]
+        self._tokens = matching.token_table(dict(zip(names, hashes, strict=True)))
+        self._missing = int(con.execute("SELECT hash(NULL::VARCHAR)").fetchall()[0][0])
+        campaigns = matching.definitions.campaigns
+        self._per_channel = np.array([c.counting is Counting.ONCE_PER_CHANNEL for c in campaigns], bool)
+        self._constants: dict[str, Column] = {}
+
+    def _column(self, batch: Batch, name: str, dtype: type[np.generic], missing: int) -> Column:
+        """Return a column of the batch, or what stands for one that the files do not have."""
+        if name in self._columns:
+            column: Column = batch[name]
+            return column
+        constant = self._constants.get(name)
+        if constant is None or len(constant) < batch.size:
+            constant = self._constants[name] = np.full(batch.size, missing, dtype)
+        return constant[: batch.size]
+
+    def pick(self, batch: Batch, seen: Seen) -> Picked:
+        """Return what a batch of events contributes."""
+        kind = batch["kind"]
+        words = {
+            name: self._column(batch, name, np.uint64, self._missing)
+            for name in ("product", "name", "app", "version", "stated", "device", "currency")
+        }
+        amount = self._column(batch, "amount", np.int64, NO_AMOUNT)
+        campaign = self._column(batch, "campaign", np.int32, -1)
+        channel = self._column(batch, "channel", np.int8, -1)
+        machine = self._column(batch, "machine", np.uint8, 0)
+        exposure = self._column(batch, "exposure", np.int64, 0)
+        token = find_tokens(self._tokens, kind, words["product"], words["name"], words["app"], campaign, machine)
+        if self._per_channel.any():
+            known = (exposure != 0) & (seen.user >= 0)
+            unclear = unclear_channels(kind, campaign, channel, machine, known, self._per_channel)
+            unclear &= seen.usable >= 0
+            token[unclear] = IRRELEVANT
             self._read.channel_unclear.append(batch["row"][unclear])
-            token = np.maximum(token, IRRELEVANT)
-        self._read.refunds += int(((kind == EventKind.REFUND) & (usable >= 0)).sum())
+        self._read.refunds += int(((kind == EventKind.REFUND) & (seen.usable >= 0)).sum())
+        keys = label_keys(
+            kind, words["currency"], words["version"], words["stated"], channel, self._missing,
+            self._read.matching.versions_matter, WHAT,
+        )  # fmt: skip
         bits = [batch[f"bits{index}"] for index in range(self._read.matching.bit_columns)]
         columns: dict[str, Column] = {
             "class": self._read.classes.encode(token, bits),
-            "value": batch["value"],
-            "label": self._read.labels.encode(batch.arrow("label")),
-            "fact_kind": kind,
+            "value": find_values(kind, amount, words["app"], words["device"], exposure),
+            "label": self._read.labels.encode(keys),
         }
         if self._read.triggers:
             columns["named"] = batch["named"]
-        return np.where(token == IRRELEVANT, np.int32(-1), np.int32(0)), columns
+        wanted = token - np.int32(1)  # negative for what is irrelevant
+        return Picked(wanted, columns, [batch[name] for name in self._columns], kind)

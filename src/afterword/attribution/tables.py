@@ -64,7 +64,9 @@ class ResultRows:
 class Tables:
     """Receives derived rows, part after part in order of users."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, campaigns: int, currencies: list[str], limits: Limits) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, campaigns: int, users: pa.Array, currencies: list[str], limits: Limits
+    ) -> None:
         self._con = con
         con.execute(CREATE)
         # Labels number the versions too; what is no currency is never asked for.
@@ -73,7 +75,6 @@ class Tables:
         con.execute("INSERT INTO currencies SELECT * FROM labels")
         con.unregister("labels")
         budget = limits.budget // 4
-        users = con.sql("SELECT user_id FROM users ORDER BY user").to_arrow_table().column(0).combine_chunks()
         self.results = ResultRows(
             Runs(max(1, campaigns) * LETTERS, CONVERSION_FILE, budget, limits.directory),
             Runs(max(1, campaigns), CREDITED_FILE, budget, limits.directory),

@@ -5,6 +5,7 @@ What the type of a Parquet column already guarantees is not checked again: a sca
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -17,6 +18,7 @@ MAX_LENGTH = 255
 
 MAX_PROPERTIES_BYTES = 100 * 1024
 
+_CURRENCY = re.compile("[A-Za-z]{3}")
 _SHOWN = 60
 """How many characters of a value a message shows."""
 
@@ -156,6 +158,8 @@ def missing(name: str) -> Check:
 
 def too_long(raw: Raw) -> Check:
     """Reject texts over the limit; the cheap number of bytes decides nearly always."""
+    if raw.proof.shorter_than(MAX_LENGTH + 1):
+        return Check(Reason.TOO_LONG, "FALSE", "NULL")
     text = raw.sql if raw.type_name == "VARCHAR" else f"{raw.sql}::VARCHAR"
     return Check(
         Reason.TOO_LONG,
@@ -190,7 +194,9 @@ def choice_value(raw: Raw, choices: tuple[str, ...], reason: Reason, first: int,
         if raw.is_text
         else raw.says("is not one of " + ", ".join(choices))
     )
-    return Value(f"{number}::{type_name}", (Check(reason, f"{value} IS NULL AND {raw.present}", message),))
+    known_words = raw.type_name == "VARCHAR" and raw.proof.all_values(lambda word: word in choices or not word)
+    bad = "FALSE" if known_words else f"{value} IS NULL AND {raw.present}"
+    return Value(f"{number}::{type_name}", (Check(reason, bad, message),))
 
 
 def nearest_sql(value: str, known: str) -> str:
@@ -240,5 +246,7 @@ def currency_value(raw: Raw) -> Value:
     """Three letters, in capitals."""
     value = value_name(raw.name)
     bad = f"NOT regexp_full_match({value}, '[A-Z]{{3}}')" if raw.is_text else f"{raw.sql} IS NOT NULL"
+    if raw.type_name == "VARCHAR" and raw.proof.all_values(lambda code: not code or bool(_CURRENCY.fullmatch(code))):
+        bad = "FALSE"
     message = raw.says("is not a currency code; expected three letters, for example EUR")
     return Value(f"upper({raw.text})", (Check(Reason.BAD_CURRENCY, bad, message),))

@@ -45,6 +45,8 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
 }
 """The columns of each kind (DESIGN.md, "Files")."""
 
+MESSAGE_KINDS = frozenset(kind for kind in EventKind if kind >= EventKind.MESSAGE_DELIVERED)
+
 TIMES = {"events": "occurred_at", "exposures": "exposed_at", "step_messages": "received_at"}
 OWN_IDS = {"events": "event_id", "exposures": "exposure_id", "step_messages": "message_id"}
 
@@ -132,12 +134,14 @@ def _events(columns: _Columns, notes: str) -> Row:
         if name in columns:
             columns.add(name, reader(columns.raws[name]))
     _channel(columns)
-    checks = [_missing_raw(columns, "user_id"), _missing_raw(columns, "kind"), *_needs(columns), *columns.checks]
+    occurring = _occurring(columns.raws["kind"])
+    checks = [_missing_raw(columns, "user_id"), _missing_raw(columns, "kind")]
+    checks += [*_needs(columns, occurring), *columns.checks]
     derived: dict[str, str] = {}
     joins: tuple[str, ...] = ()
     if "price" in columns:
         derived["millionths"] = _millionths(columns)
-        checks.extend(_amount_checks(columns))
+        checks.extend(_amount_checks(columns, occurring))
     if "campaign_id" in columns:
         joins = (_campaign_join(),)
         checks.append(_unknown_campaign(f"{value_name('kind')} >= {EventKind.MESSAGE_DELIVERED.value} AND "))
@@ -163,35 +167,44 @@ def _missing_raw(columns: _Columns, name: str) -> Check:
     return Check(Reason.MISSING_FIELD, columns.is_missing(name), literal(f"{name} is missing"))
 
 
-def _needs(columns: _Columns) -> list[Check]:
+def _needs(columns: _Columns, occurring: frozenset[EventKind]) -> list[Check]:
     """What each kind of event must have besides the mandatory columns."""
-    needs: list[tuple[str, str, str]] = []
+    needs: list[tuple[EventKind, str, str, str]] = []
     for kind, article, names in (
         (EventKind.CUSTOM, "a custom event", ("name",)),
         (EventKind.PURCHASE, "a purchase", ("price", "currency")),
         (EventKind.REFUND, "a refund", ("refund_of", "price")),
         (EventKind.UPGRADE, "an upgrade", ("from_version", "app_version")),
     ):
-        needs.extend((f"{value_name('kind')} = {kind.value}", article, name) for name in names)
-    message = f"{value_name('kind')} >= {EventKind.MESSAGE_DELIVERED.value}"
-    needs.append((message, "what became of a message", "campaign_id"))
+        needs.extend((kind, f"{value_name('kind')} = {kind.value}", article, name) for name in names)
+    first = EventKind.MESSAGE_DELIVERED
+    needs.append((first, f"{value_name('kind')} >= {first.value}", "what became of a message", "campaign_id"))
     return [
         Check(
             Reason.MISSING_FIELD,
             f"{condition} AND {columns.is_missing(name)}",
             literal(f"{name} is missing, which {article} must have"),
         )
-        for condition, article, name in needs
+        for kind, condition, article, name in needs
+        if kind in occurring or (kind is first and occurring & MESSAGE_KINDS)
     ]
 
 
-def _amount_checks(columns: _Columns) -> list[Check]:
+def _occurring(raw: Raw) -> frozenset[EventKind]:
+    """Return the kinds of events that there may be: all, unless all words of the column are known."""
+    words = raw.proof.values
+    return frozenset(kind for kind in EventKind if words is None or kind.label in words)
+
+
+def _amount_checks(columns: _Columns, occurring: frozenset[EventKind]) -> list[Check]:
     price, kind, raw = value_name("price"), value_name("kind"), columns.raws["price"]
     zero = Check(
         Reason.BAD_AMOUNT,
         f"{kind} = {EventKind.REFUND.value} AND {price} <= 0",
         raw.says("must be more than 0 for a refund"),
     )
+    if EventKind.REFUND not in occurring:
+        zero = Check(zero.reason, "FALSE", zero.message)
     if is_small(raw):
         return [zero]
     negative = Check(
@@ -318,7 +331,7 @@ def _channel_checks(columns: _Columns) -> list[Check]:
         checks.append(
             Check(
                 Reason.UNKNOWN_CHANNEL,
-                f"NOT list_contains(known.channels, {value_name('channel')})",
+                f"(known.channels >> {value_name('channel')}) & 1 = 0",
                 f"""{columns.raws["channel"].says("is no channel of campaign ")} || '"' || """
                 f"""left({value_name("campaign_id")}, 60) || '"'""",
             )

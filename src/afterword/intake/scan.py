@@ -31,7 +31,9 @@ _SQL_OF_OUTPUT: Mapping[Kind, tuple[str, ...]] = {
     ),
     "step_messages": ("message_id", "user_id", "campaign", "step", "received_at", "exposure_id"),
 }
-_DERIVED_FROM = {"campaign": "campaign_id", "variant": "variant_id", "step": "step_id", "amount": "price"}
+ONLY_CONTENT = ("order_id", "properties", "refund_of")
+"""Columns that only tell repetitions from conflicts (rule 33): attribution reads all others anyway, and these come
+hashed together as `content`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Scan:
     has: frozenset[str]
     """Our names of the columns that at least one input has."""
     notes: tuple[str, ...]
+    ids_complete: bool
+    """Whether every row is known to have an id of its own."""
     relation_sql: str
     _rejected: str
 
@@ -74,7 +78,7 @@ def stage(
     ordered = [table for group in groups for table in group]
     _create_known(connection, definitions)
     has = frozenset(name for table in tables for name in table.names)
-    present = _hashed(kind, has)
+    present = _hashed(has)
     timezone = definitions.workspace.timezone
     offset = 0
     accepted, rejected = [], []
@@ -91,6 +95,7 @@ def stage(
         frozenset(name for table in tables for name in table.theirs),
         has,
         _ignored_notes(kind, tables),
+        all(_has_own_id(kind, table) for table in tables),
         "\nUNION ALL\n".join(accepted) or _nothing(kind),
         f"SELECT {literals(names)}[file + 1] AS file, record AS row, reason, message FROM (\n"
         + ("\nUNION ALL\n".join(rejected) or _NOTHING_REJECTED)
@@ -142,14 +147,15 @@ def _groups(tables: Iterable[Table]) -> list[list[Table]]:
     return list(groups.values())
 
 
-def _hashed(kind: Kind, has: Iterable[str]) -> tuple[str, ...]:
-    """Return the content columns that any input has: all scans of a kind must hash the same ones."""
-    columns = set(has)
-    return tuple(
-        name
-        for name in _SQL_OF_OUTPUT[kind]
-        if name != OWN_IDS[kind] and _DERIVED_FROM.get(name, name) in columns and name != "amount"
-    )
+def _hashed(has: frozenset[str]) -> tuple[str, ...]:
+    """Return the columns of `content` that any input has: all scans of a kind must hash the same ones."""
+    return tuple(name for name in ONLY_CONTENT if name in has)
+
+
+def _has_own_id(kind: Kind, table: Table) -> bool:
+    """Return whether every row of a table is known to have an id."""
+    proof = table.proofs.get(table.names.get(OWN_IDS[kind], ""), NOTHING_PROVEN)
+    return proof.never_null and proof.never_empty
 
 
 def _ignored_notes(kind: Kind, tables: Iterable[Table]) -> tuple[str, ...]:
@@ -229,9 +235,10 @@ class _GroupReader:
         reason = self._case([str(check.reason.code) for check in self._checks()], "0")
         outputs = ", ".join(f"{self._row.outputs[name]} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[self._kind])
         content = ", ".join(self._row.outputs[name] for name in self._hashed)
+        content = f"hash({content})" if content else "0::UBIGINT"
         return (
             f"SELECT file, record, ({reason})::UTINYINT AS reason, ({self._row.notes})::UTINYINT AS notes, "
-            f"{outputs}, hash({content}) AS content\n{self._from()}"
+            f"{outputs}, {content} AS content\n{self._from()}"
         )
 
     def _broken_only(self) -> str:
@@ -311,7 +318,7 @@ def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definition
     connection.execute(
         """
         CREATE OR REPLACE TABLE intake_campaigns (campaign_id VARCHAR, campaign INTEGER, only_variant INTEGER,
-            once_per_channel BOOLEAN, channels TINYINT[], variant_ids VARCHAR[], step_ids VARCHAR[]);
+            once_per_channel BOOLEAN, channels INTEGER, variant_ids VARCHAR[], step_ids VARCHAR[]);
         CREATE OR REPLACE TABLE intake_variants (campaign INTEGER, variant_id VARCHAR, variant INTEGER);
         CREATE OR REPLACE TABLE intake_steps (campaign INTEGER, step_id VARCHAR, step INTEGER);
         """
@@ -325,8 +332,8 @@ def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definition
                 "campaign": index,
                 "only_variant": 0 if len(campaign.variants) == 1 else None,
                 "once_per_channel": campaign.counting is Counting.ONCE_PER_CHANNEL,
-                # None: any channel will do, and a comparison with NULL rejects nothing
-                "channels": [channels.index(channel) for channel in campaign.channels] or None,
+                # A bit each; None: any channel will do, and a comparison with NULL rejects nothing
+                "channels": sum(1 << channels.index(channel) for channel in set(campaign.channels)) or None,
                 "variant_ids": [variant.id for variant in campaign.variants],
                 "step_ids": [step.id for step in campaign.steps],
             }

@@ -126,5 +126,5 @@ def _refuse_two_rates(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return 0 if row is None else int(row[0])
+    rows = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # a result not read to its end stays open
+    return int(rows[0][0])

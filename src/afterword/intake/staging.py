@@ -99,7 +99,8 @@ class Stager:
         if not columns:
             raise UserError(f"{file.path} has no columns")
         names = self._theirs(columns)
-        return _table(file, file.path, columns, names, columns, proofs=proofs_of(self._connection, file.path, columns))
+        proofs = proofs_of(self._connection, file.path, columns, names.values())
+        return _table(file, file.path, columns, names, columns, proofs=proofs)
 
     def _describe(self, file: InputFile, select: str) -> dict[str, str]:
         try:
@@ -173,7 +174,9 @@ class Stager:
         finally:
             self._connection.execute("DROP VIEW IF EXISTS intake_statement")
         columns = self._describe(file, f"FROM read_parquet({one_path(path)})")
-        return _table(file, path, columns, names, theirs, proofs=proofs_of(self._connection, path, columns))
+        return _table(
+            file, path, columns, names, theirs, proofs=proofs_of(self._connection, path, columns, names.values())
+        )
 
 
 def _table(

@@ -45,9 +45,8 @@ def explain(inputs: Inputs, campaign_id: str, user: str, events: Sequence[Mappin
         person, ids = _person(session, user)
         rows, rejected = _rows(session, ids)
         unknown = None if rows else f'there is no fact about a user "{user}"{_similar(session, user)}'
-        relations = {table.kind: _disputed(session, table, ids) for table in TABLES}
-        counts = [max(1, len(session.files[kind])) for kind in ("events", "exposures", "step_messages")]
-        scans = Scans(relations["events"], relations["exposures"], relations["step_messages"], *counts)
+        sources = {table.kind: session.source(table.kind, _disputed(session, table, ids)) for table in TABLES}
+        scans = Scans(sources["events"], sources["exposures"], sources["step_messages"])
         traced = trace_person(session.con, only.definitions, index, person, scans, session.limits, as_of)
         facts = {table.kind: _facts(session, session.relation(table.kind, ids)) for table in TABLES}
     teller = _Teller(campaign, index, only.definitions.workspace.timezone, facts["events"], traced)

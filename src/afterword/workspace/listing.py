@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from afterword.attribution.facts import DERIVED_BIT, EXPOSURES
 from afterword.errors import UserError, nearest
 from afterword.model import LETTERS, Campaign, Channel, Counting
@@ -29,6 +32,8 @@ def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str
         session.stage()
         found = session.attribute()
         bit = 1 << letter
+        ids = found.results.users
+        session.con.register("users", pa.table({"user": np.arange(len(ids), dtype=np.int32), "user_id": ids}))
         # A unit with several of the wanted variants is one unit: it converted if any row did (rule 16).
         rows = session.con.execute(
             f"""

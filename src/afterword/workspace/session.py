@@ -13,6 +13,7 @@ import duckdb
 
 from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.embedded import Attribution, attribute
+from afterword.attribution.facts import Source
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Scans
 from afterword.errors import UserError
@@ -108,15 +109,8 @@ class Session:
 
     def attribute(self, users: Sequence[str] | None = None) -> Attribution:
         """Attribute the staged facts, or those of some users only."""
-        relations = {kind: self.relation(kind, users) for kind in FACTS}
-        scans = Scans(
-            relations["events"],
-            relations["exposures"],
-            relations["step_messages"],
-            len(self.files["events"]),
-            len(self.files["exposures"]),
-            len(self.files["step_messages"]),
-        )
+        sources = {kind: self.source(kind, self.relation(kind, users)) for kind in FACTS}
+        scans = Scans(sources["events"], sources["exposures"], sources["step_messages"])
         return attribute(self.con, self.inputs.definitions, scans, self.limits, self.inputs.as_of, self.progress)
 
     def relation(self, kind: Kind, users: Sequence[str] | None = None) -> str:
@@ -126,6 +120,11 @@ class Session:
             return relation
         listed = ", ".join(literal(user) for user in users)
         return f"SELECT * FROM ({relation}) WHERE user_id IN ({listed})"
+
+    def source(self, kind: Kind, relation: str) -> Source:
+        """Return what attribution reads of a kind of fact: a SELECT of rows of its scan."""
+        scan = self.scans[kind]
+        return Source(relation, max(1, len(self.files[kind])), scan.has, scan.ids_complete)
 
     def require_exposures(self, found: Attribution) -> None:
         """Refuse to report on nothing: no row of the exposures could be used."""
