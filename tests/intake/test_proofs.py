@@ -81,9 +81,31 @@ def test_files_together_prove_what_all_prove() -> None:
     assert together([one, NOTHING_PROVEN]) == NOTHING_PROVEN
 
 
-def _records(directory: Path, name: str, events: pa.Table, *, statistics: bool) -> list[dict[str, Any]]:
+def _words(path: Path, table: pa.Table, **options: Any) -> frozenset[str] | None:
+    pq.write_table(table, path, **options)
+    return proofs_of(duckdb.connect(), str(path), {"user_id": "VARCHAR"}, ["user_id"])["user_id"].values
+
+
+def test_the_words_of_a_column_are_read_where_they_are_few(tmp_path: Path) -> None:
+    few = pa.table({"user_id": ["ann", "ben", None, ""] * 100_000})
+    assert _words(tmp_path / "few.parquet", few) == {"ann", "ben", ""}
+    assert _words(tmp_path / "plain.parquet", few, use_dictionary=False) is None
+    many = pa.table({"user_id": [f"u-{number}" for number in range(100_000)]})
+    assert _words(tmp_path / "many.parquet", many) is None
+
+
+def test_words_of_files_together_are_those_of_all() -> None:
+    one, two = Proof(values=frozenset({"a"})), Proof(values=frozenset({"b", "long"}))
+    assert together([one, two]).values == {"a", "b", "long"}
+    assert together([one, two]).shorter_than(5)
+    assert not together([one, two]).shorter_than(4)
+    assert together([one, NOTHING_PROVEN]).values is None
+    assert not NOTHING_PROVEN.shorter_than(1_000)
+
+
+def _records(directory: Path, name: str, events: pa.Table, *, proven: bool) -> list[dict[str, Any]]:
     path = directory / f"{name}.parquet"
-    pq.write_table(events, path, write_statistics=statistics, row_group_size=2)
+    pq.write_table(events, path, write_statistics=proven, use_dictionary=proven, row_group_size=2)
     return read(directory, "events", str(path)).records
 
 
@@ -93,10 +115,17 @@ def _records(directory: Path, name: str, events: pa.Table, *, statistics: bool) 
         *[(None, None), ("event_id", ""), ("event_id", None), ("user_id", ""), ("user_id", None), ("kind", "")],
         *[("name", ""), ("price", Decimal("-1.00")), ("price", None), ("price", Decimal("1000000000000.00"))],
         *[("quantity", 0), ("quantity", 1_000_001), ("quantity", None), ("currency", ""), ("name", "n" * 256)],
-        ("device_id", "ä" * 200),
+        *[("device_id", "ä" * 200), ("device_id", "d" * 256), ("kind", "purchas"), ("kind", "refund")],
+        *[
+            ("kind", "upgrade"),
+            ("kind", "message_open"),
+            ("currency", "EURO"),
+            ("currency", "eur"),
+            ("currency", "ſſſ"),
+        ],
     ],
 )
-def test_rows_are_the_same_with_and_without_statistics(tmp_path: Path, column: str | None, bad: object) -> None:
+def test_rows_are_the_same_with_and_without_proofs(tmp_path: Path, column: str | None, bad: object) -> None:
     rows: list[dict[str, object]] = [
         {
             "event_id": f"e{i}", "user_id": f"u{i}", "kind": kind, "occurred_at": datetime(2024, 1, 1, i, tzinfo=UTC),
@@ -112,6 +141,6 @@ def test_rows_are_the_same_with_and_without_statistics(tmp_path: Path, column: s
         + [("occurred_at", pa.timestamp("us", "UTC")), ("price", pa.decimal128(18, 2)), ("quantity", pa.int32())]
     )
     events = pa.Table.from_pylist(rows, schema)
-    proven = _records(tmp_path, "proven", events, statistics=True)
-    assert proven == _records(tmp_path, "checked", events, statistics=False)
+    proven = _records(tmp_path, "proven", events, proven=True)
+    assert proven == _records(tmp_path, "checked", events, proven=False)
     assert len(proven) == len(rows)

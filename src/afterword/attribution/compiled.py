@@ -37,6 +37,16 @@ def compiled(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True)(function))
 
 
+@compiled
+def _same(number: int) -> int:
+    return number
+
+
+def load_compiler() -> None:
+    """Have Numba set itself up, half a second in which it does nothing else: the database may read meanwhile."""
+    _same(0)
+
+
 def inlinable(function: F) -> F:
     """Leave `function` plain for Python and let compiled callers compile it into themselves."""
     inlined: F = register_jitable(function)
