@@ -113,7 +113,7 @@ def attribute(
             step("sweeping users", number / parts)
             channel_unclear.append(derived.channel_unclear)
             without_exposure.append(derived.without_exposure)
-    tables.flush()
+    tables.finish()
     for kind in KINDS:
         read.stored[kind].runs.close()
     late.add("events", joined(channel_unclear), Reason.MISSING_CHANNEL, CHANNEL_UNCLEAR)
