@@ -107,6 +107,39 @@ def keys_of(text: Text) -> Keys:
 
 
 @compiled
+def _joined(prefix: U8, a_offsets: I64, a_data: U8, between: int, b_offsets: I64, b_data: U8) -> tuple[I64, U8]:
+    size = a_offsets.shape[0] - 1
+    offsets = np.empty(size + 1, np.int64)
+    data = np.empty(
+        size * (prefix.shape[0] + 1) + a_offsets[size] - a_offsets[0] + b_offsets[size] - b_offsets[0], np.uint8
+    )
+    at = 0
+    for i in range(size):
+        offsets[i] = at
+        for k in range(prefix.shape[0]):
+            data[at + k] = prefix[k]
+        at += prefix.shape[0]
+        start, length = a_offsets[i], a_offsets[i + 1] - a_offsets[i]
+        for k in range(length):
+            data[at + k] = a_data[start + k]
+        at += length
+        data[at] = between
+        at += 1
+        start, length = b_offsets[i], b_offsets[i + 1] - b_offsets[i]
+        for k in range(length):
+            data[at + k] = b_data[start + k]
+        at += length
+    offsets[size] = at
+    return offsets, data
+
+
+def joined_texts(prefix: str, first: Text, between: str, second: Text) -> Text:
+    """Return each string as prefix, first, one character, second."""
+    head = np.frombuffer(prefix.encode(), np.uint8)
+    return Text(*_joined(head, first.offsets, first.data, ord(between), second.offsets, second.data))
+
+
+@compiled
 def hash_texts(offsets: I64, data: U8) -> U64:
     """Return the hash of each string."""
     out = np.empty(offsets.shape[0] - 1, np.uint64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from afterword.attribution.derive import LETTERS
-from afterword.attribution.runs import Runs, Text
+from afterword.attribution.runs import Runs
 from afterword.attribution.tables import ResultRows
+from afterword.attribution.texts import joined_texts, string_array, text_of_strings
 from afterword.errors import UserError
 from afterword.model import LETTERS as LETTER_NAMES
-from afterword.model import Channel, Definitions
+from afterword.model import Campaign, Channel, Definitions
 
 TIME = pa.timestamp("us", tz="UTC")
 AMOUNT = pa.decimal128(18, 6)
@@ -46,6 +47,9 @@ CREDITED = pa.schema(
 )  # fmt: skip
 PLAIN_COLUMNS = ("conversion_id", "exposure_id", "event_id", "user_id", "exposed_at", "converted_at", "occurred_at")
 """Columns whose values hardly repeat: a dictionary would only cost time."""
+WORDS = ("campaign_id", "conversion_event", "variant_id", "channel", "step_id", "definition_version", "currency")
+"""Columns of few words."""
+WORD = pa.dictionary(pa.int32(), pa.string())
 
 
 def write_rows(
@@ -64,7 +68,9 @@ def write_rows(
 
 def _write(path: Path, schema: pa.Schema, groups: Iterator[pa.Table]) -> None:
     dictionary = [name for name in schema.names if name not in PLAIN_COLUMNS]
-    with pq.ParquetWriter(path, schema, compression=COMPRESSION, use_dictionary=dictionary) as writer:
+    kept = pa.schema([(name, WORD if name in WORDS else schema.field(name).type) for name in schema.names])
+    # Without Arrow's own schema in the file its words are plain texts to every reader.
+    with pq.ParquetWriter(path, kept, compression=COMPRESSION, use_dictionary=dictionary, store_schema=False) as writer:
         waiting: list[pa.Table] = []
         rows = 0
         for group in groups:
@@ -77,6 +83,32 @@ def _write(path: Path, schema: pa.Schema, groups: Iterator[pa.Table]) -> None:
             writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
 
 
+class _Words:
+    """Names of few different values: columns of them are numbers, as Parquet writes them too."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        listed = list(dict.fromkeys(names))
+        self._number = {name: number for number, name in enumerate(listed)}
+        self._names = string_array(text_of_strings(listed))
+
+    def column(self, numbers: NDArray[Any]) -> pa.Array:
+        """Return a column of names given by number; a negative number is no name."""
+        present = numbers >= 0
+        bits = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
+        buffers = [bits, pa.py_buffer(np.ascontiguousarray(numbers, np.int32))]
+        indices = pa.Array.from_buffers(pa.int32(), len(numbers), buffers)
+        return pa.DictionaryArray.from_arrays(indices, self._names)
+
+    def repeated(self, name: str, size: int) -> pa.Array:
+        """Return a column of one name."""
+        return self.column(np.full(size, self._number[name], np.int32))
+
+    def translated(self, names: Sequence[str], numbers: NDArray[Any]) -> pa.Array:
+        """Return a column of names given by their numbers in a list; a negative number is no name."""
+        table = np.array([*(self._number[name] for name in names), -1], np.int32)
+        return self.column(table[numbers])
+
+
 class _Writer:
     """Turns derived rows into the columns of the files."""
 
@@ -85,7 +117,14 @@ class _Writer:
         self._campaigns = definitions.campaigns
         self._versions = versions
         self._as_of = as_of
-        self._channels = _names([channel.value for channel in Channel])
+        campaigns = definitions.campaigns
+        self._ids = _Words(campaign.id for campaign in campaigns)
+        self._letters = _Words(LETTER_NAMES)
+        self._variants = _Words(variant.id for campaign in campaigns for variant in campaign.variants)
+        self._steps = _Words(step.id for campaign in campaigns for step in campaign.steps)
+        self._channels = _Words(channel.value for channel in Channel)
+        self._definitions = _Words(versions)
+        self._currencies = _Words(rows.currencies)
 
     def conversions(self) -> Iterator[pa.Table]:
         """Yield the conversions of each campaign and conversion event."""
@@ -95,88 +134,69 @@ class _Writer:
             if not size:
                 continue
             campaign, letter = self._campaigns[key // LETTERS], LETTER_NAMES[key % LETTERS]
-            exposure_id, event_id = _text(runs.text(key, "exposure_id")), _text(runs.text(key, "event_id"))
+            exposure_id, event_id = runs.text(key, "exposure_id"), runs.text(key, "event_id")
+            names = joined_texts(f"{campaign.id}/{letter}/", exposure_id, "/", event_id)
             columns = {
-                "conversion_id": _conversion_ids(f"{campaign.id}/{letter}/", exposure_id, event_id),
-                "campaign_id": _repeated(campaign.id, size),
-                "conversion_event": _repeated(letter, size),
-                "exposure_id": exposure_id,
-                "step_id": _named([step.id for step in campaign.steps], runs.column(key, "step")),
+                "conversion_id": string_array(names),
+                "conversion_event": self._letters.repeated(letter, size),
+                "exposure_id": string_array(exposure_id),
+                "step_id": self._steps.translated([step.id for step in campaign.steps], runs.column(key, "step")),
                 "exposed_at": _time(runs.column(key, "exposed_at")),
                 "converted_at": _time(runs.column(key, "converted_at")),
-                "event_id": event_id,
-                "after_open": pa.array(runs.column(key, "after_open").astype(bool)),
-                "after_click": pa.array(runs.column(key, "after_click").astype(bool)),
-                "definition_version": _repeated(self._versions[key // LETTERS], size),
+                "event_id": string_array(event_id),
+                "after_open": _boolean(runs.column(key, "after_open")),
+                "after_click": _boolean(runs.column(key, "after_click")),
+                "definition_version": self._definitions.repeated(self._versions[key // LETTERS], size),
                 "as_of": _time(np.full(size, self._as_of, np.int64)),
-            } | self._shared(runs, key, [variant.id for variant in campaign.variants])
-            yield pa.table([columns[name] for name in CONVERSIONS.names], schema=CONVERSIONS)
+            } | self._shared(runs, key, campaign)
+            yield pa.table({name: columns[name] for name in CONVERSIONS.names})
 
     def credited(self) -> Iterator[pa.Table]:
         """Yield the credited purchases of each campaign."""
         runs = self._rows.credited
         for key, campaign in enumerate(self._campaigns):
-            size = int(runs.rows[key])
-            if not size:
+            if not int(runs.rows[key]):
                 continue
             columns = {
-                "campaign_id": _repeated(campaign.id, size),
-                "exposure_id": _text(runs.text(key, "exposure_id")),
-                "event_id": _text(runs.text(key, "event_id")),
+                "exposure_id": string_array(runs.text(key, "exposure_id")),
+                "event_id": string_array(runs.text(key, "event_id")),
                 "occurred_at": _time(runs.column(key, "occurred_at")),
                 "amount": _amount(runs.column(key, "amount")),
-                "currency": _named(self._rows.currencies, runs.column(key, "currency")),
+                "currency": self._currencies.translated(self._rows.currencies, runs.column(key, "currency")),
                 "refunded": _amount(runs.column(key, "refunded")),
-            } | self._shared(runs, key, [variant.id for variant in campaign.variants])
-            yield pa.table([columns[name] for name in CREDITED.names], schema=CREDITED)
+            } | self._shared(runs, key, campaign)
+            yield pa.table({name: columns[name] for name in CREDITED.names})
 
-    def _shared(self, runs: Runs, key: int, variants: list[str]) -> dict[str, pa.Array]:
+    def _shared(self, runs: Runs, key: int, campaign: Campaign) -> dict[str, pa.Array]:
+        variants = [variant.id for variant in campaign.variants]
+        channels = [channel.value for channel in Channel]
         return {
-            "user_id": self._rows.users.take(pa.array(runs.column(key, "user"))),
-            "variant_id": _named(variants, runs.column(key, "variant")),
-            "channel": _taken(self._channels, runs.column(key, "channel")),
+            "campaign_id": self._ids.repeated(campaign.id, int(runs.rows[key])),
+            "user_id": self._rows.users.take(_numbers(pa.int32(), runs.column(key, "user"))),
+            "variant_id": self._variants.translated(variants, runs.column(key, "variant")),
+            "channel": self._channels.translated(channels, runs.column(key, "channel")),
         }
 
 
-def _conversion_ids(prefix: str, exposure_id: pa.Array, event_id: pa.Array) -> pa.Array:
-    """A conversion is named by what makes it one: campaign, letter, exposure and event."""
-    return pc.binary_join_element_wise(pa.scalar(prefix), exposure_id, pa.scalar("/"), event_id, "")
+def _numbers(kind: pa.DataType, values: NDArray[Any]) -> pa.Array:
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
-def _names(names: Sequence[str]) -> pa.Array:
-    return pa.array(list(names), pa.string())
+def _time(microseconds: NDArray[Any]) -> pa.Array:
+    return _numbers(TIME, microseconds)
 
 
-def _named(names: Sequence[str], numbers: Any) -> pa.Array:
-    return _taken(_names(names), numbers)
+def _boolean(values: NDArray[Any]) -> pa.Array:
+    bits = pa.py_buffer(np.packbits(values.astype(bool), bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
 
 
-def _taken(names: pa.Array, numbers: Any) -> pa.Array:
-    """Return names by number; a negative number is no name."""
-    return names.take(pa.array(numbers, mask=numbers < 0))
-
-
-def _repeated(value: str, size: int) -> pa.Array:
-    return pa.repeat(pa.scalar(value, pa.string()), size)
-
-
-def _time(microseconds: Any) -> pa.Array:
-    return pa.array(microseconds, pa.int64()).view(TIME)
-
-
-def _amount(millionths: Any) -> pa.Array:
+def _amount(millionths: NDArray[Any]) -> pa.Array:
     """Return decimals of six places; DuckDB's and Arrow's decimals are 128-bit integers with a scale."""
     wide = np.empty((len(millionths), 2), np.int64)
     wide[:, 0] = millionths
     wide[:, 1] = millionths >> 63
     return pa.Array.from_buffers(AMOUNT, len(millionths), [None, pa.py_buffer(wide)])
-
-
-def _text(text: Text) -> pa.Array:
-    offsets = text.offsets.astype(np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text.data))]
-    )
 
 
 @contextmanager
