@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from afterword.attribution.compiled import I32, I64
 from afterword.attribution.days import Calendar
 from afterword.attribution.histories import History
-from afterword.attribution.ordering import order_rows
 from afterword.attribution.runs import Text, take_text
+from afterword.attribution.sorting import id_ties, order_rows
 from afterword.attribution.streams import (
     PER_USER,
     Found,
@@ -132,8 +132,8 @@ def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds)
 
 def _in_result_order(key: I64, user: I32, channel: I32, exposure_id: Text, after: I32, users: int) -> I32:
     """Return rows in order of user, key, channel, exposure id, then `after`; by key comes later."""
-    order, _ = order_rows(user, key, channel, after, exposure_id.offsets, exposure_id.data, users)
-    return order
+    ties = id_ties(exposure_id)._replace(before=channel, after=after)
+    return order_rows(np.arange(len(key), dtype=np.int32), user, key, ties, 0, users).rows
 
 
 def _conversions(history: History, rules: Rules, calendar: Calendar, c: Rows, user: I32, exposed_day: I32) -> Named:
