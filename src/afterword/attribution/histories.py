@@ -66,13 +66,17 @@ class Facts:
         """Return a whole column in the rulebook's order."""
         return taken(self.columns[name], self.order)
 
-    def at(self, name: str, places: Any) -> Any:
-        """Return a column's value or values at one or some places in the rulebook's order."""
-        return self.columns[name][self.order[places]]
+    def at(self, name: str, places: I32) -> NDArray[Any]:
+        """Return a column's values at some places of the rulebook's order."""
+        return taken(self.columns[name], taken(self.order, places))
 
-    def id_text(self, places: NDArray[np.integer[Any]]) -> Text:
+    def value(self, name: str, place: int) -> int:
+        """Return a column's value at one place of the rulebook's order."""
+        return int(self.columns[name][self.order[place]])
+
+    def id_text(self, places: I32) -> Text:
         """Return the ids of facts given by their place in the rulebook's order."""
-        ids = Text(*take_text(self.ids.offsets, self.ids.data, self.order[places]))
+        ids = Text(*take_text(self.ids.offsets, self.ids.data, taken(self.order, places)))
         if not len(self.numbers):
             return ids
         return Text(*append_numbers(ids.offsets, ids.data, self.numbers[places]))
@@ -166,7 +170,7 @@ def _events(
     kind = facts["class"]
     link, channel, unclear = _message_links(facts, kind, first_user, exposures, x, rules, words)
     changes = version_changes(
-        ordered, kind, columns["value"], columns["label"], words.session, words.version_from, words.version
+        ordered.offsets, kind, facts["value"], facts["label"], words.session, words.version_from, words.version
     )
     shifts, shifted = _shifts(facts, ordered, kind, exposures, x, rules, words)
     return Events(ordered.offsets, ordered.time, kind, changes, link, channel, shifted), shifts, facts, unclear

@@ -88,22 +88,19 @@ def link_named(user: I32, named: I64, campaign: I32, offsets: I64, x_named: I64,
 
 
 @compiled
-def version_changes(
-    ordered: Ordered, kind: I32, app: I64, label: I32, session: U8, stated_from: I32, shown: I32
-) -> U8:
-    """Return what each event, in order, says of its app's version (rules 20-25).
+def version_changes(offsets: I64, kind: I32, app: I64, label: I32, session: U8, stated_from: I32, shown: I32) -> U8:
+    """Return what each event says of its app's version (rules 20-25).
 
     Args:
-        ordered: the events.
-        kind: the class of each event, in order.
-        app: by row, a hash of app and device.
-        label: by row, the version's number, -1 for none.
+        offsets: where each user's events begin; events are in order of (time, id).
+        kind: the class of each event.
+        app: of each event, a hash of app and device.
+        label: of each event, the version's number, -1 for none.
         session: by class, 1 for sessions, 2 for stated upgrades, else 0.
         stated_from: by label, the code of the version before a stated upgrade (see `encode_versions`).
         shown: by label, the code of the version shown.
 
     """
-    offsets = ordered.offsets
     said = np.zeros(kind.shape[0], np.uint8)
     longest = 0
     for u in range(offsets.shape[0] - 1):
@@ -112,19 +109,18 @@ def version_changes(
     versions = np.empty(longest, np.int32)
     for u in range(offsets.shape[0] - 1):
         known = 0
-        for i in range(offsets[u], offsets[u + 1]):
-            role = session[kind[i]]
-            if role == 0 or label[ordered.rows[i]] < 0:
+        for row in range(offsets[u], offsets[u + 1]):
+            role = session[kind[row]]
+            if role == 0 or label[row] < 0:
                 continue
-            row = ordered.rows[i]
             now = shown[label[row]]
             at = 0
             while at < known and apps[at] != app[row]:
                 at += 1
             if role == 2:
-                said[i] = _change(stated_from[label[row]], now)
+                said[row] = _change(stated_from[label[row]], now)
             else:
-                said[i] = FIRST_VERSION if at == known else _change(versions[at], now)
+                said[row] = FIRST_VERSION if at == known else _change(versions[at], now)
             apps[at] = app[row]
             versions[at] = now
             known = max(known, at + 1)
