@@ -78,7 +78,7 @@ def run_sweep(history: History, rules: Rules) -> tuple[Found, list[Rows], list[R
     pairs = np.diff(events.offsets) * np.minimum(np.diff(exposures.offsets), len(rules.counting))
     room = max(len(exposures.time), 4 * most, 1024)
     found = new_found(room, max(room, int(pairs.max(initial=1))), len(exposures.time), len(history.steps.time))
-    state = new_state(len(rules.counting))
+    state = new_state(rules)
     walk = Walk(rules, events, exposures, history.steps, history.shifts, state, found)
     conversions: list[Rows] = []
     credited: list[Rows] = []

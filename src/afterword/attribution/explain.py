@@ -140,7 +140,7 @@ def trace_person(
     exposures, events = len(history.exposures.time), len(history.events.time)
     found = new_found(4 * exposures + 4, events * max(1, exposures) + 4, exposures, len(history.steps.time))
     trace: Trace = []
-    state = new_state(len(definitions.campaigns))
+    state = new_state(rules)
     walk = Walk(rules, history.events, history.exposures, history.steps, history.shifts, state, found)
     sweep(user, user + 1, walk, trace)
     traced = Traced(history, rules, matching, read.classes.rows, found, trace, user, campaign)
