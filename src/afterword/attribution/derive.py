@@ -12,7 +12,7 @@ from afterword.attribution.compiled import I32, I64
 from afterword.attribution.days import Calendar
 from afterword.attribution.histories import History
 from afterword.attribution.runs import Text
-from afterword.attribution.sorting import id_ties, order_rows, taken
+from afterword.attribution.sorting import order_rows, taken
 from afterword.attribution.streams import (
     PER_USER,
     Exposures,
@@ -156,7 +156,7 @@ def _in_result_order(history: History, exposed: _Exposed, found: Rows, key: I32)
     """Return what was found in order of user, key, channel, exposure id and event; by key comes later."""
     exposure = found["exposure"]
     channel = CHANNEL_ORDER[taken(history.exposures.channel, exposure) + 1]
-    ties = id_ties(history.exposure_facts.id_text(exposure))._replace(before=channel, after=found["event"])
+    ties = history.exposure_facts.ties(exposure, channel, found["event"])
     rows: I32 = np.arange(len(exposure), dtype=np.int32)
     user = taken(exposed.user, exposure)
     order = order_rows(rows, user, key.astype(np.int64), ties, history.first_user, history.users).rows

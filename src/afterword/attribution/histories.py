@@ -20,7 +20,7 @@ from afterword.attribution.ordering import (
 )
 from afterword.attribution.repetitions import RowSet
 from afterword.attribution.runs import Runs, Text, take_text
-from afterword.attribution.sorting import Ordered, id_ties, order_rows, taken
+from afterword.attribution.sorting import Ordered, Ties, id_ties, order_rows, taken
 from afterword.attribution.streams import (
     NOT_NAMED,
     OPEN,
@@ -80,6 +80,13 @@ class Facts:
         if not len(self.numbers):
             return ids
         return Text(*append_numbers(ids.offsets, ids.data, self.numbers[places]))
+
+    def ties(self, places: I32, before: I32, after: I32) -> Ties:
+        """Return the order of rows that speak of the facts at `places`: `before`, the fact's id, `after`."""
+        if len(self.numbers):
+            return id_ties(self.id_text(places))._replace(before=before, after=after)
+        names = taken(self.order, places)
+        return Ties(before, self.ids.offsets, self.ids.data, names, after, np.empty(0, np.int32))
 
 
 def _facts(ordered: Ordered, columns: dict[str, NDArray[Any]], ids: Text) -> Facts:

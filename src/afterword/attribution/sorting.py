@@ -19,6 +19,8 @@ class Ties(NamedTuple):
     before: I32
     offsets: I64
     data: U8
+    names: I32
+    """Which of the texts is the row's id; empty if each row has its own, in their order."""
     after: I32
     rank: I32
     """What `after` stands for; empty if it speaks for itself."""
@@ -26,8 +28,9 @@ class Ties(NamedTuple):
 
 def id_ties(ids: Text) -> Ties:
     """Return the order by id alone."""
-    nothing: I32 = np.zeros(len(ids.offsets) - 1, np.int32)
-    return Ties(nothing, ids.offsets, ids.data, nothing, np.empty(0, np.int32))
+    same: I32 = np.zeros(len(ids.offsets) - 1, np.int32)
+    empty: I32 = np.empty(0, np.int32)
+    return Ties(same, ids.offsets, ids.data, empty, same, empty)
 
 
 class Ordered(NamedTuple):
@@ -92,9 +95,7 @@ _sort_users = compiled_without_allocation(_sort_all_users)
 
 
 @inlinable
-def _sort_by_time(
-    ordered: Ordered, low: Int, high: Int, time: I64, ties: Ties, spare: I32, spare_time: I64
-) -> None:
+def _sort_by_time(ordered: Ordered, low: Int, high: Int, time: I64, ties: Ties, spare: I32, spare_time: I64) -> None:
     """Sort one user's rows by time.
 
     Facts mostly arrive in order of time. Those that do not are taken out, sorted by themselves, and merged in
@@ -145,9 +146,7 @@ def _sort_ties(ordered: Ordered, low: Int, high: Int, time: I64, ties: Ties, spa
 
 
 @inlinable
-def _sort(
-    rows: I32, low: Int, high: Int, by_time: bool, time: I64, ties: Ties, spare: I32, at: Int
-) -> None:
+def _sort(rows: I32, low: Int, high: Int, by_time: bool, time: I64, ties: Ties, spare: I32, at: Int) -> None:
     """Sort `rows[low:high]` by time, or by what breaks ties, with room at `spare[at]`.
 
     Few rows by insertion, more by merging: whole imports can share an instant.
@@ -196,7 +195,8 @@ def _before(a: Int, b: Int, by_time: bool, time: I64, ties: Ties) -> bool:
         return bool(time[a] < time[b])
     if ties.before[a] != ties.before[b]:
         return bool(ties.before[a] < ties.before[b])
-    difference = text_before(ties.offsets, ties.data, a, b)
+    named = ties.names.shape[0] > 0
+    difference = text_before(ties.offsets, ties.data, ties.names[a] if named else a, ties.names[b] if named else b)
     if difference != 0:
         return bool(difference < 0)
     if ties.rank.shape[0]:

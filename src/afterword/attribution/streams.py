@@ -92,8 +92,8 @@ class Shifts(NamedTuple):
 class State(NamedTuple):
     """What the sweep knows of the current user, per slot. Between users it is all reset."""
 
-    count: I32
-    """How many slots are ACTIVE, and how many are WATCHED."""
+    size: I32
+    """(2,) how many slots are ACTIVE, and how many are WATCHED."""
     active: I32
     """The slots in which the user was exposed."""
     watched: I32

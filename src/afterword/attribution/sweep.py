@@ -37,6 +37,7 @@ from afterword.attribution.streams import (
     REVENUE_LATE,
     SLOTS,
     UNWATCHED,
+    VARIANTS,
     WATCHED,
     Walk,
 )
@@ -107,6 +108,8 @@ def _meet(event: Int, time: Int, slot: Int, roles: Int, w: Walk, trace: Trace | 
     campaign = slot // SLOTS
     match = w.rules.match[kind, campaign]
     role = w.rules.role[kind]
+    if match == 0 and role == NO_ROLE:
+        return
     letters = match & 15
     if w.events.upgrade[event] == 1:
         letters |= match >> 4
@@ -157,22 +160,19 @@ def _on_event(event: Int, low: Int, high: Int, w: Walk, trace: Trace | None) -> 
     With a trace all scopes in which the user has been exposed do, so that misses can be told.
     """
     time = w.events.time[event]
-    kind = w.events.kind[event]
-    role = w.rules.role[kind]
     index = 0
-    while index < w.state.count[WATCHED]:
+    while index < w.state.size[WATCHED]:
         slot = w.state.watched[index]
         if time > w.state.until[slot] and trace is None:
             _unwatch(index, w)
             continue
-        if role != NO_ROLE or w.rules.match[kind, slot // SLOTS]:
-            roles = _roles(slot, w)
-            if w.events.shifted[event]:
-                roles = _own_roles(event, slot, roles, low, high, w)
-            if roles:
-                _meet(event, time, slot, roles, w, trace)
+        roles = _roles(slot, w)
+        if w.events.shifted[event]:
+            roles = _own_roles(event, slot, roles, low, high, w)
+        if roles:
+            _meet(event, time, slot, roles, w, trace)
         index += 1
-    if role >= OPEN:
+    if w.rules.role[w.events.kind[event]] >= OPEN:
         _mark_named(event, w)
 
 
@@ -180,8 +180,8 @@ def _on_event(event: Int, low: Int, high: Int, w: Walk, trace: Trace | None) -> 
 def _unwatch(index: Int, w: Walk) -> None:
     """Take a slot from those that look at events; the last one takes its place."""
     w.state.until[w.state.watched[index]] = UNWATCHED
-    w.state.count[WATCHED] -= 1
-    w.state.watched[index] = w.state.watched[w.state.count[WATCHED]]
+    w.state.size[WATCHED] -= 1
+    w.state.watched[index] = w.state.watched[w.state.size[WATCHED]]
 
 
 @inlinable
@@ -191,8 +191,8 @@ def _watch(slot: Int, time: Int, w: Walk) -> None:
     Nothing counts after that: the flags of opens and clicks only tell of later conversions of their exposure.
     """
     if w.state.until[slot] == UNWATCHED:
-        w.state.watched[w.state.count[WATCHED]] = slot
-        w.state.count[WATCHED] += 1
+        w.state.watched[w.state.size[WATCHED]] = slot
+        w.state.size[WATCHED] += 1
     w.state.until[slot] = time + w.state.reach[slot // SLOTS]
 
 
@@ -202,8 +202,8 @@ def _expose(exposure: Int, slot: Int, w: Walk) -> None:
     time = w.exposures.time[exposure]
     variant = w.exposures.variant[exposure]
     if w.state.last[slot] < 0:
-        w.state.active[w.state.count[ACTIVE]] = slot
-        w.state.count[ACTIVE] += 1
+        w.state.active[w.state.size[ACTIVE]] = slot
+        w.state.size[ACTIVE] += 1
     w.state.last[slot] = exposure
     w.state.step[slot] = -1
     w.state.seen[slot] |= 1 << variant
@@ -273,18 +273,6 @@ def _add_recipient(user: Int, slot: Int, variant: Int, exposure: Int, seen: Int,
 
 
 @inlinable
-def _add_recipients(user: Int, slot: Int, seen: Int, w: Walk) -> None:
-    """Append one row for each variant that the slot's user was exposed to."""
-    variants = int(w.state.seen[slot])
-    variant = 0
-    while variants:
-        if variants & 1:
-            _add_recipient(user, slot, variant, -1, seen, w)
-        variants >>= 1
-        variant += 1
-
-
-@inlinable
 def _bits(mask: int) -> int:
     """How many bits are set."""
     count = 0
@@ -297,7 +285,7 @@ def _bits(mask: int) -> int:
 @inlinable
 def _finish(user: Int, w: Walk) -> None:
     """Write down the user's units (rules 15-17) and forget the user."""
-    active = w.state.count[ACTIVE]
+    active = w.state.size[ACTIVE]
     for index in range(active):
         slot = w.state.active[index]
         campaign = slot // SLOTS
@@ -310,28 +298,25 @@ def _finish(user: Int, w: Walk) -> None:
                     variant = w.exposures.variant[exposure]
                     _add_recipient(user, slot, variant, exposure, seen, w)
         else:
-            _add_recipients(user, slot, seen, w)
+            for variant in range(VARIANTS):
+                if w.state.seen[slot] & (1 << variant):
+                    _add_recipient(user, slot, variant, -1, seen, w)
     for index in range(active):
         _forget(w.state.active[index], w)
-    w.state.count[ACTIVE] = 0
-    w.state.count[WATCHED] = 0
+    w.state.size[ACTIVE] = 0
+    w.state.size[WATCHED] = 0
 
 
 @inlinable
 def _forget(slot: Int, w: Walk) -> None:
     """Bring a slot back to how every user begins."""
     w.state.last[slot] = -1
-    variants = int(w.state.seen[slot])
-    variant = 0
-    while variants:
+    for variant in range(VARIANTS):
         w.state.first[slot, variant] = NEVER
-        variants >>= 1
-        variant += 1
     w.state.seen[slot] = 0
-    if w.state.converted[slot]:
-        w.state.converted[slot] = 0
-        for letter in range(LETTERS):
-            w.state.by[slot, letter] = -1
+    w.state.converted[slot] = 0
+    for letter in range(LETTERS):
+        w.state.by[slot, letter] = -1
     w.state.step[slot] = -1
     w.state.until[slot] = UNWATCHED
 
