@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-from afterword.attribution.compiled import I32, I64
+from afterword.attribution.compiled import I32, I64, compiled
 
 EPOCH = date(1970, 1, 1)
 MICROSECONDS = 1_000_000
+DAY = 86_400 * MICROSECONDS
 
 
 class Calendar:
@@ -30,10 +30,23 @@ class Calendar:
         ]
         self._starts: I64 = np.array(starts, np.int64)
 
-    def days(self, times: I64) -> NDArray[np.int32]:
+    def days(self, times: I64) -> I32:
         """Return the day of each time."""
-        place: I32 = np.searchsorted(self._starts, times, side="right").astype(np.int32)
-        return place + np.int32(self._first - 1)
+        return _days(self._starts, self._first, times)
+
+
+@compiled
+def _days(starts: I64, first: int, times: I64) -> I32:
+    """Return the day of each time: days of 24 hours lead close to it, as few days are longer or shorter."""
+    days = np.empty(times.shape[0], np.int32)
+    for i in range(times.shape[0]):
+        place = min(max((times[i] - starts[0]) // DAY, -1), starts.shape[0] - 1)
+        while place + 1 < starts.shape[0] and starts[place + 1] <= times[i]:
+            place += 1
+        while place >= 0 and starts[place] > times[i]:
+            place -= 1
+        days[i] = first + place
+    return days
 
 
 def _utc_day(time: int) -> date:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from afterword.attribution.compiled import I32, I64
 from afterword.attribution.days import Calendar
 from afterword.attribution.histories import History
-from afterword.attribution.ordering import order_rows
-from afterword.attribution.runs import Text, take_text
+from afterword.attribution.runs import Text
+from afterword.attribution.sorting import order_rows, taken
 from afterword.attribution.streams import (
     PER_USER,
+    Exposures,
     Found,
     Rules,
     Walk,
@@ -77,26 +78,24 @@ def run_sweep(history: History, rules: Rules) -> tuple[Found, list[Rows], list[R
     pairs = np.diff(events.offsets) * np.minimum(np.diff(exposures.offsets), len(rules.counting))
     room = max(len(exposures.time), 4 * most, 1024)
     found = new_found(room, max(room, int(pairs.max(initial=1))), len(exposures.time), len(history.steps.time))
-    state = new_state(len(rules.counting))
+    state = new_state(rules)
     walk = Walk(rules, events, exposures, history.steps, history.shifts, state, found)
     conversions: list[Rows] = []
     credited: list[Rows] = []
     user = 0
     while True:
         user = sweep_compiled(user, history.users, walk, None)
-        conversions.append(_taken(found, "conversion_", int(found.size[0])))
-        credited.append(_taken(found, "credited_", int(found.size[1])))
-        found.size[:2] = 0
-        if user == history.users:
+        finished = user == history.users
+        conversions.append(_taken(found, "conversion_", int(found.size[0]), copy=not finished))
+        credited.append(_taken(found, "credited_", int(found.size[1]), copy=not finished))
+        if finished:
             return found, conversions, credited
+        found.size[:2] = 0
 
 
-def _taken(found: Found, prefix: str, size: int) -> Rows:
-    return {
-        name.removeprefix(prefix): getattr(found, name)[:size].copy()
-        for name in Found._fields
-        if name.startswith(prefix)
-    }
+def _taken(found: Found, prefix: str, size: int, *, copy: bool) -> Rows:
+    columns = {name.removeprefix(prefix): getattr(found, name) for name in Found._fields if name.startswith(prefix)}
+    return {name: column[:size].copy() if copy else column[:size] for name, column in columns.items()}
 
 
 def _joined(parts: list[Rows]) -> Rows:
@@ -115,103 +114,100 @@ def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds)
     """
     found, conversions, credited = run_sweep(history, rules)
     x = history.exposures
-    user_of_exposure = np.repeat(
-        np.arange(history.first_user, history.first_user + history.users, dtype=np.int32), np.diff(x.offsets)
+    exposed = _Exposed(
+        np.repeat(
+            np.arange(history.first_user, history.first_user + history.users, dtype=np.int32), np.diff(x.offsets)
+        ),
+        history.exposure_facts["row"],
+        calendar.days(x.time),
     )
-    exposed_day = calendar.days(x.time)
     return Derived(
-        _conversions(history, rules, calendar, _joined(conversions), user_of_exposure, exposed_day),
-        _credited(history, calendar, _joined(credited), user_of_exposure, exposed_day, refunds),
-        _recipients(history, calendar, found),
-        _exposures(history, found, user_of_exposure, exposed_day),
-        _received(history, calendar, found, user_of_exposure),
-        history.event_facts["row"][history.channel_unclear],
-        history.step_facts["row"][found.step_exposure < 0],
+        _conversions(history, rules, calendar, _joined(conversions), exposed),
+        _credited(history, calendar, _joined(credited), exposed, refunds),
+        _recipients(history, calendar, found, exposed),
+        _exposures(history, found, exposed),
+        _received(history, calendar, found, exposed),
+        history.event_facts.at("row", history.channel_unclear),
+        history.step_facts.at("row", np.flatnonzero(found.step_exposure < 0).astype(np.int32)),
     )
 
 
-def _in_result_order(key: I64, user: I32, channel: I32, exposure_id: Text, after: I32, users: int) -> I32:
-    """Return rows in order of user, key, channel, exposure id, then `after`; by key comes later."""
-    order, _ = order_rows(user, key, channel, after, exposure_id.offsets, exposure_id.data, users)
-    return order
+@dataclass(frozen=True)
+class _Exposed:
+    """What derived rows say of their exposures."""
+
+    user: I32
+    row: I64
+    day: I32
+
+    def columns(self, exposures: Exposures, places: I32) -> Rows:
+        """Return the columns that tell of the exposures at `places`."""
+        return {
+            "campaign": taken(exposures.campaign, places),
+            "variant": taken(exposures.variant, places),
+            "channel": taken(exposures.channel, places),
+            "user": taken(self.user, places),
+            "exposure": taken(self.row, places),
+            "exposed_day": taken(self.day, places),
+        }
 
 
-def _conversions(history: History, rules: Rules, calendar: Calendar, c: Rows, user: I32, exposed_day: I32) -> Named:
-    x, exposure, event = history.exposures, c["exposure"], c["event"]
-    exposure_id = history.exposure_facts.id_text(exposure)
-    event_id = history.event_facts.id_text(event)
-    campaign = x.campaign[exposure]
-    rows: Rows = {
-        "campaign": campaign,
+def _in_result_order(history: History, exposed: _Exposed, found: Rows, key: I32) -> Rows:
+    """Return what was found in order of user, key, channel, exposure id and event; by key comes later."""
+    exposure = found["exposure"]
+    channel = CHANNEL_ORDER[taken(history.exposures.channel, exposure) + 1]
+    ties = history.exposure_facts.ties(exposure, channel, found["event"])
+    rows: I32 = np.arange(len(exposure), dtype=np.int32)
+    user = taken(exposed.user, exposure)
+    order = order_rows(rows, user, key.astype(np.int64), ties, history.first_user, history.users).rows
+    return {name: taken(column, order) for name, column in found.items()}
+
+
+def _conversions(history: History, rules: Rules, calendar: Calendar, c: Rows, exposed: _Exposed) -> Named:
+    x = history.exposures
+    if not (rules.counting == PER_USER).all():
+        # Otherwise there is one conversion per user and letter: they are in order.
+        key = taken(x.campaign, c["exposure"]) * np.int32(LETTERS) + c["letter"]
+        c = _in_result_order(history, exposed, c, key)
+    exposure, event = c["exposure"], c["event"]
+    rows = exposed.columns(x, exposure) | {
         "letter": c["letter"],
-        "user": user[exposure],
-        "exposure": history.exposure_facts["row"][exposure],
-        "variant": x.variant[exposure],
-        "channel": x.channel[exposure],
         "step": c["step"],
-        "exposed_at": x.time[exposure],
-        "exposed_day": exposed_day[exposure],
+        "exposed_at": taken(x.time, exposure),
         "converted_at": c["time"],
         "converted_day": calendar.days(c["time"]),
-        "event": history.event_facts["row"][event],
+        "event": history.event_facts.at("row", event),
         "after_open": c["flags"] & 1,
         "after_click": c["flags"] >> 1,
     }
-    if (rules.counting == PER_USER).all():
-        return Named(rows, exposure_id, event_id)  # one conversion per user and letter: already in order
-    key = campaign.astype(np.int64) * LETTERS + c["letter"]
-    order = _in_result_order(
-        key, rows["user"] - np.int32(history.first_user), CHANNEL_ORDER[rows["channel"] + 1],
-        exposure_id, event, history.users,
-    )  # fmt: skip
-    return _reordered(Named(rows, exposure_id, event_id), order)
+    return Named(rows, history.exposure_facts.id_text(exposure), history.event_facts.id_text(event))
 
 
-def _reordered(named: Named, order: I32) -> Named:
-    rows = {name: column[order] for name, column in named.rows.items()}
-    exposure_id = Text(*take_text(named.exposure_id.offsets, named.exposure_id.data, order))
-    return Named(rows, exposure_id, Text(*take_text(named.event_id.offsets, named.event_id.data, order)))
-
-
-def _credited(history: History, calendar: Calendar, c: Rows, user: I32, exposed_day: I32, refunds: Refunds) -> Named:
-    x, exposure, event = history.exposures, c["exposure"], c["event"]
-    facts = history.event_facts
-    time = facts["time"][event]
-    rows: Rows = {
-        "campaign": x.campaign[exposure],
-        "variant": x.variant[exposure],
-        "channel": x.channel[exposure],
+def _credited(history: History, calendar: Calendar, c: Rows, exposed: _Exposed, refunds: Refunds) -> Named:
+    x, facts = history.exposures, history.event_facts
+    c = _in_result_order(history, exposed, c, taken(x.campaign, c["exposure"]))
+    exposure, event = c["exposure"], c["event"]
+    time, row = taken(history.events.time, event), facts.at("row", event)
+    rows = exposed.columns(x, exposure) | {
         "step": c["step"],
-        "user": user[exposure],
-        "exposure": history.exposure_facts["row"][exposure],
-        "exposed_day": exposed_day[exposure],
-        "event": facts["row"][event],
+        "event": row,
         "occurred_at": time,
         "occurred_day": calendar.days(time),
-        "amount": facts["value"][event],
-        "refunded": refunds.of(facts["row"][event]),
-        "currency": facts["label"][event],
+        "amount": facts.at("value", event),
+        "refunded": refunds.of(row),
+        "currency": facts.at("label", event),
     }
-    named = Named(rows, history.exposure_facts.id_text(exposure), facts.id_text(event))
-    order = _in_result_order(
-        rows["campaign"].astype(np.int64), rows["user"] - np.int32(history.first_user),
-        CHANNEL_ORDER[rows["channel"] + 1], named.exposure_id, event, history.users,
-    )  # fmt: skip
-    return _reordered(named, order)
+    return Named(rows, history.exposure_facts.id_text(exposure), facts.id_text(event))
 
 
-def _recipients(history: History, calendar: Calendar, found: Found) -> Rows:
-    size = int(found.size[2])
-    r = _taken(found, "recipient_", size)
-    exposure = r["exposure"]
-    numbers: I64 = np.full(size, -1, np.int64)
-    numbers[exposure >= 0] = history.exposure_facts["row"][exposure[exposure >= 0]]
+def _recipients(history: History, calendar: Calendar, found: Found, exposed: _Exposed) -> Rows:
+    r = _taken(found, "recipient_", int(found.size[2]), copy=False)
     return {
         "campaign": r["campaign"],
         "variant": r["variant"],
         "user": r["user"] + np.int32(history.first_user),
         "channel": r["channel"],
-        "exposure": numbers,
+        "exposure": _numbered(r["exposure"], exposed.row),
         "first_exposed_at": r["first"],
         "first_day": calendar.days(r["first"]),
         "last_exposed_at": r["last"],
@@ -222,16 +218,24 @@ def _recipients(history: History, calendar: Calendar, found: Found) -> Rows:
     }
 
 
-def _exposures(history: History, found: Found, user: I32, exposed_day: I32) -> Rows:
+def _numbered(exposure: I32, row: I64) -> I64:
+    """Return the exposures' rows, -1 for none."""
+    numbers: I64 = np.full(len(exposure), -1, np.int64)
+    own = exposure >= 0
+    numbers[own] = row[exposure[own]]
+    return numbers
+
+
+def _exposures(history: History, found: Found, exposed: _Exposed) -> Rows:
     x = history.exposures
     return {
-        "exposure": history.exposure_facts["row"],
+        "exposure": exposed.row,
         "campaign": x.campaign,
         "variant": x.variant,
-        "user": user,
+        "user": exposed.user,
         "channel": x.channel,
         "exposed_at": x.time,
-        "exposed_day": exposed_day,
+        "exposed_day": exposed.day,
         "superseded_at": found.exposure_superseded,
         "outcome": history.exposure_facts["outcome"],
         "at_risk": found.exposure_at_risk,
@@ -240,16 +244,16 @@ def _exposures(history: History, found: Found, user: I32, exposed_day: I32) -> R
     }
 
 
-def _received(history: History, calendar: Calendar, found: Found, user: I32) -> Rows:
-    rows = np.flatnonzero(found.step_exposure >= 0)
+def _received(history: History, calendar: Calendar, found: Found, exposed: _Exposed) -> Rows:
+    rows = np.flatnonzero(found.step_exposure >= 0).astype(np.int32)
     exposure = found.step_exposure[rows]
-    time = history.step_facts["time"][rows]
+    time = history.step_facts.at("time", rows)
     return {
         "campaign": history.steps.campaign[rows],
         "variant": history.exposures.variant[exposure],
         "step": history.steps.step[rows],
-        "user": user[exposure],
-        "exposure": history.exposure_facts["row"][exposure],
+        "user": exposed.user[exposure],
+        "exposure": exposed.row[exposure],
         "received_at": time,
         "received_day": calendar.days(time),
     }

@@ -104,7 +104,7 @@ class Traced:
 
     def row(self, event: int) -> int:
         """Return the event's row in the files."""
-        return int(self.history.event_facts["row"][event]) & ~(1 << DERIVED_BIT)
+        return self.history.event_facts.value("row", event) & ~(1 << DERIVED_BIT)
 
 
 def trace_person(
@@ -139,7 +139,7 @@ def trace_person(
     exposures, events = len(history.exposures.time), len(history.events.time)
     found = new_found(4 * exposures + 4, events * max(1, exposures) + 4, exposures, len(history.steps.time))
     trace: Trace = []
-    state = new_state(len(definitions.campaigns))
+    state = new_state(rules)
     walk = Walk(rules, history.events, history.exposures, history.steps, history.shifts, state, found)
     sweep(user, user + 1, walk, trace)
     traced = Traced(history, rules, matching, read.classes.rows, found, trace, user, campaign)
@@ -235,7 +235,7 @@ class _Scope:
     def _triggered(self, event: int, x: int) -> bool:
         facts = self.traced.history
         own = int(facts.events.time[event]) >= int(facts.exposures.time[x])
-        return own and int(facts.exposure_facts["trigger"][x]) == int(facts.event_facts["named"][event])
+        return own and facts.exposure_facts.value("trigger", x) == facts.event_facts.value("named", event)
 
     def _match(self, event: int, x: int) -> tuple[Verdict | None, tuple[int, ...]]:
         """How near the event comes, times apart: CONVERTED stands for meeting the definition."""
@@ -254,7 +254,7 @@ class _Scope:
                 return Verdict.FILTER_NOT_MET, ()
         listed = not asked.apps or token.key in asked.apps
         if asked.kind is ConversionKind.UPGRADE:
-            if history.event_facts["label"][event] < 0:
+            if history.event_facts.value("label", event) < 0:
                 return None, ()
             change = int(history.events.upgrade[event])
             if change in (SAME_VERSION, CHANGE, FIRST_VERSION):

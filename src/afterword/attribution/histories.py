@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,11 @@ from afterword.attribution.ordering import (
     find_shifts,
     link_named,
     number_equals,
-    order_rows,
     version_changes,
 )
 from afterword.attribution.repetitions import RowSet
 from afterword.attribution.runs import Runs, Text, take_text
+from afterword.attribution.sorting import Ordered, Ties, id_ties, order_rows, taken
 from afterword.attribution.streams import (
     NOT_NAMED,
     OPEN,
@@ -50,7 +51,10 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Facts:
-    """A kind of fact of one part: columns in stored order, and the order of the rulebook."""
+    """A kind of fact of one part: columns and ids in stored order, and the order of the rulebook.
+
+    Of most columns few values are ever asked for, so they stay where they are.
+    """
 
     order: I32
     columns: dict[str, NDArray[Any]]
@@ -59,23 +63,39 @@ class Facts:
     """For facts without an id: their number among equals, which ends the derived id (rule 33)."""
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return self.columns[name]
+        """Return a whole column in the rulebook's order."""
+        return taken(self.columns[name], self.order)
 
-    def id_text(self, rows: I32) -> Text:
+    def at(self, name: str, places: I32) -> NDArray[Any]:
+        """Return a column's values at some places of the rulebook's order."""
+        return taken(self.columns[name], taken(self.order, places))
+
+    def value(self, name: str, place: int) -> int:
+        """Return a column's value at one place of the rulebook's order."""
+        return int(self.columns[name][self.order[place]])
+
+    def id_text(self, places: I32) -> Text:
         """Return the ids of facts given by their place in the rulebook's order."""
-        ids = Text(*take_text(self.ids.offsets, self.ids.data, self.order[rows]))
+        ids = Text(*take_text(self.ids.offsets, self.ids.data, taken(self.order, places)))
         if not len(self.numbers):
             return ids
-        return Text(*append_numbers(ids.offsets, ids.data, self.numbers[rows]))
+        return Text(*append_numbers(ids.offsets, ids.data, self.numbers[places]))
+
+    def ties(self, places: I32, before: I32, after: I32) -> Ties:
+        """Return the order of rows that speak of the facts at `places`: `before`, the fact's id, `after`."""
+        if len(self.numbers):
+            return id_ties(self.id_text(places))._replace(before=before, after=after)
+        names = taken(self.order, places)
+        return Ties(before, self.ids.offsets, self.ids.data, names, after, np.empty(0, np.int32))
 
 
-def _facts(order: I32, columns: dict[str, NDArray[Any]], ids: Text) -> Facts:
+def _facts(ordered: Ordered, columns: dict[str, NDArray[Any]], ids: Text) -> Facts:
     """Return facts in order; number the equal ones among those without an id."""
-    derived = (columns["row"] >> DERIVED_BIT) & 1 == 1
     numbers: I32 = np.empty(0, np.int32)
-    if derived.any():
-        numbers = number_equals(order, columns["user"], columns["time"], derived, ids.offsets, ids.data)
-    return Facts(order, columns, ids, numbers)
+    if np.bitwise_or.reduce(columns["row"], initial=0) >> DERIVED_BIT & 1:
+        derived = (columns["row"] >> DERIVED_BIT) & 1 == 1
+        numbers = number_equals(ordered, derived, ids.offsets, ids.data)
+    return Facts(ordered.rows, columns, ids, numbers)
 
 
 @dataclass(frozen=True)
@@ -109,18 +129,13 @@ class Stores:
     """Whether any exposure names the event that triggered it."""
 
 
-def _kept(runs: Runs, part: int, names: tuple[str, ...], dropped: RowSet) -> tuple[dict[str, NDArray[Any]], Text]:
-    """Load a part's columns and ids without the rows that were dropped."""
+def _loaded(runs: Runs, part: int, names: Iterable[str], dropped: RowSet) -> tuple[I32, dict[str, NDArray[Any]], Text]:
+    """Load a part's columns and ids, and say which of its rows count: the others are left out in ordering."""
     columns = {name: runs.column(part, name) for name in names}
-    ids = runs.text(part, "id")
     keep = dropped.without(columns["row"])
     if keep is None:
-        return columns, ids
-    return {name: column[keep] for name, column in columns.items()}, Text(*take_text(ids.offsets, ids.data, keep))
-
-
-def _sorted(columns: dict[str, NDArray[Any]], order: I32) -> dict[str, NDArray[Any]]:
-    return {name: column[order] for name, column in columns.items()}
+        keep = np.arange(len(columns["row"]), dtype=np.int32)
+    return keep, columns, runs.text(part, "id")
 
 
 def load_history(stores: Stores, part: int, first_user: int, users: int, rules: Rules, words: Vocabulary) -> History:
@@ -135,33 +150,13 @@ def load_history(stores: Stores, part: int, first_user: int, users: int, rules: 
         words: what the integers stand for.
 
     """
-    x_columns, x_ids = _kept(stores.exposures, part, EXPOSURE_COLUMNS, stores.dropped_exposures)
-    x_user = x_columns["user"] - np.int32(first_user)
-    none = np.zeros(len(x_user), np.int32)
-    x_order, x_offsets = order_rows(x_user, x_columns["time"], none, none, x_ids.offsets, x_ids.data, users)
-    x = _sorted(x_columns, x_order)
-    exposures = Exposures(x_offsets, x["time"], x["campaign"], x["variant"], x["channel"])
-
-    names = (*EVENT_COLUMNS, *(("named",) if stores.triggers else ()))
-    e_columns, e_ids = _kept(stores.events, part, names, stores.dropped_events)
-    e_user = e_columns["user"] - np.int32(first_user)
-    kinds = words.kind[e_columns["class"]].astype(np.int32)
-    e_order, e_offsets = order_rows(
-        e_user, e_columns["time"], np.zeros(len(e_user), np.int32), kinds, e_ids.offsets, e_ids.data, users
-    )
-    e = _sorted(e_columns, e_order)
-    link, channel, unclear = _message_links(e, e_user[e_order], x, x_offsets, rules, words)
-    changes = version_changes(
-        e_offsets, words.session[e["class"]], e["value"], e["label"], words.version_from, words.version
-    )
-    shifts, shifted = _shifts(e, e_offsets, e_ids, e_order, x, x_offsets, rules, words, users)
-    events = Events(e_offsets, e["time"], e["class"], changes, link, channel, shifted)
-
-    steps, step_facts = _steps(stores, part, first_user, users, x, x_offsets)
-    return History(
-        first_user, users, events, exposures, steps, shifts,
-        _facts(e_order, e, e_ids), _facts(x_order, x, x_ids), step_facts, unclear,
-    )  # fmt: skip
+    keep, columns, ids = _loaded(stores.exposures, part, EXPOSURE_COLUMNS, stores.dropped_exposures)
+    ordered = order_rows(keep, columns["user"], columns["time"], id_ties(ids), first_user, users)
+    x = _facts(ordered, columns, ids)
+    exposures = Exposures(ordered.offsets, ordered.time, x["campaign"], x["variant"], x["channel"])
+    events, shifts, e, unclear = _events(stores, part, first_user, exposures, x, rules, words)
+    steps, s = _steps(stores, part, first_user, exposures, x)
+    return History(first_user, users, events, exposures, steps, shifts, e, x, s, unclear)
 
 
 EVENT_COLUMNS = ("row", "user", "time", "class", "value", "label")
@@ -169,66 +164,92 @@ EXPOSURE_COLUMNS = ("row", "user", "time", "campaign", "variant", "channel", "ou
 STEP_COLUMNS = ("row", "user", "time", "campaign", "step", "named")
 
 
+def _events(
+    stores: Stores, part: int, first_user: int, exposures: Exposures, x: Facts, rules: Rules, words: Vocabulary
+) -> tuple[Events, Shifts, Facts, I32]:
+    """Return the events, those moved to the exposures that they triggered, their facts, and the unclear ones."""
+    names = (*EVENT_COLUMNS, *(("named",) if stores.triggers else ()))
+    keep, columns, ids = _loaded(stores.events, part, names, stores.dropped_events)
+    ties = id_ties(ids)._replace(after=columns["class"], rank=words.kind.astype(np.int32))
+    users = len(exposures.offsets) - 1
+    ordered = order_rows(keep, columns["user"], columns["time"], ties, first_user, users)
+    facts = _facts(ordered, columns, ids)
+    kind = facts["class"]
+    link, channel, unclear = _message_links(facts, kind, first_user, exposures, x, rules, words)
+    changes = version_changes(
+        ordered.offsets, kind, facts["value"], facts["label"], words.session, words.version_from, words.version
+    )
+    shifts, shifted = _shifts(facts, ordered, kind, exposures, x, rules, words)
+    return Events(ordered.offsets, ordered.time, kind, changes, link, channel, shifted), shifts, facts, unclear
+
+
 def _message_links(
-    e: dict[str, NDArray[Any]], user: I32, x: dict[str, NDArray[Any]], x_offsets: I64, rules: Rules, words: Vocabulary
+    facts: Facts, kind: I32, first_user: int, exposures: Exposures, x: Facts, rules: Rules, words: Vocabulary
 ) -> tuple[I32, I8, I32]:
     """Return for each event the exposure it names, its channel, and the rows whose channel is unclear."""
-    count = len(user)
-    link: I32 = np.full(count, NOT_NAMED, np.int32)
-    channel: I8 = np.full(count, -1, np.int8)
-    rows = np.flatnonzero(rules.campaign[e["class"]] >= 0).astype(np.int32)
+    link: I32 = np.full(len(kind), NOT_NAMED, np.int32)
+    channel: I8 = np.full(len(kind), -1, np.int8)
+    if not (rules.campaign >= 0).any():
+        return link, channel, np.empty(0, np.int32)
+    rows = np.flatnonzero(rules.campaign[kind] >= 0).astype(np.int32)
     if not len(rows):
         return link, channel, rows
-    campaign = rules.campaign[e["class"][rows]]
-    link[rows] = link_named(user[rows], e["value"][rows], campaign, x_offsets, x["named"], x["campaign"])
-    label = e["label"][rows]
+    campaign = rules.campaign[kind[rows]]
+    user = facts.at("user", rows) - np.int32(first_user)
+    link[rows] = link_named(user, facts.at("value", rows), campaign, exposures.offsets, x["named"], exposures.campaign)
+    label = facts.at("label", rows)
     own = np.where(label >= 0, words.channel[label], -1).astype(np.int8)
     per_channel = rules.counting[campaign] == PER_CHANNEL
     from_exposure = (own < 0) & per_channel & (link[rows] >= 0)
-    own[from_exposure] = x["channel"][link[rows][from_exposure]]
+    own[from_exposure] = exposures.channel[link[rows][from_exposure]]
     channel[rows] = own
     # A machine's open counts nowhere; explanations only want to know its channel.
-    human = rules.role[e["class"][rows]] >= OPEN
+    human = rules.role[kind[rows]] >= OPEN
     link[rows[~human]] = NOT_NAMED
     return link, channel, rows[human & per_channel & (own < 0)]
 
 
 def _shifts(
-    e: dict[str, NDArray[Any]], e_offsets: I64, e_ids: Text, e_order: I32,
-    x: dict[str, NDArray[Any]], x_offsets: I64, rules: Rules, words: Vocabulary, users: int,
-) -> tuple[Shifts, U8]:  # fmt: skip
+    facts: Facts, ordered: Ordered, kind: I32, exposures: Exposures, x: Facts, rules: Rules, words: Vocabulary
+) -> tuple[Shifts, U8]:
     """Return the triggering events at their exposures (rule 9), and a mark on each such event."""
-    shifted: U8 = np.zeros(len(e["time"]), np.uint8)
-    if "named" not in e:
+    shifted: U8 = np.zeros(len(kind), np.uint8)
+    users = len(exposures.offsets) - 1
+    if "named" not in facts.columns:
         none: I32 = np.empty(0, np.int32)
         nobody: I64 = np.zeros(users + 1, np.int64)
         return Shifts(nobody, np.empty(0, np.int64), none, none, np.empty(0, np.uint8)), shifted
     user, time, event, slot, roles = find_shifts(
-        x_offsets, x["time"], x["campaign"], x["channel"], x["trigger"],
-        e_offsets, e["time"], e["named"], rules.counting,
+        exposures.offsets, exposures.time, exposures.campaign, exposures.channel, x["trigger"],
+        ordered.offsets, ordered.time, facts["named"], rules.counting,
     )  # fmt: skip
     shifted[event] = 1
-    kind = words.kind[e["class"][event]].astype(np.int32)
-    ids = Text(*take_text(e_ids.offsets, e_ids.data, e_order[event]))
-    order, offsets = order_rows(user, time, kind, np.zeros(len(kind), np.int32), ids.offsets, ids.data, users)
-    return Shifts(offsets, time[order], event[order], slot[order], roles[order]), shifted
+    ids = Text(*take_text(facts.ids.offsets, facts.ids.data, facts.order[event]))
+    ties = id_ties(ids)._replace(before=words.kind[kind[event]].astype(np.int32))
+    order, offsets, time = order_rows(_all(event), user, time, ties, 0, users)
+    return Shifts(offsets, time, event[order], slot[order], roles[order]), shifted
 
 
-def _steps(
-    stores: Stores, part: int, first_user: int, users: int, x: dict[str, NDArray[Any]], x_offsets: I64
-) -> tuple[Steps, Facts]:
+def _all(rows: NDArray[Any]) -> I32:
+    return np.arange(len(rows), dtype=np.int32)
+
+
+def _steps(stores: Stores, part: int, first_user: int, exposures: Exposures, x: Facts) -> tuple[Steps, Facts]:
     """Return the step messages at their effective times (rule 18)."""
-    columns, ids = _kept(stores.steps, part, STEP_COLUMNS, stores.dropped_steps)
-    if not len(columns["time"]):
+    keep, columns, ids = _loaded(stores.steps, part, STEP_COLUMNS, stores.dropped_steps)
+    users = len(exposures.offsets) - 1
+    if not len(keep):
         empty: I32 = np.empty(0, np.int32)
         steps = Steps(np.zeros(users + 1, np.int64), np.empty(0, np.int64), empty, empty, empty)
-        return steps, _facts(empty, columns, ids)
+        return steps, Facts(empty, columns, ids, empty)
+    campaign = columns["campaign"]
     user = columns["user"] - np.int32(first_user)
-    link = link_named(user, columns["named"], columns["campaign"], x_offsets, x["named"], x["campaign"])
-    time = columns["time"].copy()
+    link = link_named(user, columns["named"], campaign, exposures.offsets, x["named"], exposures.campaign)
     named = link >= 0
-    time[named] = np.maximum(time[named], x["time"][link[named]])
-    after = np.zeros(len(user), np.int32)
-    order, offsets = order_rows(user, time, columns["step"], after, ids.offsets, ids.data, users)
-    steps = Steps(offsets, time[order], columns["campaign"][order], columns["step"][order], link[order])
-    return steps, _facts(order, _sorted(columns, order), ids)
+    time = columns["time"].copy()
+    time[named] = np.maximum(time[named], exposures.time[link[named]])
+    ties = id_ties(ids)._replace(before=columns["step"])
+    ordered = order_rows(keep, columns["user"], time, ties, first_user, users)
+    order = ordered.rows
+    steps = Steps(ordered.offsets, ordered.time, campaign[order], columns["step"][order], link[order])
+    return steps, _facts(ordered, columns, ids)

@@ -1,4 +1,4 @@
-"""Compiled steps that bring a part's rows into the order of the rulebook (rules 8, 9, 13, 18, 20)."""
+"""Compiled steps over a part's ordered rows: what the sweep must know beforehand (rules 9, 18, 20-25, 33)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afterword.attribution.compiled import I8, I32, I64, U8, Int, compiled, inlinable
+from afterword.attribution.sorting import Ordered, text_before
 from afterword.attribution.streams import (
     CONVERSIONS,
     NAMED_UNKNOWN,
@@ -19,123 +20,24 @@ from afterword.attribution.streams import (
 
 N = TypeVar("N", bound=np.generic)
 
-FEW_ROWS = 48
-"""So few rows are sorted by insertion, which is quick where they nearly are in order."""
-
 NOT_A_VERSION = -1
 SAME_VERSION, UPGRADE, CHANGE, FIRST_VERSION = 0, 1, 2, 3
 """What a session says of its app's version; only UPGRADE can convert."""
 
 
-@inlinable
-def _text_before(offsets: I64, data: U8, a: Int, b: Int) -> Int:
-    """Compare two strings as bytes: negative, zero or positive."""
-    start_a, start_b = offsets[a], offsets[b]
-    length_a, length_b = offsets[a + 1] - start_a, offsets[b + 1] - start_b
-    for k in range(min(length_a, length_b)):
-        difference = np.int64(data[start_a + k]) - np.int64(data[start_b + k])
-        if difference != 0:
-            return difference
-    return length_a - length_b
-
-
-@inlinable
-def _tied_before(a: Int, b: Int, before: I32, after: I32, offsets: I64, data: U8) -> Int:
-    """Whether row a comes before row b of the same time: by `before`, then id, then `after`."""
-    if before[a] != before[b]:
-        return before[a] < before[b]
-    difference = _text_before(offsets, data, a, b)
-    if difference != 0:
-        return difference < 0
-    return after[a] < after[b]
-
-
 @compiled
-def order_rows(user: I32, time: I64, before: I32, after: I32, offsets: I64, data: U8, users: int) -> tuple[I32, I64]:
-    """Return the rows in order of (user, time, before, id bytes, after), and where each user begins.
-
-    `offsets` and `data` are the ids; `before` and `after` break ties before and after them.
-    """
-    starts = np.zeros(users + 1, np.int64)
-    for u in user:
-        starts[u + 1] += 1
-    for u in range(users):
-        starts[u + 1] += starts[u]
-    order = np.empty(user.shape[0], np.int32)
-    place = starts[:-1].copy()
-    for row in range(user.shape[0]):
-        order[place[user[row]]] = row
-        place[user[row]] += 1
-    for u in range(users):
-        low, high = starts[u], starts[u + 1]
-        if high - low > 1:
-            _sort_user(order, low, high, time, before, after, offsets, data)
-    return order, starts
-
-
-@inlinable
-def _sort_user(order: I32, low: Int, high: Int, time: I64, before: I32, after: I32, offsets: I64, data: U8) -> None:
-    """Sort one user's rows by time (they mostly are), then the ties."""
-    if high - low <= FEW_ROWS:
-        for i in range(low + 1, high):
-            row = order[i]
-            k = i - 1
-            while k >= low and time[order[k]] > time[row]:
-                order[k + 1] = order[k]
-                k -= 1
-            order[k + 1] = row
-    else:
-        _merge_sort(order, low, high, True, time, before, after, offsets, data)
-    tie = low
-    for i in range(low + 1, high + 1):
-        if i == high or time[order[i]] != time[order[tie]]:
-            if i - tie > 1:
-                _merge_sort(order, tie, i, False, time, before, after, offsets, data)
-            tie = i
-
-
-@inlinable
-def _merge_sort(
-    order: I32, low: Int, high: Int, by_time: bool, time: I64, before: I32, after: I32, offsets: I64, data: U8
-) -> None:
-    """Sort rows by time, or rows of one instant by what breaks ties: whole imports can share an instant."""
-    length = high - low
-    source = order[low:high].copy()
-    target = source.copy()
-    width = 1
-    while width < length:
-        for left in range(0, length, 2 * width):
-            middle, right = min(left + width, length), min(left + 2 * width, length)
-            a, b = left, middle
-            for k in range(left, right):
-                second = a == middle
-                if not second and b < right:
-                    if by_time:
-                        second = time[source[b]] < time[source[a]]
-                    else:
-                        second = _tied_before(source[b], source[a], before, after, offsets, data)
-                if second:
-                    target[k] = source[b]
-                    b += 1
-                else:
-                    target[k] = source[a]
-                    a += 1
-        source, target = target, source
-        width *= 2
-    order[low:high] = source
-
-
-@compiled
-def number_equals(order: I32, user: I32, time: I64, derived: NDArray[np.bool_], offsets: I64, data: U8) -> I32:
+def number_equals(ordered: Ordered, derived: NDArray[np.bool_], offsets: I64, data: U8) -> I32:
     """Number equal derived ids from 1 (they lie together); 0 for facts that have an id."""
+    order, time = ordered.rows, ordered.time
     numbers = np.zeros(order.shape[0], np.int32)
-    for i in range(order.shape[0]):
-        if not derived[i]:
-            continue
-        numbers[i] = 1
-        together = i > 0 and derived[i - 1] and user[i] == user[i - 1] and time[i] == time[i - 1]
-        if together and _text_before(offsets, data, order[i], order[i - 1]) == 0:
-            numbers[i] = numbers[i - 1] + 1
+    for u in range(ordered.offsets.shape[0] - 1):
+        for i in range(ordered.offsets[u], ordered.offsets[u + 1]):
+            if not derived[order[i]]:
+                continue
+            numbers[i] = 1
+            together = i > ordered.offsets[u] and derived[order[i - 1]] and time[i] == time[i - 1]
+            if together and text_before(offsets, data, order[i], order[i - 1]) == 0:
+                numbers[i] = numbers[i - 1] + 1
     return numbers
 
 
@@ -186,19 +88,20 @@ def link_named(user: I32, named: I64, campaign: I32, offsets: I64, x_named: I64,
 
 
 @compiled
-def version_changes(offsets: I64, session: U8, app: I64, label: I32, stated_from: I32, shown: I32) -> U8:
-    """Return what each session says of its app's version (rules 20-25).
+def version_changes(offsets: I64, kind: I32, app: I64, label: I32, session: U8, stated_from: I32, shown: I32) -> U8:
+    """Return what each event says of its app's version (rules 20-25).
 
     Args:
         offsets: where each user's events begin; events are in order of (time, id).
-        session: 1 for sessions, 2 for stated upgrades, else 0.
-        app: a hash of app and device.
-        label: the version's number, -1 for none.
+        kind: the class of each event.
+        app: of each event, a hash of app and device.
+        label: of each event, the version's number, -1 for none.
+        session: by class, 1 for sessions, 2 for stated upgrades, else 0.
         stated_from: by label, the code of the version before a stated upgrade (see `encode_versions`).
         shown: by label, the code of the version shown.
 
     """
-    said = np.zeros(session.shape[0], np.uint8)
+    said = np.zeros(kind.shape[0], np.uint8)
     longest = 0
     for u in range(offsets.shape[0] - 1):
         longest = max(longest, offsets[u + 1] - offsets[u])
@@ -207,13 +110,14 @@ def version_changes(offsets: I64, session: U8, app: I64, label: I32, stated_from
     for u in range(offsets.shape[0] - 1):
         known = 0
         for row in range(offsets[u], offsets[u + 1]):
-            if session[row] == 0 or label[row] < 0:
+            role = session[kind[row]]
+            if role == 0 or label[row] < 0:
                 continue
             now = shown[label[row]]
             at = 0
             while at < known and apps[at] != app[row]:
                 at += 1
-            if session[row] == 2:
+            if role == 2:
                 said[row] = _change(stated_from[label[row]], now)
             else:
                 said[row] = FIRST_VERSION if at == known else _change(versions[at], now)

@@ -22,6 +22,8 @@ from afterword.attribution.compiled import I32, I64, U8, compiled
 
 Column = NDArray[Any]
 
+CHUNK = 16
+
 
 class Text(NamedTuple):
     """Strings as Arrow lays them out: `data[offsets[i]:offsets[i + 1]]` is string i, in UTF-8."""
@@ -81,17 +83,25 @@ def _scatter_text(offsets: I64, data: U8, place: I32, size: int) -> tuple[I32, I
 @compiled
 def take_text(offsets: I64, data: U8, rows: I32) -> tuple[I64, U8]:
     """Return the strings at `rows`, in that order."""
-    taken = np.empty(rows.shape[0] + 1, np.int64)
+    size = rows.shape[0]
+    begin = np.empty(size, np.int64)
+    taken = np.empty(size + 1, np.int64)
     taken[0] = 0
-    for i in range(rows.shape[0]):
-        taken[i + 1] = taken[i] + offsets[rows[i] + 1] - offsets[rows[i]]
-    out = np.empty(taken[-1], np.uint8)
-    for i in range(rows.shape[0]):
-        start = offsets[rows[i]]
-        place = taken[i]
-        for k in range(taken[i + 1] - place):
-            out[place + k] = data[start + k]
-    return taken, out
+    for i in range(size):
+        begin[i] = offsets[rows[i]]
+        taken[i + 1] = taken[i] + offsets[rows[i] + 1] - begin[i]
+    room = np.empty(taken[size] + CHUNK, np.uint8)
+    for i in range(size):
+        start, place = begin[i], taken[i]
+        length = taken[i + 1] - place
+        if length <= CHUNK and start + CHUNK <= data.shape[0]:
+            # So many bytes are copied at once, without asking how many: the next string covers the surplus.
+            for k in range(CHUNK):
+                room[place + k] = data[start + k]
+        else:
+            for k in range(length):
+                room[place + k] = data[start + k]
+    return taken, room[: taken[size]]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ SLOTS = 7
 """Slots per campaign: the whole campaign and one per channel."""
 VARIANTS = 9
 """Eight variants and a control (rule 31)."""
+LETTERS = 4
+"""Conversion events per campaign (rule 1)."""
+ACTIVE, WATCHED = 0, 1
+UNWATCHED = -NEVER
 
 PER_USER, PER_EXPOSURE, PER_CHANNEL = 0, 1, 2
 CONVERSIONS, REVENUE = 1, 2
@@ -88,7 +92,16 @@ class Shifts(NamedTuple):
 class State(NamedTuple):
     """What the sweep knows of the current user, per slot. Between users it is all reset."""
 
+    size: I32
+    """(2,) how many slots are ACTIVE, and how many are WATCHED."""
     active: I32
+    """The slots in which the user was exposed."""
+    watched: I32
+    """Those of them for which an event may still count."""
+    until: I64
+    """The last moment at which an event may count, UNWATCHED if it is not watched."""
+    reach: I64
+    """By campaign: how long after an exposure an event may count. It never changes."""
     last: I32
     """The latest exposure, -1 before the first."""
     first: I64
@@ -148,11 +161,15 @@ class Walk(NamedTuple):
     found: Found
 
 
-def new_state(campaigns: int) -> State:
+def new_state(rules: Rules) -> State:
     """Return the state in which every user begins."""
-    slots = max(1, campaigns) * SLOTS
+    slots = max(1, len(rules.counting)) * SLOTS
     return State(
+        np.zeros(2, np.int32),
         np.zeros(slots, np.int32),
+        np.zeros(slots, np.int32),
+        np.full(slots, UNWATCHED, np.int64),
+        np.maximum(rules.window, rules.deadline.max(axis=1)),
         np.full(slots, -1, np.int32),
         np.full((slots, VARIANTS), NEVER, np.int64),
         np.zeros(slots, np.uint16),

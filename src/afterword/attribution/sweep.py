@@ -20,11 +20,14 @@ from typing import TypeAlias
 
 from afterword.attribution.compiled import NEVER, Int, compiled_without_allocation, inlinable
 from afterword.attribution.streams import (
+    ACTIVE,
     ALREADY,
     CONVERSIONS,
     CONVERTED,
     CREDITED,
     LATE,
+    LETTERS,
+    NO_ROLE,
     NOT_NAMED,
     OPEN,
     PER_CHANNEL,
@@ -33,7 +36,9 @@ from afterword.attribution.streams import (
     REVENUE,
     REVENUE_LATE,
     SLOTS,
+    UNWATCHED,
     VARIANTS,
+    WATCHED,
     Walk,
 )
 
@@ -55,7 +60,7 @@ def _convert(letters: Int, event: Int, time: Int, slot: Int, w: Walk, trace: Tra
     campaign = slot // SLOTS
     exposure = w.state.last[slot]
     per_exposure = w.rules.counting[campaign] == PER_EXPOSURE
-    for letter in range(4):
+    for letter in range(LETTERS):
         bit = 1 << letter
         if not letters & bit:
             continue
@@ -102,13 +107,13 @@ def _meet(event: Int, time: Int, slot: Int, roles: Int, w: Walk, trace: Trace | 
     kind = w.events.kind[event]
     campaign = slot // SLOTS
     match = w.rules.match[kind, campaign]
+    role = w.rules.role[kind]
+    if match == 0 and role == NO_ROLE:
+        return
     letters = match & 15
     if w.events.upgrade[event] == 1:
         letters |= match >> 4
-    role = w.rules.role[kind]
     message = role >= OPEN and w.rules.campaign[kind] == campaign
-    if letters == 0 and role != PURCHASE and not message:
-        return
     channel = slot % SLOTS - 1
     if message and channel >= 0 and w.events.channel[event] != channel:
         return  # under once per channel, opens and clicks count for their own channel (rule 16)
@@ -149,50 +154,78 @@ def _own_roles(event: Int, slot: Int, roles: Int, low: Int, high: Int, w: Walk) 
 
 
 @inlinable
-def _on_event(event: Int, low: Int, high: Int, active: Int, w: Walk, trace: Trace | None) -> None:
-    """An event happens: every scope in which the user has been exposed looks at it."""
+def _on_event(event: Int, low: Int, high: Int, w: Walk, trace: Trace | None) -> None:
+    """An event happens: every scope whose windows may still be open looks at it.
+
+    With a trace all scopes in which the user has been exposed do, so that misses can be told.
+    """
     time = w.events.time[event]
-    for index in range(active):
-        slot = w.state.active[index]
+    index = 0
+    while index < w.state.size[WATCHED]:
+        slot = w.state.watched[index]
+        if time > w.state.until[slot] and trace is None:
+            _unwatch(index, w)
+            continue
         roles = _roles(slot, w)
         if w.events.shifted[event]:
             roles = _own_roles(event, slot, roles, low, high, w)
         if roles:
             _meet(event, time, slot, roles, w, trace)
-    _mark_named(event, w)
+        index += 1
+    if w.rules.role[w.events.kind[event]] >= OPEN:
+        _mark_named(event, w)
 
 
 @inlinable
-def _expose(exposure: Int, slot: Int, active: Int, w: Walk) -> Int:
-    """Make the exposure the slot's latest (rule 13); return how many slots are active."""
+def _unwatch(index: Int, w: Walk) -> None:
+    """Take a slot from those that look at events; the last one takes its place."""
+    w.state.until[w.state.watched[index]] = UNWATCHED
+    w.state.size[WATCHED] -= 1
+    w.state.watched[index] = w.state.watched[w.state.size[WATCHED]]
+
+
+@inlinable
+def _watch(slot: Int, time: Int, w: Walk) -> None:
+    """Let the slot look at events until the last window of its new exposure ends.
+
+    Nothing counts after that: the flags of opens and clicks only tell of later conversions of their exposure.
+    """
+    if w.state.until[slot] == UNWATCHED:
+        w.state.watched[w.state.size[WATCHED]] = slot
+        w.state.size[WATCHED] += 1
+    w.state.until[slot] = time + w.state.reach[slot // SLOTS]
+
+
+@inlinable
+def _expose(exposure: Int, slot: Int, w: Walk) -> None:
+    """Make the exposure the slot's latest (rule 13)."""
     time = w.exposures.time[exposure]
     variant = w.exposures.variant[exposure]
-    before = w.state.last[slot]
-    if before < 0:
-        w.state.active[active] = slot
-        active += 1
+    if w.state.last[slot] < 0:
+        w.state.active[w.state.size[ACTIVE]] = slot
+        w.state.size[ACTIVE] += 1
     w.state.last[slot] = exposure
     w.state.step[slot] = -1
     w.state.seen[slot] |= 1 << variant
     if time < w.state.first[slot, variant]:
         w.state.first[slot, variant] = time
-    return active
+    _watch(slot, time, w)
 
 
 @inlinable
-def _on_exposure(exposure: Int, active: Int, w: Walk) -> Int:
+def _on_exposure(exposure: Int, w: Walk) -> None:
     """An exposure opens its windows and takes over from the one before."""
     campaign = w.exposures.campaign[exposure]
     counting = w.rules.counting[campaign]
     slot = _own_slot(exposure, w)
     if counting == PER_CHANNEL:
-        active = _expose(exposure, campaign * SLOTS, active, w)
+        _expose(exposure, campaign * SLOTS, w)
     before = w.state.last[slot]
     if before >= 0:
         w.found.exposure_superseded[before] = w.exposures.time[exposure]
     w.found.exposure_first[exposure] = before < 0 or counting == PER_EXPOSURE
     w.found.exposure_at_risk[exposure] = 15 if counting == PER_EXPOSURE else 15 & ~w.state.converted[slot]
-    return _expose(exposure, slot, active, w)
+    _expose(exposure, slot, w)
 
 
 @inlinable
@@ -228,7 +261,7 @@ def _add_recipient(user: Int, slot: Int, variant: Int, exposure: Int, seen: Int,
         w.found.recipient_unit[row] = w.found.exposure_converted[exposure]
     else:
         own = 0
-        for letter in range(4):
+        for letter in range(LETTERS):
             if w.state.by[slot, letter] == variant:
                 own |= 1 << letter
         w.found.recipient_first[row] = w.state.first[slot, variant]
@@ -250,8 +283,9 @@ def _bits(mask: int) -> int:
 
 
 @inlinable
-def _finish(user: Int, active: Int, w: Walk) -> None:
+def _finish(user: Int, w: Walk) -> None:
     """Write down the user's units (rules 15-17) and forget the user."""
+    active = w.state.size[ACTIVE]
     for index in range(active):
         slot = w.state.active[index]
         campaign = slot // SLOTS
@@ -268,19 +302,28 @@ def _finish(user: Int, active: Int, w: Walk) -> None:
                 if w.state.seen[slot] & (1 << variant):
                     _add_recipient(user, slot, variant, -1, seen, w)
     for index in range(active):
-        slot = w.state.active[index]
-        w.state.last[slot] = -1
-        w.state.first[slot, :] = NEVER
-        w.state.seen[slot] = 0
-        w.state.converted[slot] = 0
-        w.state.by[slot, :] = -1
-        w.state.step[slot] = -1
+        _forget(w.state.active[index], w)
+    w.state.size[ACTIVE] = 0
+    w.state.size[WATCHED] = 0
 
 
 @inlinable
-def _walk(user: Int, w: Walk, trace: Trace | None) -> Int:
+def _forget(slot: Int, w: Walk) -> None:
+    """Bring a slot back to how every user begins."""
+    w.state.last[slot] = -1
+    for variant in range(VARIANTS):
+        w.state.first[slot, variant] = NEVER
+    w.state.seen[slot] = 0
+    w.state.converted[slot] = 0
+    for letter in range(LETTERS):
+        w.state.by[slot, letter] = -1
+    w.state.step[slot] = -1
+    w.state.until[slot] = UNWATCHED
+
+
+@inlinable
+def _walk(user: Int, w: Walk, trace: Trace | None) -> None:
     """Merge the user's four streams in order of time and apply the rules to each fact."""
-    active = 0
     shift, last_shift = w.shifts.offsets[user], w.shifts.offsets[user + 1]
     first_shift = shift
     exposure, last_exposure = w.exposures.offsets[user], w.exposures.offsets[user + 1]
@@ -290,11 +333,11 @@ def _walk(user: Int, w: Walk, trace: Trace | None) -> Int:
         time_h = w.shifts.time[shift] if shift < last_shift else NEVER
         time_x = w.exposures.time[exposure] if exposure < last_exposure else NEVER
         time_s = w.steps.time[step] if step < last_step else NEVER
-        time_e = w.events.time[event] if event < last_event else NEVER
-        if time_e < time_x and time_e < time_s and time_e < time_h:
-            _on_event(event, first_shift, last_shift, active, w, trace)
+        following = min(time_h, time_x, time_s)
+        while event < last_event and w.events.time[event] < following:
+            _on_event(event, first_shift, last_shift, w, trace)
             event += 1
-        elif time_h <= time_x and time_h <= time_s and shift < last_shift:
+        if time_h == following and shift < last_shift:
             slot = w.shifts.slot[shift]
             moved = w.shifts.event[shift]
             if w.state.last[slot] >= 0:
@@ -304,15 +347,14 @@ def _walk(user: Int, w: Walk, trace: Trace | None) -> Int:
             if link >= 0 and _own_slot(link, w) == slot:
                 _mark_named(moved, w)
             shift += 1
-        elif time_x <= time_s and exposure < last_exposure:
-            active = _on_exposure(exposure, active, w)
+        elif time_x == following and exposure < last_exposure:
+            _on_exposure(exposure, w)
             exposure += 1
         elif step < last_step:
             _on_step(step, w)
             step += 1
         else:
             break
-    return active
 
 
 def sweep(first: Int, users: Int, w: Walk, trace: Trace | None) -> Int:
@@ -336,8 +378,8 @@ def sweep(first: Int, users: Int, w: Walk, trace: Trace | None) -> Int:
             return user
         if w.found.size[1] + own_events * min(own_exposures, campaigns) > w.found.credited_event.shape[0]:
             return user
-        active = _walk(user, w, trace)
-        _finish(user, active, w)
+        _walk(user, w, trace)
+        _finish(user, w)
     return users
 
 

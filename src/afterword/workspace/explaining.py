@@ -162,7 +162,7 @@ class _Teller:
         for x in self._traced.exposures:
             at = int(history.exposures.time[x])
             variant = self._campaign.variants[int(history.exposures.variant[x])]
-            outcome = int(history.exposure_facts["outcome"][x])
+            outcome = history.exposure_facts.value("outcome", x)
             became = f", outcome {list(Outcome)[outcome].value}" if outcome >= 0 else ""
             group = "control group, no message" if variant.control else f"variant {variant.id}"
             text = f"exposed{self._channel(self._traced, x)}: {group}{became}"
@@ -181,7 +181,7 @@ class _Teller:
         name = self.time(int(traced.history.exposures.time[x]))
         if self._campaign.counting is Counting.ONCE_PER_CHANNEL:
             name += self._channel(traced, x)
-        given = not int(traced.history.exposure_facts["row"][x]) >> DERIVED_BIT & 1
+        given = not traced.history.exposure_facts.value("row", x) >> DERIVED_BIT & 1
         return f"{name} ({self._exposure_id(traced, x)})" if given else name
 
     def verdicts(self, as_of: int) -> list[Explanation]:
