@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from afterword.attribution.compiled import I32, I64, U8, U64, Int, compiled, inlinable
-from afterword.attribution.ordering import order_rows
 from afterword.attribution.runs import Text, take_text
+from afterword.attribution.sorting import id_ties, order_rows
 
 WORD = 8
 MOST_BYTES = 1 << 31
@@ -157,7 +157,7 @@ def sorted_texts(text: Text) -> Text:
         # Words of the same first bytes: compare them whole. A signed number of the same order is what this takes.
         signed = (words ^ np.uint64(1 << 63)).view(np.int64)
         none: I32 = np.zeros(len(words), np.int32)
-        order, _ = order_rows(none, signed, none, none, text.offsets, text.data, 1)
+        order = order_rows(order, none, signed, id_ties(text), 0, 1).rows
     return Text(*take_text(text.offsets, text.data, order))
 
 
