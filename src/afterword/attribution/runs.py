@@ -23,6 +23,7 @@ from afterword.attribution.compiled import I32, I64, U8, compiled
 Column = NDArray[Any]
 
 CHUNK = 16
+"""So many bytes of a short string are copied at once."""
 
 
 class Text(NamedTuple):
@@ -61,23 +62,34 @@ def _scatter(column: Column, place: I32, out: Column) -> None:
 
 
 @compiled
-def _scatter_text(offsets: I64, data: U8, place: I32, size: int) -> tuple[I32, I64, U8]:
-    """Put every string in its place; return lengths, offsets and bytes."""
-    lengths = np.empty(size, np.int32)
-    for row in range(place.shape[0]):
-        if place[row] >= 0:
-            lengths[place[row]] = offsets[row + 1] - offsets[row]
-    begins = np.empty(size + 1, np.int64)
-    begins[0] = 0
-    for row in range(size):
-        begins[row + 1] = begins[row] + lengths[row]
-    out = np.empty(begins[size], np.uint8)
-    for row in range(place.shape[0]):
-        if place[row] >= 0:
-            begin, target = offsets[row], begins[place[row]]
-            for k in range(offsets[row + 1] - begin):
-                out[target + k] = data[begin + k]
-    return lengths, begins, out
+def _scatter_text(offsets: I64, data: U8, key: I32, place: I32, starts: I64) -> tuple[I32, I64, I64, U8]:
+    """Put every string in its place; return lengths, where each key's bytes begin and end, and the bytes."""
+    keys = starts.shape[0] - 1
+    begins = np.zeros(keys, np.int64)
+    for row in range(key.shape[0]):
+        if key[row] >= 0:
+            begins[key[row]] += offsets[row + 1] - offsets[row]
+    size = 0
+    for k in range(keys):
+        begins[k], size = size, size + begins[k] + CHUNK
+    ends = begins.copy()
+    lengths = np.empty(starts[keys], np.int32)
+    out = np.empty(size, np.uint8)
+    for row in range(key.shape[0]):
+        if key[row] < 0:
+            continue
+        start, length = offsets[row], offsets[row + 1] - offsets[row]
+        target = ends[key[row]]
+        lengths[place[row]] = length
+        if length <= CHUNK and start + CHUNK <= data.shape[0]:
+            # So many bytes are copied at once: the key's next string, or the room behind its last, covers the surplus.
+            for k in range(CHUNK):
+                out[target + k] = data[start + k]
+        else:
+            for k in range(length):
+                out[target + k] = data[start + k]
+        ends[key[row]] = target + length
+    return lengths, begins, ends, out
 
 
 @compiled
@@ -111,7 +123,8 @@ class _Run:
     starts: I64
     columns: Mapping[str, Column]
     places: Mapping[str, int]
-    text_starts: Mapping[str, I64]
+    text_spans: Mapping[str, tuple[I64, I64]]
+    """Where the bytes of each key's strings begin and end."""
 
 
 class Runs:
@@ -148,19 +161,19 @@ class Runs:
             out = np.empty(size, self._types[name])
             _scatter(column, place, out)
             sorted_columns[name] = out
-        text_starts: dict[str, I64] = {}
+        text_spans: dict[str, tuple[I64, I64]] = {}
         for name, text in texts.items():
-            lengths, offsets, data = _scatter_text(text.offsets, text.data, place, size)
+            lengths, begins, ends, data = _scatter_text(text.offsets, text.data, key, place, starts)
             sorted_columns[name] = data
             sorted_columns[name + ".length"] = lengths
-            text_starts[name] = offsets[starts]
+            text_spans[name] = begins, ends
         nbytes = sum(column.nbytes for column in sorted_columns.values())
         if self._bytes + nbytes > self._budget:
             places = self._write(sorted_columns)
-            self._runs.append(_Run(starts, {}, places, text_starts))
+            self._runs.append(_Run(starts, {}, places, text_spans))
         else:
             self._bytes += nbytes
-            self._runs.append(_Run(starts, sorted_columns, {}, text_starts))
+            self._runs.append(_Run(starts, sorted_columns, {}, text_spans))
 
     def _write(self, columns: Mapping[str, Column]) -> dict[str, int]:
         if self._file is None:
@@ -202,8 +215,8 @@ class Runs:
         parts = []
         for run in self._runs:
             if run.starts[key] < run.starts[key + 1]:
-                starts = run.text_starts[name]
-                parts.append(self._slice(run, name, int(starts[key]), int(starts[key + 1])))
+                begins, ends = run.text_spans[name]
+                parts.append(self._slice(run, name, int(begins[key]), int(ends[key])))
         data = np.concatenate(parts) if parts else np.empty(0, np.uint8)
         lengths = self.column(key, name + ".length")
         offsets = np.zeros(len(lengths) + 1, np.int64)
