@@ -21,7 +21,7 @@ from afterword.attribution.compiled import I32, I64, NEVER, U8, compiled
 from afterword.attribution.facts import FILE_MASK, FILE_SHIFT, RECORD_MASK
 from afterword.attribution.repetitions import Repetitions, mix
 from afterword.attribution.runs import Column, Runs, Text
-from afterword.attribution.texts import TextIndex, hash_texts, keys_of, text_of
+from afterword.attribution.texts import TextIndex, hash_texts, keys_of, numbers_of, text_of
 from afterword.attribution.tokens import mix_into
 from afterword.errors import Reason
 
@@ -94,7 +94,7 @@ class Batch:
         self.size = batch.num_rows
 
     def __getitem__(self, name: str) -> Any:
-        return self._batch.column(name).to_numpy(zero_copy_only=True)
+        return numbers_of(self._batch.column(name))
 
     def __contains__(self, name: str) -> bool:
         return name in self._names

@@ -11,6 +11,7 @@ import numpy as np
 
 from afterword.attribution.compiled import I8, I32, U8, U64, Int, compiled, inlinable
 from afterword.attribution.facts import Source
+from afterword.attribution.texts import numbers_of
 from afterword.model import Channel, EventKind
 
 FIRST_PLACES = 1024
@@ -146,6 +147,6 @@ class Labels:
             if what == STATED:
                 pairs = zip(table.column("before").to_pylist(), words, strict=True)
                 words = [f"{from_}{chr(31)}{to}" for from_, to in pairs]
-            hashes = [table.column(name).combine_chunks().to_numpy() for name in ("word_hash", "before_hash")]
+            hashes = [numbers_of(table.column(name).combine_chunks()) for name in ("word_hash", "before_hash")]
             found.append((what, words, _keys(what, *hashes)))
         return found

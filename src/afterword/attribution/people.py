@@ -52,7 +52,7 @@ def make_people(con: duckdb.DuckDBPyConnection, exposures_scan: str) -> People:
     known = [(name, user) for name, of in zip(alias, person, strict=True) if (user := people.find(of)) >= 0]
     if not known:
         return people
-    every = pa.concat_arrays([ids, pa.array([name for name, _ in known], pa.string())])
+    every = pa.concat_arrays([ids, string_array(text_of_strings([name for name, _ in known])).cast(ids.type)])
     numbers = np.concatenate([np.arange(len(ids)), [user for _, user in known]]).astype(np.int32)
     return People(ids, TextIndex(text_of(every), numbers))
 

@@ -6,10 +6,11 @@ the highest, so that words compare as the bytes do (rule 8).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from afterword.attribution.compiled import I32, I64, U8, U64, Int, compiled, inlinable
 from afterword.attribution.runs import Text, take_text
@@ -22,6 +23,13 @@ _M = np.uint64(0xC6A4A7935BD1E995)
 _SEED = np.uint64(0x9E3779B97F4A7C15)
 _R = np.uint64(47)
 _FF = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def numbers_of(array: pa.Array) -> NDArray[Any]:
+    """Return a column of integers without missing values as it stands (`to_numpy` loads pandas, if there is one)."""
+    if not len(array):
+        return np.empty(0, str(array.type))
+    return np.frombuffer(array.buffers()[1], str(array.type))[array.offset : array.offset + len(array)]
 
 
 def text_of(array: pa.Array) -> Text:
@@ -43,7 +51,9 @@ def string_array(text: Text) -> pa.Array:
 
 def text_of_strings(strings: list[str]) -> Text:
     """Return strings of Python."""
-    return text_of(pa.array(strings, pa.string()))
+    encoded = [one.encode() for one in strings]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return Text(offsets, np.frombuffer(b"".join(encoded), np.uint8))
 
 
 @inlinable

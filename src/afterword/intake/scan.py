@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from afterword.errors import Reason, UserError, nearest
 from afterword.intake.columns import Check, Raw, form_of, value_name
@@ -313,18 +313,22 @@ def raw_columns(table: Table, *others: Table) -> dict[str, Raw]:
     return raws
 
 
+_KNOWN: Mapping[str, Mapping[str, str]] = {
+    "intake_campaigns": {
+        "campaign_id": "VARCHAR", "campaign": "INTEGER", "only_variant": "INTEGER", "once_per_channel": "BOOLEAN",
+        "channels": "INTEGER", "variant_ids": "VARCHAR[]", "step_ids": "VARCHAR[]",
+    },
+    "intake_variants": {"campaign": "INTEGER", "variant_id": "VARCHAR", "variant": "INTEGER"},
+    "intake_steps": {"campaign": "INTEGER", "step_id": "VARCHAR", "step": "INTEGER"},
+}  # fmt: skip
+
+
 def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
     """Create the tables that scans look campaigns, variants and steps up in."""
-    connection.execute(
-        """
-        CREATE OR REPLACE TABLE intake_campaigns (campaign_id VARCHAR, campaign INTEGER, only_variant INTEGER,
-            once_per_channel BOOLEAN, channels INTEGER, variant_ids VARCHAR[], step_ids VARCHAR[]);
-        CREATE OR REPLACE TABLE intake_variants (campaign INTEGER, variant_id VARCHAR, variant INTEGER);
-        CREATE OR REPLACE TABLE intake_steps (campaign INTEGER, step_id VARCHAR, step INTEGER);
-        """
-    )
     channels = list(Channel)
-    campaigns, variants, steps = [], [], []
+    campaigns: list[dict[str, Any]] = []
+    variants: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     for index, campaign in enumerate(definitions.campaigns):
         campaigns.append(
             {
@@ -343,7 +347,6 @@ def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definition
         for position, step in enumerate(campaign.steps):
             steps.append({"campaign": index, "step_id": step.id, "step": position})
     for name, rows in (("intake_campaigns", campaigns), ("intake_variants", variants), ("intake_steps", steps)):
-        if rows:
-            connection.register("known_rows", pa.Table.from_pylist(rows))
-            connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM known_rows")
-            connection.unregister("known_rows")
+        columns = {column: [row[column] for row in rows] for column in _KNOWN[name]}
+        selected = ", ".join(f"unnest(${column}::{kind}[]) AS {column}" for column, kind in _KNOWN[name].items())
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {selected}", columns)

@@ -14,9 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from afterword import __version__
 from afterword.attribution.compiled import load_compiler
 from afterword.attribution.embedded import Attribution
@@ -124,7 +121,7 @@ def compute(
         Session(inputs, memory=memory, threads=threads, progress=progress) as session,
         ThreadPoolExecutor(1) as pool,
     ):
-        pool.submit(load_libraries)
+        pool.submit(load_compiler)
         session.stage()
         hashes = pool.submit(_describe_all, dict(session.files))
         found = session.attribute()
@@ -133,12 +130,6 @@ def compute(
             raise UserError(_strict_message(session, found))
         with written_aside(target, force=force) as directory:
             _write(session, found, hashes, directory)
-
-
-def load_libraries() -> None:
-    """Do what libraries put off until they are first used."""
-    load_compiler()
-    pa.array(np.zeros(1))  # Arrow loads pandas, if there is one, before its first array
 
 
 def _describe_all(files: Mapping[Kind, Sequence[InputFile]]) -> list[dict[str, Any]]:
