@@ -15,6 +15,7 @@ from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.embedded import Attribution, attribute
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Scans
+from afterword.attribution.stored import Receiver
 from afterword.errors import UserError
 from afterword.intake.scan import Scan, check_renamed_columns, stage
 from afterword.intake.side_tables import load_merges, load_rates
@@ -106,8 +107,8 @@ class Session:
         load_rates(self.con, self.files["rates"], inputs.options, self._directory)
         check_renamed_columns(inputs.options, self.scans.values())
 
-    def attribute(self, users: Sequence[str] | None = None) -> Attribution:
-        """Attribute the staged facts, or those of some users only."""
+    def attribute(self, users: Sequence[str] | None = None, receiver: Receiver | None = None) -> Attribution:
+        """Attribute the staged facts, or those of some users only; without a receiver, into tables of `con`."""
         relations = {kind: self.relation(kind, users) for kind in FACTS}
         scans = Scans(
             relations["events"],
@@ -117,7 +118,9 @@ class Session:
             len(self.files["exposures"]),
             len(self.files["step_messages"]),
         )
-        return attribute(self.con, self.inputs.definitions, scans, self.limits, self.inputs.as_of, self.progress)
+        return attribute(
+            self.con, self.inputs.definitions, scans, self.limits, self.inputs.as_of, self.progress, receiver
+        )
 
     def relation(self, kind: Kind, users: Sequence[str] | None = None) -> str:
         """Return the SELECT of a kind of fact, for some users if they are named."""
