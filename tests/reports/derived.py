@@ -52,6 +52,10 @@ CREATE TABLE received(
     campaign INTEGER, variant INTEGER, step INTEGER, user INTEGER, exposure BIGINT, received_at BIGINT,
     received_day DATE
 );
+CREATE TABLE counted_revenue(
+    campaign INTEGER, variant INTEGER, step INTEGER, currency INTEGER, exposed_day DATE, occurred_day DATE,
+    purchases BIGINT, upper BIGINT, lower BIGINT
+);
 CREATE TABLE users(user INTEGER, user_id VARCHAR);
 """
 

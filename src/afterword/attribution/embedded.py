@@ -27,6 +27,7 @@ from afterword.attribution.people import make_people
 from afterword.attribution.reading import Read, Reader, Scans, Step
 from afterword.attribution.refunds import find_refunds, no_refunds
 from afterword.attribution.rereading import LateRejections, joined
+from afterword.attribution.stored import Receiver, StoredTables
 from afterword.attribution.streams import Rules
 from afterword.attribution.tables import ResultRows, Tables
 from afterword.errors import Reason
@@ -73,8 +74,9 @@ def attribute(
     limits: Limits,
     as_of: int | None,
     step: Step,
+    receiver: Receiver | None = None,
 ) -> Attribution:
-    """Attribute everything and leave the derived tables in the connection.
+    """Attribute everything and tell the receiver what was found, part by part.
 
     Args:
         con: the connection in which intake staged the facts, with a table `merges`.
@@ -84,6 +86,7 @@ def attribute(
         as_of: epoch microseconds, or None for the latest time among the facts (well-formed rows, even if they
             turn out to be in conflict with others, so that it does not depend on which of them stays).
         step: told (what, share done or None) as work goes on.
+        receiver: gets the derived rows; they become tables in the connection if None.
 
     """
     until = END_OF_TIME if as_of is None else as_of
@@ -102,7 +105,10 @@ def attribute(
     earliest = min(survey.earliest for survey in surveys)
     latest = max(survey.latest for survey in surveys)
     calendar = Calendar(definitions.workspace.timezone, min(earliest, latest), latest) if latest > NOTHING else None
-    tables = Tables(con, len(definitions.campaigns), people.ids, read.labels.names, limits)
+    if as_of is None:
+        as_of = max(0, latest)
+    receiver = receiver or StoredTables()
+    tables = Tables(con, len(definitions.campaigns), people.ids, read.labels.names, limits, receiver, as_of)
     channel_unclear = [read.kept("events", read.channel_unclear)]
     without_exposure = [read.kept("step_messages", read.unexposed_steps)]
     if calendar is not None and users:
@@ -113,13 +119,11 @@ def attribute(
             step("sweeping users", number / parts)
             channel_unclear.append(derived.channel_unclear)
             without_exposure.append(derived.without_exposure)
-    tables.finish()
+    tables.end()
     for kind in KINDS:
         read.stored[kind].runs.close()
     late.add("events", joined(channel_unclear), Reason.MISSING_CHANNEL, CHANNEL_UNCLEAR)
     late.add("step_messages", joined(without_exposure), Reason.NO_EXPOSURE, NO_EXPOSURE)
-    if as_of is None:
-        as_of = max(0, latest)
     return _summary(read, late, as_of, refunds.unmatched, tables.results)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -60,6 +61,9 @@ class Wanted:
     rank: int
 
 
+Bucket = tuple[int, int, int]
+"""(campaign, letter, hour of age)."""
+
 Quartiles = dict[tuple[int, int, int], list[float]]
 """(campaign, scope, letter) -> p25, median, p75 in seconds."""
 
@@ -82,18 +86,26 @@ def hour_histograms(hours: ConversionHours, campaigns: tuple[Campaign, ...]) -> 
     return histograms
 
 
-def quartiles(con: duckdb.DuckDBPyConnection, histograms: list[Ints], campaigns: tuple[Campaign, ...]) -> Quartiles:
+def ages_in(con: duckdb.DuckDBPyConnection, buckets: Sequence[Bucket]) -> ConversionAges:
+    """Look the conversions of some hours of age up in the derived tables."""
+    campaign, letter, hour = (list(column) for column in zip(*buckets, strict=True))
+    return fetch(con, ConversionAges, "conversion_ages", campaign=campaign, letter=letter, hour=hour)
+
+
+def quartiles(
+    look_up: Callable[[Sequence[Bucket]], ConversionAges], histograms: list[Ints], campaigns: tuple[Campaign, ...]
+) -> Quartiles:
     """Exact quartiles of the time to convert, per campaign, scope and letter.
 
     Quartile q is the conversion of rank ceil(q n) by age (`quantile_disc`). The histogram tells the hour of
-    age that it falls into; only the conversions of those hours are then looked at one by one.
+    age that it falls into; only the conversions of those hours are then looked at one by one: `look_up` finds
+    those of some buckets, which it gets in order.
     """
     wanted = [want for index, campaign in enumerate(campaigns) for want in _wanted(histograms[index], index, campaign)]
     if not wanted:
         return {}
     buckets = sorted({(want.campaign, want.letter, want.hour) for want in wanted})
-    campaign, letter, hour = (list(column) for column in zip(*buckets, strict=True))
-    ages = fetch(con, ConversionAges, "conversion_ages", campaign=campaign, letter=letter, hour=hour)
+    ages = look_up(buckets)
     # One integer per conversion sorts by campaign, letter, age and keeps the variant in the lowest four bits.
     bucket_keys = _bucket_key(ages.campaign, ages.letter, ages.hour)
     keys = np.sort((bucket_keys << 36) | ((ages.age - ages.hour * HOUR_SECONDS * 1_000_000) << 4) | ages.variant)

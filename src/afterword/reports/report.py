@@ -1,50 +1,24 @@
-"""`build_report`: everything that report.json says, from the derived tables."""
+"""Everything that report.json says: `report_of` what was counted, or `build_report` from the derived tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 
-from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Counting, Definitions, Outcome
+from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions, Outcome
 from afterword.reports import ages, series, steps, units
 from afterword.reports.facts import FactCounts
-from afterword.reports.revenue import CampaignRevenue, load_revenue
-from afterword.reports.sql import Columns, Ints, among, fetch, query
+from afterword.reports.queried import query_tables
+from afterword.reports.sql import among
+from afterword.reports.tables import Tables
 from afterword.reports.warnings import warnings_of
 from afterword.stats.rates import Comparison, Counts, Interval, compare, rate, wilson
 
 NEVER_COMPARED = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
 """Control gets no message, so it has nothing to open or click (rule 17)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes(Columns):
-    """Query `outcomes`."""
-
-    variant: Ints
-    outcome: Ints
-    n: Ints
-    first_at: Ints
-    last_at: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The results of all queries, over all campaigns."""
-
-    units: units.UnitTables
-    outcomes: Outcomes
-    exposed_days: series.ExposedDays
-    observed: ages.ObservedHours
-    conversion_days: series.ConversionDays
-    histograms: list[Ints]
-    quartiles: ages.Quartiles
-    steps: steps.StepTables
-    revenue: list[CampaignRevenue]
 
 
 def build_report(
@@ -54,12 +28,17 @@ def build_report(
     as_of_us: int,
     versions: Sequence[str] | None = None,
 ) -> dict[str, Any]:
+    """Return the content of report.json for all campaigns, from the derived tables that `con` holds."""
+    return report_of(query_tables(con, definitions, as_of_us), definitions, facts, as_of_us, versions)
+
+
+def report_of(
+    tables: Tables, definitions: Definitions, facts: FactCounts, as_of_us: int, versions: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return the content of report.json (docs/report-json.md) for all campaigns.
 
-    `con` holds the derived tables; `versions` are the campaigns' definition versions (rule 6).
+    `versions` are the campaigns' definition versions (rule 6).
     """
-    _describe(con, definitions.campaigns)
-    tables = _load(con, definitions, as_of_us)
     return {
         "as_of": iso_time(as_of_us),
         "timezone": definitions.workspace.timezone,
@@ -75,50 +54,6 @@ def build_report(
 def iso_time(us: int) -> str:
     """Microseconds since 1970 as ISO 8601 in UTC, fractions only if there are any."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
-
-
-def _describe(con: duckdb.DuckDBPyConnection, campaigns: Sequence[Campaign]) -> None:
-    """Tell the database what the queries must know of the definitions."""
-    deadlines = [[event.deadline_seconds for event in campaign.conversion_events] for campaign in campaigns]
-    per_letter = {
-        f"deadline_{letter.lower()}": [d[i] * 1_000_000 if i < len(d) else 0 for d in deadlines]
-        for i, letter in enumerate(LETTERS)
-    }
-    con.execute(
-        query("report_campaigns"),
-        {
-            "campaign": list(range(len(campaigns))),
-            "per_exposure": [campaign.counting is Counting.ONCE_PER_EXPOSURE for campaign in campaigns],
-            **per_letter,
-            "longest": [max(d, default=0) * 1_000_000 for d in deadlines],
-            "last_hour": [max((ages.last_hour(seconds) for seconds in d), default=0) for d in deadlines],
-        },
-    )
-    variants = [(c, v, variant.control) for c, one in enumerate(campaigns) for v, variant in enumerate(one.variants)]
-    con.execute(
-        query("report_variants"),
-        {
-            "campaign": [campaign for campaign, _, _ in variants],
-            "variant": [variant for _, variant, _ in variants],
-            "control": [control for _, _, control in variants],
-        },
-    )
-
-
-def _load(con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of_us: int) -> Tables:
-    campaigns = definitions.campaigns
-    histograms = ages.hour_histograms(fetch(con, ages.ConversionHours, "conversion_hours"), campaigns)
-    return Tables(
-        units=units.load_units(con, campaigns, as_of_us),
-        outcomes=fetch(con, Outcomes, "outcomes"),
-        exposed_days=fetch(con, series.ExposedDays, "exposed_days"),
-        observed=fetch(con, ages.ObservedHours, "observed_hours", as_of=as_of_us),
-        conversion_days=fetch(con, series.ConversionDays, "conversion_days"),
-        histograms=histograms,
-        quartiles=ages.quartiles(con, histograms, campaigns),
-        steps=steps.load_steps(con),
-        revenue=load_revenue(con, len(campaigns), definitions.workspace.currency),
-    )
 
 
 def _campaign(tables: Tables, definitions: Definitions, index: int, version: str | None) -> dict[str, Any]:

@@ -37,9 +37,11 @@ class CampaignRevenue:
         return total
 
 
-def load_revenue(con: duckdb.DuckDBPyConnection, campaigns: int, currency: str) -> list[CampaignRevenue]:
-    """Read and convert the revenue of all campaigns."""
-    con.execute(query("revenue_cells"))
+def load_revenue(
+    con: duckdb.DuckDBPyConnection, campaigns: int, currency: str, cells: str = "revenue_cells"
+) -> list[CampaignRevenue]:
+    """Read and convert the revenue of all campaigns; the query `cells` makes the table of sums."""
+    con.execute(query(cells))
     rates = load_rates(con, currency)
     revenue = [CampaignRevenue() for _ in range(campaigns)]
     for campaign, variant, step, code, rate_day, net, purchases in _rows(con, "revenue_steps", currency=currency):

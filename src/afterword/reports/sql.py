@@ -45,8 +45,20 @@ C = TypeVar("C", bound=Columns)
 def fetch(con: duckdb.DuckDBPyConnection, kind: type[C], name: str, **parameters: object) -> C:
     """Run a named query whose columns are all integers (or booleans) and never NULL."""
     result: dict[str, NDArray[Any]] = con.execute(query(name), parameters or None).fetchnumpy()
-    order = np.argsort(result["campaign"], kind="stable")
-    return kind(*(np.asarray(result[field.name]).astype(np.int64)[order] for field in fields(kind)))
+    return sorted_columns(kind, *(np.asarray(result[field.name]).astype(np.int64) for field in fields(kind)))
+
+
+def sorted_columns(kind: type[C], campaign: Ints, *others: Ints) -> C:
+    """Put columns in order of campaign."""
+    order = np.argsort(campaign, kind="stable")
+    return kind(campaign[order], *(column[order] for column in others))
+
+
+def joined(kind: type[C], parts: Sequence[C]) -> C:
+    """The rows of all parts, in order of campaign."""
+    if not parts:
+        return empty(kind)
+    return sorted_columns(kind, *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)))
 
 
 def empty(kind: type[C]) -> C:

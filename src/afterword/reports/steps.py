@@ -47,7 +47,12 @@ class StepTables:
 
 def load_steps(con: duckdb.DuckDBPyConnection) -> StepTables:
     """Run the queries."""
-    return StepTables(fetch(con, Marks, "conversion_marks"), fetch(con, Received, "received_steps"))
+    return StepTables(fetch(con, Marks, "conversion_marks"), load_received(con))
+
+
+def load_received(con: duckdb.DuckDBPyConnection) -> Received:
+    """Run the query over the step messages."""
+    return fetch(con, Received, "received_steps")
 
 
 def after_messages(marks: Marks, variants: Sequence[int], letter: int) -> dict[str, int]:

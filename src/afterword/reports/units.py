@@ -17,8 +17,8 @@ from afterword.model import LETTERS, Campaign, Counting
 from afterword.reports.sql import Columns, Ints, empty, fetch, summed
 from afterword.stats.rates import Clusters, Counts, design_effect
 
-TOTAL = -1
-"""The total without control, as queries name it; -2 is the total with control."""
+TOTAL, WITH_CONTROL = -1, -2
+"""The total without control and the total with control, as queries name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +116,21 @@ def members(campaign: Campaign, scope: int) -> list[int]:
 
 def load_units(con: duckdb.DuckDBPyConnection, campaigns: tuple[Campaign, ...], as_of_us: int) -> UnitTables:
     """Run the queries over the recipients."""
-    clustered = [i for i, campaign in enumerate(campaigns) if campaign.counting is not Counting.ONCE_PER_USER]
-    persons, several_persons = empty(PersonSums), empty(PersonSums)
-    if clustered:
-        persons = fetch(con, PersonSums, "person_sums", campaigns=clustered)
-        several_persons = fetch(con, PersonSums, "several_person_sums", campaigns=clustered)
     return UnitTables(
         fetch(con, Cells, "recipient_cells", as_of=as_of_us),
         fetch(con, Cells, "several_cells", as_of=as_of_us),
-        persons,
-        several_persons,
+        *load_persons(con, campaigns),
+    )
+
+
+def load_persons(con: duckdb.DuckDBPyConnection, campaigns: tuple[Campaign, ...]) -> tuple[PersonSums, PersonSums]:
+    """Run the queries over the persons that may have several units."""
+    clustered = [i for i, campaign in enumerate(campaigns) if campaign.counting is not Counting.ONCE_PER_USER]
+    if not clustered:
+        return empty(PersonSums), empty(PersonSums)
+    return (
+        fetch(con, PersonSums, "person_sums", campaigns=clustered),
+        fetch(con, PersonSums, "several_person_sums", campaigns=clustered),
     )
 
 

@@ -21,9 +21,10 @@ from afterword.errors import UserError
 from afterword.intake.definitions import definition_version
 from afterword.intake.sources import InputFile, Kind
 from afterword.model import Definitions
+from afterword.reports.counted import Count
 from afterword.reports.facts import FactCounts
 from afterword.reports.files import write_report_files
-from afterword.reports.report import build_report
+from afterword.reports.report import report_of
 from afterword.workspace.inputs import Inputs, Paths, describe_files, gather_inputs, inputs_to_data
 from afterword.workspace.rejections import first_rejection, write_rejected
 from afterword.workspace.result_files import check_target, write_rows, written_aside
@@ -124,12 +125,13 @@ def compute(
         pool.submit(load_compiler)
         session.stage()
         hashes = pool.submit(_describe_all, dict(session.files))
-        found = session.attribute()
+        count = Count(inputs.definitions)
+        found = session.attribute(receiver=count)
         session.require_exposures(found)
         if strict and found.rejected:
             raise UserError(_strict_message(session, found))
         with written_aside(target, force=force) as directory:
-            _write(session, found, hashes, directory)
+            _write(session, found, count, hashes, directory)
 
 
 def _describe_all(files: Mapping[Kind, Sequence[InputFile]]) -> list[dict[str, Any]]:
@@ -157,7 +159,9 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _write(session: Session, found: Attribution, hashes: Future[list[dict[str, Any]]], directory: Path) -> None:
+def _write(
+    session: Session, found: Attribution, count: Count, hashes: Future[list[dict[str, Any]]], directory: Path
+) -> None:
     """Write all result files into a directory."""
     inputs = session.inputs
     versions = [definition_version(campaign) for campaign in inputs.definitions.campaigns]
@@ -165,7 +169,8 @@ def _write(session: Session, found: Attribution, hashes: Future[list[dict[str, A
     with ThreadPoolExecutor(1) as pool:
         rows = pool.submit(write_rows, found.results, inputs.definitions, versions, found.as_of, directory)
         session.progress("writing results", None)
-        report = build_report(session.con, inputs.definitions, _counts(session, found), found.as_of, versions)
+        tables = count.tables(found.results)
+        report = report_of(tables, inputs.definitions, _counts(session, found), found.as_of, versions)
         data = inputs_to_data(inputs, hashes.result(), found.as_of)
         fingerprint = Fingerprint.of(data["definitions"], data["inputs"], data["options"])
         report["fingerprint"] = vars(fingerprint)

@@ -16,6 +16,7 @@ from afterword.attribution.embedded import Attribution, attribute
 from afterword.attribution.facts import Source
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Scans
+from afterword.attribution.stored import Receiver
 from afterword.errors import UserError
 from afterword.intake.scan import Scan, check_renamed_columns, stage
 from afterword.intake.side_tables import load_merges, load_rates
@@ -107,11 +108,13 @@ class Session:
         load_rates(self.con, self.files["rates"], inputs.options, self._directory)
         check_renamed_columns(inputs.options, self.scans.values())
 
-    def attribute(self, users: Sequence[str] | None = None) -> Attribution:
-        """Attribute the staged facts, or those of some users only."""
+    def attribute(self, users: Sequence[str] | None = None, receiver: Receiver | None = None) -> Attribution:
+        """Attribute the staged facts, or those of some users only; without a receiver, into tables of `con`."""
         sources = {kind: self.source(kind, self.relation(kind, users)) for kind in FACTS}
         scans = Scans(sources["events"], sources["exposures"], sources["step_messages"])
-        return attribute(self.con, self.inputs.definitions, scans, self.limits, self.inputs.as_of, self.progress)
+        return attribute(
+            self.con, self.inputs.definitions, scans, self.limits, self.inputs.as_of, self.progress, receiver
+        )
 
     def relation(self, kind: Kind, users: Sequence[str] | None = None) -> str:
         """Return the SELECT of a kind of fact, for some users if they are named."""
