@@ -22,6 +22,7 @@ MAX_RATE_AGE_DAYS = 7
 RATE_DECIMALS = 12
 MILLIONTHS_DECIMALS = 6
 SCALE = MILLIONTHS_DECIMALS + RATE_DECIMALS
+ONE: int = 10**SCALE
 ONE_RATE: int = 10**RATE_DECIMALS
 _EXACT = Context(prec=80)
 
@@ -48,6 +49,11 @@ def zero(currency: str) -> str:
     return rounded(0, 1, minor_units(currency))
 
 
+def amount(converted: int, currency: str) -> str:
+    """A sum of 10^-18, rounded once to the currency's minor units."""
+    return rounded(converted, ONE, minor_units(currency)) if converted else zero(currency)
+
+
 @dataclass(slots=True)
 class Money:
     """A sum of revenue: what could be converted (in 10^-18), and millionths per currency of what could not."""
@@ -64,14 +70,12 @@ class Money:
             self.unconverted[currency] = self.unconverted.get(currency, 0) + amount
 
     def amount(self, currency: str) -> str:
-        """The converted part, rounded once to the reporting currency's minor units."""
-        if not self.converted:
-            return zero(currency)
-        return rounded(self.converted, 10**SCALE, minor_units(currency))
+        """The converted part as text."""
+        return amount(self.converted, currency)
 
     def per(self, units: int, currency: str) -> str | None:
         """The converted part per unit, with four decimals more than the currency has; None for no unit."""
-        return rounded(self.converted, units * 10**SCALE, minor_units(currency) + 4) if units else None
+        return rounded(self.converted, units * ONE, minor_units(currency) + 4) if units else None
 
     def as_json(self, units: int, currency: str) -> dict[str, Any]:
         """Revenue as report.json says it: decimal strings."""

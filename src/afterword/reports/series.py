@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from afterword.model import LETTERS, Campaign
-from afterword.reports.exchange import Money, exact
+from afterword.reports.exchange import amount, exact
 from afterword.reports.revenue import CampaignRevenue, Ledger
 from afterword.reports.sql import Columns, Ints
 from afterword.reports.units import TOTAL, FirstDays, ScopeUnits, members
@@ -69,13 +69,17 @@ class Axis:
         np.add.at(array, (rows, columns, days - self.first), n)
         return array
 
-    def money(self, ledger: Ledger, variants: Sequence[int]) -> list[Money]:
-        """Revenue per day, summed over some variants."""
-        sums = [Money() for _ in range(self.count)]
+    def money(self, ledger: Ledger, variants: Sequence[int]) -> tuple[list[int], dict[str, list[int]]]:
+        """Revenue per day, summed over some variants: what could be converted, and by currency what could not."""
+        converted = [0] * self.count
+        apart: dict[str, list[int]] = {}
         for (variant, day), money in ledger.items():
             if variant in variants:
-                sums[day - self.first].add(money)
-        return sums
+                place = day - self.first
+                converted[place] += money.converted
+                for currency, amount in money.unconverted.items():
+                    apart.setdefault(currency, [0] * self.count)[place] += amount
+        return converted, apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +131,12 @@ class CampaignDays:
     def _entry(self, axis: Axis, counts: Ints, ledger: Ledger, scope: int) -> dict[str, Any]:
         variants = members(self.campaign, scope)
         sums = counts[variants].sum(axis=0)
-        money = axis.money(ledger, variants)
-        currencies = sorted({currency for day in money for currency in day.unconverted})
+        converted, apart = axis.money(ledger, variants)
         return {
             "conversions": {LETTERS[letter]: row.tolist() for letter, row in enumerate(sums)},
-            "revenue": [day.amount(self.currency) for day in money],
+            "revenue": [amount(money, self.currency) for money in converted],
             "revenue_unconverted": {
-                currency: [exact(day.unconverted.get(currency, 0), currency) for day in money]
-                for currency in currencies
+                currency: [exact(money, currency) for money in days] for currency, days in sorted(apart.items())
             },
         }
 
