@@ -28,7 +28,9 @@ def inputs_of(world: World, directory: Path) -> Inputs:
         "events": world.facts.events,
         "step_messages": world.facts.step_messages,
     }
-    paths = {name: engine.write_facts(rows, directory, name, engine.Layout(), written) for name, rows in facts.items()}
+    paths: dict[str, Any] = {
+        name: engine.write_facts(rows, directory, name, engine.Layout(), written) for name, rows in facts.items()
+    }
     as_of = None if world.as_of is None else engine.time_text(world.as_of)
     return gather_inputs(world.definitions, **paths, as_of=as_of)
 

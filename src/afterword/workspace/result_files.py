@@ -70,7 +70,9 @@ def _write(path: Path, schema: pa.Schema, groups: Iterator[pa.Table]) -> None:
     dictionary = [name for name in schema.names if name not in PLAIN_COLUMNS]
     kept = pa.schema([(name, WORD if name in WORDS else schema.field(name).type) for name in schema.names])
     # Without Arrow's own schema in the file its words are plain texts to every reader.
-    with pq.ParquetWriter(path, kept, compression=COMPRESSION, use_dictionary=dictionary, store_schema=False) as writer:
+    with pq.ParquetWriter(
+        path, kept, compression=COMPRESSION, use_dictionary=dictionary, store_schema=False, max_rows_per_page=GROUP_ROWS
+    ) as writer:
         waiting: list[pa.Table] = []
         rows = 0
         for group in groups:
@@ -105,7 +107,7 @@ class _Words:
 
     def translated(self, names: Sequence[str], numbers: NDArray[Any]) -> pa.Array:
         """Return a column of names given by their numbers in a list; a negative number is no name."""
-        table = np.array([*(self._number[name] for name in names), -1], np.int32)
+        table = np.array([*(self._number.get(name, -1) for name in names), -1], np.int32)
         return self.column(table[numbers])
 
 
@@ -124,7 +126,7 @@ class _Writer:
         self._steps = _Words(step.id for campaign in campaigns for step in campaign.steps)
         self._channels = _Words(channel.value for channel in Channel)
         self._definitions = _Words(versions)
-        self._currencies = _Words(rows.currencies)
+        self._currencies = _Words(rows.currencies[number] for number in _used(rows.credited, "currency"))
 
     def conversions(self) -> Iterator[pa.Table]:
         """Yield the conversions of each campaign and conversion event."""
@@ -176,6 +178,12 @@ class _Writer:
             "variant_id": self._variants.translated(variants, runs.column(key, "variant")),
             "channel": self._channels.translated(channels, runs.column(key, "channel")),
         }
+
+
+def _used(runs: Runs, name: str) -> list[int]:
+    """Return the different numbers in a column."""
+    found = [np.unique(runs.column(key, name)) for key in np.flatnonzero(runs.rows).tolist()]
+    return np.unique(np.concatenate(found)).tolist() if found else []
 
 
 def _numbers(kind: pa.DataType, values: NDArray[Any]) -> pa.Array:
