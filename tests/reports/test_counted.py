@@ -23,7 +23,7 @@ SEEDS = range(12)
 
 def inputs_of(world: World, directory: Path) -> Inputs:
     written: dict[tuple[str, int], Any] = {}
-    facts = {
+    facts: dict[str, Any] = {
         "exposures": world.facts.exposures,
         "events": world.facts.events,
         "step_messages": world.facts.step_messages,
