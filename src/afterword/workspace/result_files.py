@@ -75,7 +75,7 @@ def _write(path: Path, schema: pa.Schema, groups: Iterator[pa.Table]) -> None:
     ) as writer:
         waiting: list[pa.Table] = []
         rows = 0
-        for group in groups:
+        for group in _ahead(groups):
             waiting.append(group)
             rows += group.num_rows
             if rows >= GROUP_ROWS:
@@ -83,6 +83,15 @@ def _write(path: Path, schema: pa.Schema, groups: Iterator[pa.Table]) -> None:
                 waiting, rows = [], 0
         if waiting:
             writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
+
+
+def _ahead(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield groups, each made while the one before is written."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, groups, None)
+        while (group := coming.result()) is not None:
+            coming = pool.submit(next, groups, None)
+            yield group
 
 
 class _Words:
