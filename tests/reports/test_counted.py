@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,22 @@ from afterword.reports.report import build_report, report_of
 from afterword.workspace.inputs import Inputs, gather_inputs
 from afterword.workspace.session import Session
 from tests.histories import World, generate_world
+from tests.oracle_facts import Fact
 
 SEEDS = range(12)
 
 
 def inputs_of(world: World, directory: Path) -> Inputs:
-    written: dict[tuple[str, int], Any] = {}
-    facts = {
-        "exposures": world.facts.exposures,
-        "events": world.facts.events,
-        "step_messages": world.facts.step_messages,
-    }
-    paths = {name: engine.write_facts(rows, directory, name, engine.Layout(), written) for name, rows in facts.items()}
-    as_of = None if world.as_of is None else engine.time_text(world.as_of)
-    return gather_inputs(world.definitions, **paths, as_of=as_of)
+    def write(name: str, rows: Sequence[Fact]) -> list[Path]:
+        return engine.write_facts(rows, directory, name, engine.Layout(), {})
+
+    return gather_inputs(
+        world.definitions,
+        exposures=write("exposures", world.facts.exposures),
+        events=write("events", world.facts.events),
+        step_messages=write("step_messages", world.facts.step_messages),
+        as_of=None if world.as_of is None else engine.time_text(world.as_of),
+    )
 
 
 def queried_report(inputs: Inputs) -> dict[str, Any]:

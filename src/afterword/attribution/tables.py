@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -65,11 +66,10 @@ class Tables:
         con.unregister("labels")
         receiver.begin(con, as_of)
         budget = limits.budget // 4
-        users = con.sql("SELECT user_id FROM users ORDER BY user").to_arrow_table().column(0).combine_chunks()
         self.results = ResultRows(
             Runs(max(1, campaigns) * LETTERS, CONVERSION_FILE, budget, limits.directory),
             Runs(max(1, campaigns), CREDITED_FILE, budget, limits.directory),
-            users,
+            _user_ids(con),
             currencies,
         )
         self._waiting: list[tuple[Named, Named]] = []
@@ -92,8 +92,8 @@ class Tables:
         """Keep what is waiting by key."""
         if not self._waiting:
             return
-        conversions = _stacked_named([found for found, _ in self._waiting])
-        credited = _stacked_named([found for _, found in self._waiting])
+        conversions = _stacked_named([found for found, _ in self._waiting], ("campaign", "letter", *CONVERSION_FILE))
+        credited = _stacked_named([found for _, found in self._waiting], ("campaign", *CREDITED_FILE))
         key = conversions.rows["campaign"] * np.int32(LETTERS) + conversions.rows["letter"]
         _keep(self.results.conversions, key.astype(np.int32), conversions, CONVERSION_FILE)
         _keep(self.results.credited, credited.rows["campaign"], credited, CREDITED_FILE)
@@ -101,14 +101,22 @@ class Tables:
         self._rows = 0
 
 
+def _user_ids(con: duckdb.DuckDBPyConnection) -> pa.Array:
+    """Return the user ids, by user."""
+    users = con.sql("SELECT user, user_id FROM users").to_arrow_table().combine_chunks()
+    number, ids = users.column(0).to_numpy(), users.column(1).combine_chunks()
+    # They mostly come in order, which is twice as fast as asking for it.
+    return ids if np.array_equal(number, np.arange(len(number))) else ids.take(pa.array(np.argsort(number)))
+
+
 def _keep(runs: Runs, key: I32, named: Named, types: dict[str, type[np.generic]]) -> None:
     columns = {name: named.rows[name] for name in types}
     runs.append(key, columns, {"exposure_id": named.exposure_id, "event_id": named.event_id})
 
 
-def _stacked_named(parts: list[Named]) -> Named:
+def _stacked_named(parts: list[Named], names: Sequence[str]) -> Named:
     return Named(
-        stacked([part.rows for part in parts]),
+        stacked([{name: part.rows[name] for name in names} for part in parts]),
         stacked_text([part.exposure_id for part in parts]),
         stacked_text([part.event_id for part in parts]),
     )

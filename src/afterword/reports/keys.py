@@ -24,7 +24,6 @@ CAMPAIGNS = 1 << 16
 """Keys have room for so many campaigns, and for so many steps in each."""
 REPEATED, TOTAL, WITH_CONTROL = 16, 32, 33
 """Scopes: variants 0..15, the same plus 16 for units that a total may see twice, and the totals."""
-NO_ROWS: I64 = np.zeros(0, np.int64)
 
 
 class Known(NamedTuple):
@@ -163,7 +162,8 @@ def exposure_keys(known: Known, x: Exposures, hours: I64, days: I64, outcomes: I
 def repeated_day_keys(x: Rows, rows: I64, scope: Any) -> I64:
     """Keys of exposures on whose day their unit may have had another (query `exposed_days`)."""
     campaign, day, channel = (x[name][rows].astype(np.int64) for name in ("campaign", "exposed_day", "channel"))
-    return ((campaign << 6 | scope) << DAY_BITS | (day + 1)) << 3 | (channel + 1)
+    key: I64 = ((campaign << 6 | scope) << DAY_BITS | (day + 1)) << 3 | (channel + 1)
+    return key
 
 
 class ConversionKeys(NamedTuple):
@@ -194,11 +194,16 @@ class Credits:
 
     def keys(self, c: Rows) -> I64:
         """Return the keys of credited purchases."""
-        pairs, place = np.unique((c["step"].astype(np.int64) + 1) << 32 | c["currency"], return_inverse=True)
-        numbers = np.array([self._numbers.setdefault(pair, len(self._numbers)) for pair in pairs.tolist()], np.int64)
+        if not len(c["step"]):
+            return np.zeros(0, np.int64)
+        pair = (c["step"].astype(np.int64) + 1) << 32 | c["currency"]
+        # Mostly there are no steps and one currency, and nothing to sort.
+        pairs, place = np.unique(pair, return_inverse=True) if np.ptp(pair) else (pair[:1], 0)
+        numbers = np.array([self._numbers.setdefault(one, len(self._numbers)) for one in pairs.tolist()], np.int64)
         where = c["campaign"].astype(np.int64) << 4 | c["variant"]
         later = c["occurred_day"] - c["exposed_day"]
-        return ((numbers[place] << 20 | where) << DAY_BITS | (c["exposed_day"] + 1)) << 6 | later
+        key: I64 = ((numbers[place] << 20 | where) << DAY_BITS | (c["exposed_day"] + 1)) << 6 | later
+        return key
 
     def rows(self, cells: Cells) -> Rows:
         """Return the columns of the table that the query `counted_revenue_cells` reads."""

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from afterword.attribution.derive import LETTERS
-from afterword.attribution.runs import Runs, Text
-from afterword.attribution.tables import ResultRows
+from afterword.attribution.runs import Runs
+from afterword.attribution.tables import ResultRows, stacked_text
 from afterword.errors import UserError
 from afterword.model import LETTERS as LETTER_NAMES
 from afterword.model import Campaign, Channel, Definitions
@@ -84,68 +84,106 @@ def _write(path: Path, schema: pa.Schema, groups: Iterator[dict[str, pa.Array]])
         max_rows_per_page=GROUP_ROWS,  # pages end at their megabyte, not at 20,000 rows: 8 % less time
         store_schema=False,  # or readers would be given Arrow's dictionaries, and not strings
     ) as writer:
-        waiting: list[pa.Table] = []
-        rows = 0
         for group in groups:
-            waiting.append(pa.table([group[name] for name in written.names], schema=written))
-            rows += waiting[-1].num_rows
-            if rows >= GROUP_ROWS:
-                writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
-                waiting, rows = [], 0
-        if waiting:
-            writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
+            table = pa.table([group[name] for name in written.names], schema=written)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+
+
+def _groups(runs: Runs) -> Iterator[_Group]:
+    """Cut the keys that have rows into groups that fill a row group each; few large arrays are cheaper than many."""
+    keys: list[int] = []
+    rows = 0
+    for key in np.flatnonzero(runs.rows).tolist():
+        keys.append(key)
+        rows += int(runs.rows[key])
+        if rows >= GROUP_ROWS:
+            yield _Group(runs, keys)
+            keys, rows = [], 0
+    if keys:
+        yield _Group(runs, keys)
+
+
+class _Group:
+    """Rows of some keys."""
+
+    def __init__(self, runs: Runs, keys: list[int]) -> None:
+        self._runs = runs
+        self.keys = np.array(keys)
+        self._sizes = runs.rows[self.keys]
+
+    def numbers(self, name: str) -> Any:
+        """Return a column."""
+        return np.concatenate([self._runs.column(key, name) for key in self.keys])
+
+    def text(self, name: str) -> pa.Array:
+        """Return a column of strings."""
+        text = stacked_text([self._runs.text(key, name) for key in self.keys])
+        return pa.Array.from_buffers(
+            pa.string(),
+            len(text.offsets) - 1,
+            [None, pa.py_buffer(text.offsets.astype(np.int32)), pa.py_buffer(text.data)],
+        )
+
+    def by_key(self, values: Any) -> Any:
+        """Return what each row has from its key."""
+        return np.repeat(values, self._sizes)
+
+    def users(self, rows: ResultRows) -> pa.Array:
+        """Return the ids of the users."""
+        return rows.users.take(pa.array(self.numbers("user")))
 
 
 def _conversions(
     rows: ResultRows, campaigns: Sequence[Campaign], versions: Sequence[str], as_of: int
 ) -> Iterator[dict[str, pa.Array]]:
     """Yield the columns of the conversions of each campaign and conversion event."""
-    runs = rows.conversions
     names = _CampaignNames(campaigns)
     letters, versioned = _Names([LETTER_NAMES]), _Names([versions])
     steps = _Names([[step.id for step in campaign.steps] for campaign in campaigns])
-    for key in np.flatnonzero(runs.rows).tolist():
-        size, index, letter = int(runs.rows[key]), key // LETTERS, key % LETTERS
-        exposure_id, event_id = _text(runs.text(key, "exposure_id")), _text(runs.text(key, "event_id"))
-        prefix = f"{campaigns[index].id}/{LETTER_NAMES[letter]}/"
-        yield names.columns(runs, key, index) | {
-            "conversion_id": _conversion_ids(prefix, exposure_id, event_id),
-            "conversion_event": letters.repeated(letter, size),
+    prefixes = pa.array([f"{campaign.id}/{letter}/" for campaign in campaigns for letter in LETTER_NAMES], pa.string())
+    for group in _groups(rows.conversions):
+        exposure_id, event_id = group.text("exposure_id"), group.text("event_id")
+        campaign = group.by_key(group.keys // LETTERS)
+        exposed_at = group.numbers("exposed_at")
+        yield names.columns(group, campaign) | {
+            # A conversion is named by what makes it one: campaign, letter, exposure and event.
+            "conversion_id": pc.binary_join_element_wise(
+                prefixes.take(pa.array(group.by_key(group.keys))), exposure_id, pa.scalar("/"), event_id, ""
+            ),
+            "conversion_event": letters.column(0, group.by_key(group.keys % LETTERS)),
             "exposure_id": exposure_id,
-            "user_id": rows.users.take(pa.array(runs.column(key, "user"))),
-            "step_id": steps.column(index, runs.column(key, "step")),
-            "exposed_at": _time(runs.column(key, "exposed_at")),
-            "converted_at": _time(runs.column(key, "converted_at")),
+            "user_id": group.users(rows),
+            "step_id": steps.column(campaign, group.numbers("step")),
+            "exposed_at": _time(exposed_at),
+            "converted_at": _time(group.numbers("converted_at")),
             "event_id": event_id,
-            "after_open": pa.array(runs.column(key, "after_open").astype(bool)),
-            "after_click": pa.array(runs.column(key, "after_click").astype(bool)),
-            "definition_version": versioned.repeated(index, size),
-            "as_of": _time(np.full(size, as_of, np.int64)),
+            "after_open": pa.array(group.numbers("after_open").astype(bool)),
+            "after_click": pa.array(group.numbers("after_click").astype(bool)),
+            "definition_version": versioned.column(0, campaign),
+            "as_of": _time(np.full(len(exposed_at), as_of, np.int64)),
         }
 
 
 def _credited(rows: ResultRows, campaigns: Sequence[Campaign]) -> Iterator[dict[str, pa.Array]]:
     """Yield the columns of the credited purchases of each campaign."""
-    runs = rows.credited
     names = _CampaignNames(campaigns)
-    keys = np.flatnonzero(runs.rows).tolist()
-    currencies = _Names([_used(rows, keys)])
-    for key in keys:
-        yield names.columns(runs, key, key) | {
-            "exposure_id": _text(runs.text(key, "exposure_id")),
-            "user_id": rows.users.take(pa.array(runs.column(key, "user"))),
-            "event_id": _text(runs.text(key, "event_id")),
-            "occurred_at": _time(runs.column(key, "occurred_at")),
-            "amount": _amount(runs.column(key, "amount")),
-            "currency": currencies.column(0, runs.column(key, "currency")),
-            "refunded": _amount(runs.column(key, "refunded")),
+    currencies = _Names([_used(rows)])
+    for group in _groups(rows.credited):
+        yield names.columns(group, group.by_key(group.keys)) | {
+            "exposure_id": group.text("exposure_id"),
+            "user_id": group.users(rows),
+            "event_id": group.text("event_id"),
+            "occurred_at": _time(group.numbers("occurred_at")),
+            "amount": _amount(group.numbers("amount")),
+            "currency": currencies.column(0, group.numbers("currency")),
+            "refunded": _amount(group.numbers("refunded")),
         }
 
 
-def _used(rows: ResultRows, keys: Sequence[int]) -> list[str | None]:
+def _used(rows: ResultRows) -> list[str | None]:
     """Return the currencies by number, and None for numbers that are versions of apps, of which there may be many."""
     used = np.zeros(len(rows.currencies), np.bool_)
-    for key in keys:
+    for key in np.flatnonzero(rows.credited.rows).tolist():
         used[rows.credited.column(key, "currency")] = True
     return [name if here else None for name, here in zip(rows.currencies, used.tolist(), strict=True)]
 
@@ -155,21 +193,19 @@ class _Names:
 
     def __init__(self, lists: Sequence[Sequence[str | None]]) -> None:
         distinct = dict.fromkeys(name for names in lists for name in names if name is not None)
-        place = {name: number for number, name in enumerate(distinct)}
+        place: dict[str | None, int] = {name: number for number, name in enumerate(distinct)}
         self._dictionary = pa.array(list(distinct), pa.string())
-        # The number -1 stands for no name, and finds the last entry.
-        self._places = [np.array([*(place.get(name, -1) for name in names), -1], np.int32) for names in lists]
+        # The number -1 stands for no name: it finds the last entry of a list.
+        self._places = np.full((len(lists), 1 + max(map(len, lists), default=0)), -1, np.int32)
+        for row, names in zip(self._places, lists, strict=True):
+            row[: len(names)] = [place.get(name, -1) for name in names]
 
-    def column(self, which: int, numbers: Any) -> pa.Array:
-        """Return names of one of the lists by number."""
-        places = self._places[which][numbers]
+    def column(self, lists: Any, numbers: Any) -> pa.Array:
+        """Return names by list (one, or one per row) and number."""
+        places = self._places[lists, numbers]
         missing = places < 0
         indices = pa.array(places, mask=missing if missing.any() else None)
         return pa.DictionaryArray.from_arrays(indices, self._dictionary)
-
-    def repeated(self, number: int, size: int) -> pa.Array:
-        """Return one name of the only list, so many times."""
-        return pa.DictionaryArray.from_arrays(np.full(size, self._places[0][number], np.int32), self._dictionary)
 
 
 class _CampaignNames:
@@ -180,18 +216,13 @@ class _CampaignNames:
         self._variants = _Names([[variant.id for variant in campaign.variants] for campaign in campaigns])
         self._channels = _Names([[channel.value for channel in Channel]])
 
-    def columns(self, runs: Runs, key: int, campaign: int) -> dict[str, pa.Array]:
-        """Return the three columns of a key's rows."""
+    def columns(self, group: _Group, campaign: Any) -> dict[str, pa.Array]:
+        """Return the three columns of a group."""
         return {
-            "campaign_id": self._campaigns.repeated(campaign, int(runs.rows[key])),
-            "variant_id": self._variants.column(campaign, runs.column(key, "variant")),
-            "channel": self._channels.column(0, runs.column(key, "channel")),
+            "campaign_id": self._campaigns.column(0, campaign),
+            "variant_id": self._variants.column(campaign, group.numbers("variant")),
+            "channel": self._channels.column(0, group.numbers("channel")),
         }
-
-
-def _conversion_ids(prefix: str, exposure_id: pa.Array, event_id: pa.Array) -> pa.Array:
-    """A conversion is named by what makes it one: campaign, letter, exposure and event."""
-    return pc.binary_join_element_wise(pa.scalar(prefix), exposure_id, pa.scalar("/"), event_id, "")
 
 
 def _time(microseconds: Any) -> pa.Array:
@@ -204,13 +235,6 @@ def _amount(millionths: Any) -> pa.Array:
     wide[:, 0] = millionths
     wide[:, 1] = millionths >> 63
     return pa.Array.from_buffers(AMOUNT, len(millionths), [None, pa.py_buffer(wide)])
-
-
-def _text(text: Text) -> pa.Array:
-    offsets = text.offsets.astype(np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text.data))]
-    )
 
 
 @contextmanager
