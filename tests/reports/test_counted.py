@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tests.engine as engine
-from afterword.reports import counted, grouping
+from afterword.reports import counted, grouping, keys
 from afterword.reports.counted import Count
 from afterword.reports.facts import FactCounts
 from afterword.reports.report import build_report, report_of
@@ -90,6 +90,27 @@ def test_cells_are_those_of_sorting() -> None:
     expected = np.unique(keys[keys >= 0], return_counts=True)
     order = np.argsort(found[0])
     assert np.array_equal(found[:, order], expected)
+
+
+def test_credited_purchases_come_back_as_they_were() -> None:
+    """Also before and long after their exposure's day, and in the last campaign, step and currency that fit."""
+    columns = ("campaign", "variant", "step", "currency", "exposed_day", "occurred_day")
+    rows = [
+        (0, 0, -1, 0, -1, -1),
+        (0, 0, -1, 0, 20_000, 20_063),
+        (0, 0, -1, 0, 20_000, 20_064),
+        (3, 8, 2, 5, 20_000, 84_000),
+        (3, 8, 2, 5, 20_000, 19_999),
+        (keys.CAMPAIGNS - 1, 15, keys.CAMPAIGNS - 1, (1 << 28) - 1, 84_005, 84_005),
+    ]
+    credits = keys.Credits()
+    cells = grouping.new_cells(extra=2)
+    for part in (rows[:1], rows[1:]):
+        numbers = np.array(part, np.int32).T
+        key = credits.keys(dict(zip(columns, numbers, strict=True)))
+        cells = grouping.add(cells, key, np.ones(len(part), np.int64))
+    found = credits.rows(cells)
+    assert sorted(zip(*(found[name].tolist() for name in columns), strict=True)) == sorted(rows)
 
 
 def test_sums_beyond_64_bits_are_exact() -> None:
