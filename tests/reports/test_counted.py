@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +11,29 @@ import numpy as np
 import pytest
 
 import tests.engine as engine
-from afterword.reports import counted, grouping
+from afterword.reports import counted, grouping, keys
 from afterword.reports.counted import Count
 from afterword.reports.facts import FactCounts
 from afterword.reports.report import build_report, report_of
 from afterword.workspace.inputs import Inputs, gather_inputs
 from afterword.workspace.session import Session
 from tests.histories import World, generate_world
+from tests.oracle_facts import Fact
 
 SEEDS = range(12)
 
 
 def inputs_of(world: World, directory: Path) -> Inputs:
-    written: dict[tuple[str, int], Any] = {}
-    facts: dict[str, Any] = {
-        "exposures": world.facts.exposures,
-        "events": world.facts.events,
-        "step_messages": world.facts.step_messages,
-    }
-    paths: dict[str, Any] = {
-        name: engine.write_facts(rows, directory, name, engine.Layout(), written) for name, rows in facts.items()
-    }
-    as_of = None if world.as_of is None else engine.time_text(world.as_of)
-    return gather_inputs(world.definitions, **paths, as_of=as_of)
+    def write(name: str, rows: Sequence[Fact]) -> list[Path]:
+        return engine.write_facts(rows, directory, name, engine.Layout(), {})
+
+    return gather_inputs(
+        world.definitions,
+        exposures=write("exposures", world.facts.exposures),
+        events=write("events", world.facts.events),
+        step_messages=write("step_messages", world.facts.step_messages),
+        as_of=None if world.as_of is None else engine.time_text(world.as_of),
+    )
 
 
 def queried_report(inputs: Inputs) -> dict[str, Any]:
@@ -89,6 +90,27 @@ def test_cells_are_those_of_sorting() -> None:
     expected = np.unique(keys[keys >= 0], return_counts=True)
     order = np.argsort(found[0])
     assert np.array_equal(found[:, order], expected)
+
+
+def test_credited_purchases_come_back_as_they_were() -> None:
+    """Also before and long after their exposure's day, and in the last campaign, step and currency that fit."""
+    columns = ("campaign", "variant", "step", "currency", "exposed_day", "occurred_day")
+    rows = [
+        (0, 0, -1, 0, -1, -1),
+        (0, 0, -1, 0, 20_000, 20_063),
+        (0, 0, -1, 0, 20_000, 20_064),
+        (3, 8, 2, 5, 20_000, 84_000),
+        (3, 8, 2, 5, 20_000, 19_999),
+        (keys.CAMPAIGNS - 1, 15, keys.CAMPAIGNS - 1, (1 << 28) - 1, 84_005, 84_005),
+    ]
+    credits = keys.Credits()
+    cells = grouping.new_cells(extra=2)
+    for part in (rows[:1], rows[1:]):
+        numbers = np.array(part, np.int32).T
+        key = credits.keys(dict(zip(columns, numbers, strict=True)))
+        cells = grouping.add(cells, key, np.ones(len(part), np.int64))
+    found = credits.rows(cells)
+    assert sorted(zip(*(found[name].tolist() for name in columns), strict=True)) == sorted(rows)
 
 
 def test_sums_beyond_64_bits_are_exact() -> None:

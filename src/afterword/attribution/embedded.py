@@ -1,9 +1,9 @@
-"""Attribution on the embedded engine: from scans in DuckDB to derived tables in DuckDB.
+"""Attribution on the embedded engine: from scans in DuckDB to derived rows.
 
 The steps are those of DESIGN.md's second decision: users become dense integers (`people`), facts are
 read once and scattered by user (`reading`), repetitions are found by hash (`repetitions`), each part
 of the users is brought into order (`histories`) and swept (`sweep`), and what the sweep finds becomes
-the derived tables and the rows of the result files (`derive`, `tables`).
+the rows of the result files (`derive`, `tables`) and is told to a receiver, which may store it (`stored`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ OTHER_CURRENCY = "the refund is in another currency than the purchase that it na
 
 @dataclass(frozen=True)
 class Attribution:
-    """What came out, besides the derived tables and `late_rejections` in the database.
+    """What came out, besides what the receiver was told and `late_rejections` in the database.
 
     `events`, `exposures` and `step_messages` are accepted facts, each counted once; times are epoch
     microseconds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -92,8 +93,8 @@ class Tables:
         """Keep what is waiting by key."""
         if not self._waiting:
             return
-        conversions = _stacked_named([found for found, _ in self._waiting])
-        credited = _stacked_named([found for _, found in self._waiting])
+        conversions = _stacked_named([found for found, _ in self._waiting], ("campaign", "letter", *CONVERSION_FILE))
+        credited = _stacked_named([found for _, found in self._waiting], ("campaign", *CREDITED_FILE))
         key = conversions.rows["campaign"] * np.int32(LETTERS) + conversions.rows["letter"]
         _keep(self.results.conversions, key.astype(np.int32), conversions, CONVERSION_FILE)
         _keep(self.results.credited, credited.rows["campaign"], credited, CREDITED_FILE)
@@ -106,9 +107,9 @@ def _keep(runs: Runs, key: I32, named: Named, types: dict[str, type[np.generic]]
     runs.append(key, columns, {"exposure_id": named.exposure_id, "event_id": named.event_id})
 
 
-def _stacked_named(parts: list[Named]) -> Named:
+def _stacked_named(parts: list[Named], names: Sequence[str]) -> Named:
     return Named(
-        stacked([part.rows for part in parts]),
+        stacked([{name: part.rows[name] for name in names} for part in parts]),
         stacked_text([part.exposure_id for part in parts]),
         stacked_text([part.event_id for part in parts]),
     )

@@ -24,7 +24,6 @@ CAMPAIGNS = 1 << 16
 """Keys have room for so many campaigns, and for so many steps in each."""
 REPEATED, TOTAL, WITH_CONTROL = 16, 32, 33
 """Scopes: variants 0..15, the same plus 16 for units that a total may see twice, and the totals."""
-NO_ROWS: I64 = np.zeros(0, np.int64)
 
 
 class Known(NamedTuple):
@@ -188,28 +187,40 @@ def conversion_keys(c: Rows) -> ConversionKeys:
 
 
 class Credits:
-    """Keys of credited purchases (query `revenue_cells`); step and currency share a number, as a key has no room."""
+    """Keys of credited purchases (query `revenue_cells`); step and currency share a number, as a key has no room.
+
+    So do the weeks between exposure and purchase that go beyond the 63 days of the key: a purchase that says what
+    exposure it triggered is credited at that exposure's time (rule 9), and its own may be any.
+    """
+
+    _FAR = 1 << 12
+    """Added to far days, which are multiples of 64 and may be negative; 18 bits hold the sum."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
 
     def keys(self, c: Rows) -> I64:
         """Return the keys of credited purchases."""
-        pairs, place = np.unique((c["step"].astype(np.int64) + 1) << 32 | c["currency"], return_inverse=True)
-        numbers = np.array([self._numbers.setdefault(pair, len(self._numbers)) for pair in pairs.tolist()], np.int64)
-        where = c["campaign"].astype(np.int64) << 4 | c["variant"]
+        if not len(c["step"]):
+            return np.zeros(0, np.int64)
         later = c["occurred_day"] - c["exposed_day"]
-        key: I64 = ((numbers[place] << 20 | where) << DAY_BITS | (c["exposed_day"] + 1)) << 6 | later
+        kind = ((c["step"].astype(np.int64) + 1) << 28 | c["currency"]) << 18 | (later >> 6) + self._FAR
+        # Mostly there are no steps and one currency, and nothing to sort.
+        kinds, place = np.unique(kind, return_inverse=True) if np.ptp(kind) else (kind[:1], 0)
+        numbers = np.array([self._numbers.setdefault(one, len(self._numbers)) for one in kinds.tolist()], np.int64)
+        where = c["campaign"].astype(np.int64) << 4 | c["variant"]
+        key: I64 = ((numbers[place] << 20 | where) << DAY_BITS | (c["exposed_day"] + 1)) << 6 | (later & 63)
         return key
 
     def rows(self, cells: Cells) -> Rows:
         """Return the columns of the table that the query `counted_revenue_cells` reads."""
         key, purchases, upper, lower = cells.filled()
-        pairs = np.fromiter(self._numbers, np.int64, len(self._numbers))[key >> (DAY_BITS + 26)]
+        kind = np.fromiter(self._numbers, np.int64, len(self._numbers))[key >> (DAY_BITS + 26)]
         where = key >> (DAY_BITS + 6) & 0xFFFFF
         day = _day(key >> 6)
-        integers = {"campaign": where >> 4, "variant": where & 15, "step": (pairs >> 32) - 1}
-        integers |= {"currency": pairs & 0xFFFFFFFF, "exposed_day": day, "occurred_day": day + (key & 63)}
+        later = ((kind & 0x3FFFF) - self._FAR) * 64 + (key & 63)
+        integers = {"campaign": where >> 4, "variant": where & 15, "step": (kind >> 46) - 1}
+        integers |= {"currency": kind >> 18 & 0xFFFFFFF, "exposed_day": day, "occurred_day": day + later}
         sums = {"purchases": purchases, "upper": upper, "lower": lower}
         return {name: column.astype(np.int32) for name, column in integers.items()} | sums
 
