@@ -232,7 +232,9 @@ def written_aside(target: Path, *, force: bool) -> Iterator[Path]:
         aside.chmod(0o755)
         _put_in_place(aside, target)
     except OSError as error:
-        raise UserError(f"cannot write results to {target}: {error.strerror or error}; nothing was changed") from error
+        # Arrow puts words of its own around the system's.
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise UserError(f"cannot write results to {target}: {why}; nothing was changed") from error
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
