@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,3 +119,26 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     cells = grouping.add(grouping.new_cells(extra=2), np.zeros(len(values), np.int64), values)
     _, n, upper, lower = (int(number) for (number,) in cells.filled())
     assert (n, (upper << 32) + lower) == (57, 50 * (10**18 - 1) - 7 * 10**18)
+
+
+@pytest.mark.parametrize(("counting", "units"), [("once_per_user", 1), ("once_per_channel", 2)])
+def test_two_channels_on_one_day_are_two_recipients_only_once_per_channel(
+    counting: str, units: int, tmp_path: Path
+) -> None:
+    definitions, exposures, events = (tmp_path / name for name in ("c.json", "exposures.csv", "events.csv"))
+    campaign = {
+        "id": "c", "name": "c", "counting": counting, "channels": ["email", "push"],
+        "variants": [{"id": "m", "share": 100}], "conversion_events": [{"kind": "session", "deadline": "3 days"}],
+    }  # fmt: skip
+    definitions.write_text(json.dumps({"campaigns": [campaign]}))
+    exposures.write_text(
+        "user_id,campaign_id,variant_id,exposed_at,channel\n"
+        "ann,c,m,2026-03-02T09:00:00Z,email\nann,c,m,2026-03-02T10:00:00Z,push\nann,c,m,2026-03-02T11:00:00Z,push\n"
+    )
+    events.write_text("event_id,user_id,kind,occurred_at\ns1,ann,session,2026-03-02T12:00:00Z\n")
+    inputs = gather_inputs(definitions, exposures=[exposures], events=[events])
+    for report in (counted_report(inputs), queried_report(inputs)):
+        (found,) = report["campaigns"]
+        assert found["variants"][0]["exposed"] == units
+        assert found["by_exposure_day"]["variants"]["m"]["exposed"] == [units]
+        assert found["by_exposure_day"]["total"]["exposed"] == [units]

@@ -15,6 +15,7 @@ VALUES: dict[str, object] = {
     "variant": [0],
     "control": [True],
     "per_exposure": [False],
+    "per_channel": [False],
     "longest": [1],
     "last_hour": [1],
     "letter": [0],

@@ -66,6 +66,7 @@ class Count:
         if len(campaigns) > keys.CAMPAIGNS:
             raise UserError(f"there are {len(campaigns):,} campaigns, at most {keys.CAMPAIGNS:,} are allowed")
         self._clustered = np.array([c.counting is not Counting.ONCE_PER_USER for c in campaigns] or [False])
+        self._per_channel = np.array([c.counting is Counting.ONCE_PER_CHANNEL for c in campaigns] or [False])
         self._units, self._units_in_totals, self._hours = new_cells(), new_cells(), new_cells()
         self._lone_days, self._repeated_days = new_cells(), new_cells(extra=1)
         self._conversions = ConversionCells(new_cells(), new_cells(), new_cells())
@@ -116,7 +117,7 @@ class Count:
         messaged = repeated[~self._known.control[rows["campaign"][repeated], variant]]
         scopes = (repeated, keys.REPEATED + variant), (repeated, keys.WITH_CONTROL), (messaged, keys.TOTAL)
         for here, scope in scopes if len(repeated) else ():
-            key = keys.repeated_day_keys(rows, here, scope)
+            key = keys.repeated_day_keys(rows, here, scope, self._per_channel)
             self._repeated_days = count_users(self._repeated_days, key, rows["user"][here])
 
     def _add_conversions(self, rows: Rows) -> None:

@@ -159,9 +159,10 @@ def exposure_keys(known: Known, x: Exposures, hours: I64, days: I64, outcomes: I
         outcomes[campaign, variant, outcome, 2] = max(outcomes[campaign, variant, outcome, 2], time)
 
 
-def repeated_day_keys(x: Rows, rows: I64, scope: Any) -> I64:
+def repeated_day_keys(x: Rows, rows: I64, scope: Any, per_channel: NDArray[np.bool_]) -> I64:
     """Keys of exposures on whose day their unit may have had another (query `exposed_days`)."""
     campaign, day, channel = (x[name][rows].astype(np.int64) for name in ("campaign", "exposed_day", "channel"))
+    channel[~per_channel[campaign]] = -1  # only once per channel it is part of the unit
     key: I64 = ((campaign << 6 | scope) << DAY_BITS | (day + 1)) << 3 | (channel + 1)
     return key
 

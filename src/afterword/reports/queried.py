@@ -44,6 +44,7 @@ def describe(con: duckdb.DuckDBPyConnection, campaigns: Sequence[Campaign]) -> N
         {
             "campaign": list(range(len(campaigns))),
             "per_exposure": [campaign.counting is Counting.ONCE_PER_EXPOSURE for campaign in campaigns],
+            "per_channel": [campaign.counting is Counting.ONCE_PER_CHANNEL for campaign in campaigns],
             **per_letter,
             "longest": [max(d, default=0) * 1_000_000 for d in deadlines],
             "last_hour": [max((ages.last_hour(seconds) for seconds in d), default=0) for d in deadlines],

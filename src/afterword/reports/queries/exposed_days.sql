@@ -1,7 +1,7 @@
 -- Unique recipients per day of exposure: a unit with two exposures on one day counts once on it. A unit's only exposure
--- needs no look at others, and once per exposure every exposure is a unit.
+-- needs no look at others, and once per exposure every exposure is a unit. Only once per channel the channel is part of it.
 WITH repeated AS MATERIALIZED (
-    SELECT campaign, variant, exposed_day, user, channel
+    SELECT campaign, variant, exposed_day, user, CASE WHEN per_channel THEN channel ELSE -1 END AS channel
     FROM exposures
     JOIN report_campaigns USING (campaign)
     WHERE NOT per_exposure AND NOT (first AND superseded_at IS NULL)
