@@ -3,6 +3,7 @@
 The rooms, in the order in which the data goes through them (each imports only from its left):
 
 - `intake`: definition and fact files become definitions and facts, row by row accepted or rejected
+- `log`: accepted request bodies, durable before the reply: append, recover, read, retain, erase
 - `store`: the only place that opens DuckDB
 - `attribution`: which event counts for which exposure: matching, the sweep, explanations
 - `reports`: counts and sums per campaign, variant, event, step and day, and how they are shown
