@@ -27,6 +27,8 @@ def row_of(report: Numbers, campaign_id: str, name: str) -> Numbers:
     campaign = campaign_of(report, campaign_id)
     is_total = name in (TOTAL, TOTAL_WITH_CONTROL)
     row = campaign[name] if is_total else next(v for v in campaign["variants"] if v["id"] == name)
+    by_day = campaign["by_exposure_day"]
+    by_day_here = by_day[name] if is_total else by_day["variants"][name]
     compared = () if is_total else COMPARED
     letters = {
         letter: {one: counts[one] for one in (*STATES, *PLAIN, *compared)}
@@ -34,6 +36,7 @@ def row_of(report: Numbers, campaign_id: str, name: str) -> Numbers:
     }
     return {
         "exposed": row["exposed"],
+        "exposed_by_day": {day: n for day, n in zip(by_day["days"], by_day_here["exposed"], strict=True) if n},
         "several_variants": row["several_variants"],
         **_money(row["revenue"]),
         **letters,
@@ -44,6 +47,7 @@ def row_of_oracle(row: RowCounts, name: str) -> Numbers:
     compared = () if name in (TOTAL, TOTAL_WITH_CONTROL) else COMPARED
     return {
         "exposed": len(row.exposed),
+        "exposed_by_day": dict(row.exposed_by_day),
         "several_variants": row.several_variants,
         **_exact_money(row.booked, row.unconverted),
         **{letter: _letter(counts, compared) for letter, counts in row.letters.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -34,6 +34,8 @@ class LetterCounts:
 @dataclass(slots=True)
 class RowCounts:
     exposed: set[str] = field(default_factory=set)
+    exposed_by_day: Counter[str] = field(default_factory=Counter)
+    """Units with an exposure on a calendar day of the workspace: each once on it."""
     several_variants: int = 0
     letters: dict[str, LetterCounts] = field(default_factory=dict)
     revenue: dict[str, Decimal] = field(default_factory=dict)
@@ -126,6 +128,10 @@ def _row(found: Answer, campaign: Campaign, variants: set[str]) -> RowCounts:
     row = RowCounts()
     units = _units(found, campaign)
     row.exposed = {name for name, (_, xs) in units.items() if any(x.variant_id in variants for x in xs)}
+    zone = ZoneInfo(found.definitions.workspace.timezone)
+    for _, exposures in units.values():
+        days = {day_of(x.at, zone).isoformat() for x in exposures if x.variant_id in variants}
+        row.exposed_by_day.update(days)
     persons = _variants_of_persons(found, campaign)
     row.several_variants = sum(1 for seen in persons.values() if seen & variants and len(seen) > 1)
     for letter, definition in zip(LETTERS, campaign.conversion_events, strict=False):

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from afterword.intake import proofs
 from afterword.intake.proofs import NOTHING_PROVEN, Proof, proofs_of, together
 from tests.intake.fact_files import read
 
@@ -92,6 +93,16 @@ def test_the_words_of_a_column_are_read_where_they_are_few(tmp_path: Path) -> No
     assert _words(tmp_path / "plain.parquet", few, use_dictionary=False) is None
     many = pa.table({"user_id": [f"u-{number}" for number in range(100_000)]})
     assert _words(tmp_path / "many.parquet", many) is None
+
+
+def test_row_groups_of_different_words_can_be_too_many_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "MOST_FEW", 3)
+    three = pa.table({"user_id": ["ann", "ben", None, "eve"] * 1_000})
+    assert _words(tmp_path / "three.parquet", three) == frozenset({"ann", "ben", "eve"})
+    four = pa.table({"user_id": ["ann", "ben", "cai", "eve"] * 1_000})
+    assert _words(tmp_path / "four.parquet", four) is None
 
 
 def test_words_of_files_together_are_those_of_all() -> None:

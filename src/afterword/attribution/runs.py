@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from afterword.attribution.compiled import I32, I64, U8, compiled
+from afterword.attribution.compiled import I32, I64, U8, Int, compiled, inlinable
 
 Column = NDArray[Any]
 
@@ -61,6 +61,17 @@ def _scatter(column: Column, place: I32, out: Column) -> None:
             out[place[row]] = column[row]
 
 
+@inlinable
+def _copy(data: U8, start: Int, length: Int, out: U8, target: Int) -> None:
+    """Copy a string; a short one as `CHUNK` bytes, without asking how many: what follows covers the surplus."""
+    if length <= CHUNK and start + CHUNK <= data.shape[0]:
+        for k in range(CHUNK):
+            out[target + k] = data[start + k]
+    else:
+        for k in range(length):
+            out[target + k] = data[start + k]
+
+
 @compiled
 def _scatter_text(offsets: I64, data: U8, key: I32, place: I32, starts: I64) -> tuple[I32, I64, I64, U8]:
     """Put every string in its place; return lengths, where each key's bytes begin and end, and the bytes."""
@@ -81,13 +92,7 @@ def _scatter_text(offsets: I64, data: U8, key: I32, place: I32, starts: I64) -> 
         start, length = offsets[row], offsets[row + 1] - offsets[row]
         target = ends[key[row]]
         lengths[place[row]] = length
-        if length <= CHUNK and start + CHUNK <= data.shape[0]:
-            # So many bytes are copied at once: the key's next string, or the room behind its last, covers the surplus.
-            for k in range(CHUNK):
-                out[target + k] = data[start + k]
-        else:
-            for k in range(length):
-                out[target + k] = data[start + k]
+        _copy(data, start, length, out, target)  # behind a key's last string there is room for the surplus
         ends[key[row]] = target + length
     return lengths, begins, ends, out
 
@@ -104,15 +109,7 @@ def take_text(offsets: I64, data: U8, rows: I32) -> tuple[I64, U8]:
         taken[i + 1] = taken[i] + offsets[rows[i] + 1] - begin[i]
     room = np.empty(taken[size] + CHUNK, np.uint8)
     for i in range(size):
-        start, place = begin[i], taken[i]
-        length = taken[i + 1] - place
-        if length <= CHUNK and start + CHUNK <= data.shape[0]:
-            # So many bytes are copied at once, without asking how many: the next string covers the surplus.
-            for k in range(CHUNK):
-                room[place + k] = data[start + k]
-        else:
-            for k in range(length):
-                room[place + k] = data[start + k]
+        _copy(data, begin[i], taken[i + 1] - taken[i], room, taken[i])
     return taken, room[: taken[size]]
 
 

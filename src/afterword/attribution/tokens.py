@@ -13,8 +13,6 @@ from afterword.model import EventKind
 
 IRRELEVANT = 0
 """The token of events that nothing asks for."""
-UNCLEAR = -1
-"""The token of an open or click that counts once per channel where nobody says which."""
 KINDS = 16
 """Room for all kinds of events."""
 NOTHING, PRODUCT, NAME, APP = range(4)

@@ -21,6 +21,8 @@ from afterword.store.sql import identifier, one_path
 
 BYTES_OF_FEW = 2.0
 """A column of few words takes no more than this in the file, on average over its rows."""
+MOST_FEW = 65_536
+"""So many words are few."""
 BYTES_OF_ANY = 65_536
 """So little is read whatever it holds."""
 _EXACT_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DECIMAL")
@@ -88,10 +90,18 @@ def _few_values(connection: duckdb.DuckDBPyConnection, path: str, texts: Collect
     few = [name for name in texts if name in small]
     if not few:
         return {}
-    lists = ", ".join(f"list(DISTINCT {identifier(name)})" for name in few)
-    found = connection.execute(f"SELECT {lists} FROM read_parquet({one_path(path)}, hive_partitioning = false)")
-    lists_found = zip(few, found.fetchall()[0], strict=True)
-    return {name: frozenset(word for word in words or () if word is not None) for name, words in lists_found}
+    found = {name: _values(connection, path, name) for name in few}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def _values(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> frozenset[str] | None:
+    """Return the different values of a column, None if there are many after all: row groups may differ in them."""
+    column = identifier(name)
+    rows = connection.execute(
+        f"SELECT DISTINCT {column} FROM read_parquet({one_path(path)}, hive_partitioning = false) "
+        f"WHERE {column} IS NOT NULL LIMIT {MOST_FEW + 1}"
+    ).fetchall()
+    return frozenset(word for (word,) in rows) if len(rows) <= MOST_FEW else None
 
 
 def _from_statistics(connection: duckdb.DuckDBPyConnection, path: str, columns: Mapping[str, str]) -> dict[str, Proof]:

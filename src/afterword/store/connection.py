@@ -29,6 +29,5 @@ def open_memory(
             "autoload_known_extensions": True,
         },
     )
-    connection.execute("SET streaming_buffer_size = '64MB'")  # else a query stands still while its rows are used
     connection.execute("SET enable_progress_bar = false")  # notebooks turn it on; progress is ours to show
     return connection

@@ -183,7 +183,8 @@ class _Writer:
         channels = [channel.value for channel in Channel]
         return {
             "campaign_id": self._ids.repeated(campaign.id, int(runs.rows[key])),
-            "user_id": self._rows.users.take(_numbers(pa.int32(), runs.column(key, "user"))),
+            # All ids together may need wide offsets, those of one group do not.
+            "user_id": self._rows.users.take(_numbers(pa.int32(), runs.column(key, "user"))).cast(pa.string()),
             "variant_id": self._variants.translated(variants, runs.column(key, "variant")),
             "channel": self._channels.translated(channels, runs.column(key, "channel")),
         }
