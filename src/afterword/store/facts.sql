@@ -1,0 +1,40 @@
+-- The facts of a data directory. Appended by the loader, never changed; erasing a person is the only exception (rule 36).
+-- Values are as `intake.accepted` has them: times in epoch microseconds, UTC. `position` is that of the request in the
+-- log, `item` the place in it, `arrived_at` the time of receipt.
+-- The columns that files have too have their names, so that `afterword run` reads an export of these tables.
+
+CREATE TABLE IF NOT EXISTS events (
+    event_id VARCHAR NOT NULL, user_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, occurred_at BIGINT NOT NULL,
+    name VARCHAR, product_id VARCHAR, order_id VARCHAR, app_id VARCHAR, app_version VARCHAR, from_version VARCHAR,
+    device_id VARCHAR, price DECIMAL(18, 6), quantity INTEGER NOT NULL, currency VARCHAR, campaign_id VARCHAR,
+    channel VARCHAR, exposure_id VARCHAR, machine BOOLEAN NOT NULL, properties VARCHAR, refund_of VARCHAR,
+    digest UBIGINT NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS exposures (
+    exposure_id VARCHAR NOT NULL, user_id VARCHAR NOT NULL, campaign_id VARCHAR NOT NULL, variant_id VARCHAR,
+    exposed_at BIGINT NOT NULL, channel VARCHAR, trigger_event_id VARCHAR, outcome VARCHAR,
+    digest UBIGINT NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS step_messages (
+    message_id VARCHAR NOT NULL, user_id VARCHAR NOT NULL, campaign_id VARCHAR NOT NULL, step_id VARCHAR NOT NULL,
+    received_at BIGINT NOT NULL, exposure_id VARCHAR,
+    digest UBIGINT NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS merges (
+    from_user_id VARCHAR NOT NULL, to_user_id VARCHAR NOT NULL,
+    position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+);
+-- The latest value of each attribute of a user, as JSON.
+CREATE TABLE IF NOT EXISTS attributes (
+    user_id VARCHAR NOT NULL, name VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+);
+-- Items that cannot be used, with the reason (rule 35).
+CREATE TABLE IF NOT EXISTS rejected (
+    position UBIGINT NOT NULL, item INTEGER NOT NULL, kind VARCHAR NOT NULL, reason VARCHAR NOT NULL,
+    message VARCHAR NOT NULL, arrived_at BIGINT NOT NULL
+);
+-- Keyed hashes of erased ids, which refuse later facts (rule 36).
+CREATE TABLE IF NOT EXISTS tombstones (hash VARCHAR NOT NULL, erased_at BIGINT NOT NULL);
+-- Up to which position of the log everything is loaded, and how many items were repetitions: one row.
+CREATE TABLE IF NOT EXISTS loaded (position UBIGINT NOT NULL, repetitions UBIGINT NOT NULL);
