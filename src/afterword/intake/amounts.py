@@ -9,9 +9,9 @@ DECIMALS = 6
 MAX_QUANTITY = 1_000_000
 SMALL = 1_000_000
 """No quantity makes a price below this one too much."""
-_PLAIN = r"[+-]?([0-9]{1,12}(\.[0-9]{0,6}0*)?|\.[0-9]{1,6}0*)"
-_EXPONENT = r"[+-]?([0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12})[eE][+-]?(0?[0-9]|1[0-2])"
-_WHOLE = r"\+?[0-9]{1,7}(\.0*)?"
+PLAIN = r"[+-]?([0-9]{1,12}(\.[0-9]{0,6}0*)?|\.[0-9]{1,6}0*)"
+EXPONENT = r"[+-]?([0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12})[eE][+-]?(0?[0-9]|1[0-2])"
+WHOLE = r"\+?[0-9]{1,7}(\.0*)?"
 
 
 def price_value(raw: Raw) -> Value:
@@ -39,8 +39,8 @@ def _price_sql(raw: Raw) -> str:
         text = raw.text
         exact = f"TRY_CAST({text} AS DECIMAL(38, 24))"
         return (
-            f"CASE {_inexact(raw)}WHEN regexp_full_match({text}, '{_PLAIN}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) "
-            f"WHEN regexp_full_match({text}, '{_EXPONENT}') THEN {_if_exact(exact)} END"
+            f"CASE {_inexact(raw)}WHEN regexp_full_match({text}, '{PLAIN}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) "
+            f"WHEN regexp_full_match({text}, '{EXPONENT}') THEN {_if_exact(exact)} END"
         )
     if raw.form is Form.INTEGER:
         return f"TRY_CAST({raw.sql} AS DECIMAL(18, 6))"
@@ -73,7 +73,7 @@ def _float_sql(raw: Raw) -> str:
     """
     if raw.type_name == "FLOAT":  # its own shortest decimal, not that of the double it would become
         text = f"{raw.sql}::VARCHAR"
-        return f"CASE WHEN regexp_full_match({text}, '{_PLAIN}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) END"
+        return f"CASE WHEN regexp_full_match({text}, '{PLAIN}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) END"
     x = raw.sql
     fine = f"TRY_CAST({x} AS DECIMAL(18, 6))"
     coarse = f"TRY_CAST({x} AS DECIMAL(15, 3))"
@@ -98,7 +98,7 @@ def quantity_value(raw: Raw) -> Value:
 
 def _whole_sql(raw: Raw) -> str:
     if raw.is_text:
-        return f"CASE WHEN regexp_full_match({raw.text}, '{_WHOLE}') THEN TRY_CAST({raw.text} AS DECIMAL(18, 6)) END"
+        return f"CASE WHEN regexp_full_match({raw.text}, '{WHOLE}') THEN TRY_CAST({raw.text} AS DECIMAL(18, 6)) END"
     if raw.form in (Form.INTEGER, Form.DECIMAL, Form.FLOAT):
         whole = f"TRY_CAST({raw.sql} AS INTEGER)"
         return whole if raw.form is Form.INTEGER else f"CASE WHEN {whole} = {raw.sql} THEN {whole} END"

@@ -19,7 +19,7 @@ MAX_LENGTH = 255
 MAX_PROPERTIES_BYTES = 100 * 1024
 
 _CURRENCY = re.compile("[A-Za-z]{3}")
-_SHOWN = 60
+SHOWN = 60
 """How many characters of a value a message shows."""
 
 
@@ -126,7 +126,7 @@ class Raw:
     def shown(self) -> str:
         """The value as messages show it: shortened, and text in quotes."""
         text = self.sql if self.type_name == "VARCHAR" else f"{self.sql}::VARCHAR"
-        short = f"CASE WHEN length({text}) > {_SHOWN} THEN left({text}, {_SHOWN}) || '…' ELSE {text} END"
+        short = f"CASE WHEN length({text}) > {SHOWN} THEN left({text}, {SHOWN}) || '…' ELSE {text} END"
         if self.form is Form.TEXT:
             return f"""('"' || {short} || '"')"""
         if self.json_type is None:

@@ -14,23 +14,23 @@ READ_AS_UTC = 1
 FROM_DATE = 2
 """Note on a row: its time was a date, and `dates` said what that means."""
 
-_END = 7_289_654_400_000_000
+END = 7_289_654_400_000_000
 """2201-01-01 in microseconds; what is later, or before 1970, is a mistake of units."""
 
 _FACTORS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _OFFSET = "(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
-_STRICT = f"{_DATE}[T ]{_CLOCK}{_OFFSET}?"
+_STRICT = f"{DATE}[T ]{_CLOCK}{_OFFSET}?"
 _NAIVE = "[0-9]{4}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9]{2}:?[0-9]{2}(:?[0-9]{2}([.,][0-9]+)?)?"
 # What real senders write: a blank before the offset, `-5:00`, small letters, a decimal comma, no separators.
-_LENIENT = (
+LENIENT = (
     "([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,]([0-9]+))?)?"
     " ?(?:[Zz]|([+-][0-9]{1,2})(?::?([0-5][0-9]))?)?"
 )
 _NUMBER = r"[0-9]{1,17}(\.[0-9]*)?"
-_EXPECTED = "expected ISO 8601 with an offset, for example 2024-12-01T09:30:00Z"
+EXPECTED = "expected ISO 8601 with an offset, for example 2024-12-01T09:30:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ def _cut(raw: Raw) -> str:
     return f"(epoch_ns({raw.sql}) // 1000)"
 
 
-def _checked(raw: Raw, sql: str, hint: str = _EXPECTED) -> Value:
+def _checked(raw: Raw, sql: str, hint: str = EXPECTED) -> Value:
     value = value_name(raw.name)
     absent = missing(raw.name)
     is_missing = Check(absent.reason, raw.absent, absent.message)
     # Not `value < 0`: the comparison is one pass, and a NULL must be caught as well.
-    bad = f"NOT coalesce({value} BETWEEN 0 AND {_END - 1}, FALSE)"
+    bad = f"NOT coalesce({value} BETWEEN 0 AND {END - 1}, FALSE)"
     message = (
         f"CASE WHEN {value} IS NULL THEN {raw.says('is not a time; ' + hint)} "
         f"ELSE {raw.says('is not between the years 1970 and 2200')} END"
@@ -118,7 +118,7 @@ def missing_raw(raw: Raw) -> Check:
 def _from_text(raw: Raw, options: ReadOptions, timezone: str) -> TimeValue:
     text = raw.text
     date = f"TRY_CAST({text} AS DATE)"
-    is_date = f"regexp_full_match({text}, {literal(_DATE)})"
+    is_date = f"regexp_full_match({text}, {literal(DATE)})"
     is_number = f"regexp_full_match({text}, {literal(_NUMBER)})"
     plain = f"epoch_us(TRY_CAST({text} AS TIMESTAMPTZ))"
     cases = [f"WHEN regexp_full_match({text}, {literal(_STRICT)}) THEN {plain}"]
@@ -126,7 +126,7 @@ def _from_text(raw: Raw, options: ReadOptions, timezone: str) -> TimeValue:
         cases.append(f"WHEN {is_date} THEN {_day(date, options, timezone)}")
     if options.time_unit is not None:
         cases.append(f"WHEN {is_number} THEN {_from_number(text, options)}")
-    cases.append(f"WHEN regexp_full_match({text}, {literal(_LENIENT)}) THEN {_lenient(text)}")
+    cases.append(f"WHEN regexp_full_match({text}, {literal(LENIENT)}) THEN {_lenient(text)}")
     value = _checked(raw, f"CASE {' '.join(cases)} END")
     if options.time_unit is None:
         value = _hint_at_unit(value, is_number, raw)
@@ -153,7 +153,7 @@ def _hint_at_unit(value: Value, is_number: str, raw: Raw) -> Value:
 
 def _lenient(text: str) -> str:
     """Return the SQL that rewrites what real senders write to what DuckDB reads."""
-    pattern = literal(f"^{_LENIENT}$")
+    pattern = literal(f"^{LENIENT}$")
     # An absent group is empty text, so seconds, fraction and offset are put together piece by piece.
     g = [f"regexp_extract({text}, {pattern}, {n})" for n in range(10)]  # DuckDB has no group beyond 9
     seconds = f"CASE WHEN {g[6]} = '' THEN '00' ELSE {g[6]} END"
