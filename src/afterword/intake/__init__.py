@@ -4,5 +4,7 @@
 - `sources`, `streams`, `staging`: files by name, read as records; whatever is not Parquet becomes Parquet
 - `columns`, `times`, `amounts`, `proofs`: a column's value, what may be wrong with it, and what a file proves of itself
 - `facts`, `scan`: one normalised SELECT per kind of fact; `side_tables`: merges and exchange rates
+- `accepted`: what a request is accepted as; `segment`: requests in Segment's protocol (`segment_bodies`,
+  `segment_messages`, `segment_orders`, `segment_values`)
 - `definition_files`, `definition_fields`, `definition_filters`, `definition_forms`: its parts
 """

@@ -51,6 +51,8 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     properties: Json = None
     """A JSON object, or None."""
     refund_of: str | None = None
+    corrected: bool = False
+    """`occurred_at` is derived from the time of receipt and is no content (rule 33)."""
 
 
 class Exposure(msgspec.Struct, omit_defaults=True, gc=False):
