@@ -1,0 +1,36 @@
+"""Who asks: the key of a request, from the header that its dialect uses."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from starlette.requests import Request
+
+COOKIE = "afterword_key"
+"""Holds an admin key for the pages; they only read, and it is sent to this site alone (SameSite=Strict)."""
+
+
+def bearer(request: Request) -> str | None:
+    """Return the key of `Authorization: Bearer KEY`."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
+
+
+def basic(request: Request) -> str | None:
+    """Return the write key of `Authorization: Basic`, where it is the user's name and the password is empty."""
+    scheme, _, coded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, _ = base64.b64decode(coded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return name or None
+
+
+def shown(secret: str | None) -> str:
+    """Return as much of a key as an answer or a log may show: enough to tell which, not enough to use."""
+    if not secret:
+        return "(none)"
+    return f"{secret[:6]}…" if len(secret) > 12 else "…"

@@ -1,0 +1,25 @@
+"""Afterword's own paths that take facts."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from afterword.intake.native import read_events, read_exposures, read_step_messages
+from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.writing import write_route
+from afterword.store.permissions import Permission
+
+
+def routes(server: Server) -> list[Route]:
+    """Return the routes."""
+    limit, intake = server.policy.batch_bytes, server.policy.intake
+    return [
+        write_route(
+            server, f"/api/{name}", Permission.API_WRITE, limit, lambda body, kind, at, read=read: read(body, kind, at, intake)
+        )
+        for name, read in (
+            ("events", read_events),
+            ("exposures", read_exposures),
+            ("step-messages", read_step_messages),
+        )
+    ]

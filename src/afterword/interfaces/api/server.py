@@ -1,0 +1,147 @@
+"""The running server: what all routes share, and the way of an accepted request into the log."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import Request
+
+from afterword.interfaces.api.access import shown
+from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.limits import Rate, RateLimits
+from afterword.interfaces.api.metrics import Metrics
+from afterword.intake.accepted import DIALECT, Accepted
+from afterword.intake.bodies import Policy as IntakePolicy
+from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
+from afterword.store.keys import Key
+from afterword.store.permissions import Permission
+from afterword.workspace.data_directory import DataDirectory
+
+FREE_BYTES = 256 << 20
+"""With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
+SPACE_EVERY = 1.0
+"""Seconds between two looks at the free space."""
+RETRY_SECONDS = "2"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the server allows."""
+
+    body_bytes: int = 4 << 20
+    batch_bytes: int = 16 << 20
+    """For Afterword's own paths, which take up to 10,000 items."""
+    rate: Rate = Rate(250_000, 3600.0)
+    track_rate: Rate = Rate(3_000, 3.0)
+    intake: IntakePolicy = IntakePolicy()
+    unloaded_bytes: int = 2 << 30
+    """How much of the log may wait for the loader before new requests are asked to come later."""
+
+
+class Server:
+    """Holds the data directory and answers for it."""
+
+    def __init__(self, data: DataDirectory, policy: Policy, clock: Callable[[], int]) -> None:
+        """Take what routes need.
+
+        Args:
+            data: an open data directory.
+            policy: limits.
+            clock: the time, in microseconds since 1970.
+
+        """
+        self.data = data
+        self.policy = policy
+        self.clock = clock
+        self.metrics = Metrics()
+        self._limits = RateLimits(policy.rate)
+        self._track_limits = RateLimits(policy.track_rate)
+        self._space_at = 0.0
+        self._space = 0
+        self._announce()
+
+    def _announce(self) -> None:
+        metrics, data = self.metrics, self.data
+        metrics.counter("afterword_accepted_total", "Items accepted, by kind.")
+        metrics.counter("afterword_rejected_total", "Items rejected, by reason.")
+        metrics.counter("afterword_faults_total", "Requests that failed by a fault of the server.")
+        metrics.histogram("afterword_request_seconds", "Time to answer, by path and status.")
+        metrics.gauge("afterword_log_position", "Requests that are durable.", lambda: data.log.durable)
+        metrics.gauge("afterword_loaded_position", "Requests that are loaded.", lambda: data.keeper.loaded)
+        metrics.gauge("afterword_loading_lag_seconds", "Age of the oldest durable request that is not loaded.", self._lag)
+        metrics.gauge("afterword_attributed_position", "Requests that the results know.", lambda: data.keeper.attributed)
+        metrics.gauge("afterword_log_waiting_bytes", "Bytes that wait for the disk.", lambda: data.log.pending)
+
+    def _lag(self) -> float:
+        oldest = self.data.keeper.oldest_waiting
+        return 0.0 if oldest is None else max(0.0, (self.clock() - oldest) / 1e6)
+
+    def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
+        """Return the key that may do this, and the headers about its rate.
+
+        Raises:
+            Refused: 401 without a valid key, 403 without the permission, 429 over the rate.
+
+        """
+        key = self.data.metadata.keys.authenticate(secret, self.clock()) if secret else None
+        if key is None:
+            raise Refused(401, f"Invalid API key: {shown(secret)}", {"WWW-Authenticate": "Bearer"})
+        if not key.allows(permission):
+            raise Refused(403, f'this API key lacks the permission "{permission}"')
+        limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
+        return key, limits.take(key.id, time.time())
+
+    def ready_to_accept(self) -> None:
+        """Refuse while the loader is too far behind or the disk is nearly full.
+
+        Raises:
+            Refused: 429 or 503, with `Retry-After`.
+
+        """
+        keeper = self.data.keeper
+        if keeper.failure is not None:
+            raise Refused(503, f"loading has stopped: {keeper.failure}", {"Retry-After": RETRY_SECONDS})
+        if keeper.waiting_bytes > self.policy.unloaded_bytes:
+            raise Refused(429, "more has come in than is loaded yet: come again", {"Retry-After": RETRY_SECONDS})
+        now = time.monotonic()
+        if now - self._space_at > SPACE_EVERY:
+            self._space, self._space_at = shutil.disk_usage(self.data.path).free, now
+        if self._space < FREE_BYTES:
+            message = f"only {self._space >> 20} MiB of the disk are free, {FREE_BYTES >> 20} must be"
+            raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
+
+    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> None:
+        """Write what was accepted to the log; returns when it is durable.
+
+        Raises:
+            Refused: 413 too large for one request, 429 the disk is behind, 503 the log cannot be written.
+
+        """
+        body = msgspec.json.encode(accepted)
+        if len(body) == 2:
+            return
+        try:
+            future = self.data.log.append(Frame(received_at, DIALECT, key.id, body))
+            await asyncio.wrap_future(future)
+        except FrameTooLargeError:
+            raise Refused(413, "the request is too large for the log: send it in two") from None
+        except LogBusyError:
+            raise Refused(429, "the disk is behind: come again", {"Retry-After": RETRY_SECONDS}) from None
+        except (LogFailedError, LogClosedError) as error:
+            raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
+        self.data.keeper.wake(len(body))
+        self._count(accepted)
+
+    def _count(self, accepted: Accepted) -> None:
+        for kind in ("events", "exposures", "step_messages", "attributes", "merges", "deletions"):
+            if count := len(getattr(accepted, kind)):
+                self.metrics.add("afterword_accepted_total", count, kind=kind)
+        if accepted.rejected:
+            for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
+                self.metrics.add("afterword_rejected_total", count, reason=reason)

@@ -1,0 +1,119 @@
+"""The way of every request that brings facts: key, body, dialect, log, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from afterword.errors import UserError
+from afterword.intake.accepted import Accepted
+from afterword.intake.bodies import RequestError
+from afterword.interfaces.api.access import bearer
+from afterword.interfaces.api.answers import JSON, answer
+from afterword.interfaces.api.bodies import read_body
+from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.server import Server
+from afterword.store.idempotency import Answer, IdempotencyConflict
+from afterword.store.keys import Key
+from afterword.store.permissions import Permission
+
+IDEMPOTENCY = "idempotency-key"
+
+
+class Read(Protocol):
+    """What a dialect makes of a body."""
+
+    @property
+    def accepted(self) -> Accepted:
+        """The facts."""
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        """The answer."""
+
+
+Dialect = Callable[[bytes, str | None, int], Read]
+"""Reads (body, content type, time of receipt)."""
+
+
+def write_route(
+    server: Server,
+    path: str,
+    permission: Permission,
+    limit: int,
+    read: Dialect,
+    secret_of: Callable[[Request], str | None] = bearer,
+) -> Route:
+    """Return the route of a path that takes facts of one dialect."""
+
+    async def take(request: Request) -> Response:
+        key, headers = server.key(request, secret_of(request), permission)
+        server.ready_to_accept()
+        body = await read_body(request, limit)
+        received_at = server.clock()
+        name = request.headers.get(IDEMPOTENCY)
+        if name is not None:
+            return await _take_once(server, key, name, body, request, read, received_at, headers)
+        found = _read(read, body, request, received_at)
+        await server.keep(found.accepted, key, received_at)
+        return answer(found.status, found.answer, headers)
+
+    return Route(path, take, methods=["POST"])
+
+
+def _read(read: Dialect, body: bytes, request: Request, received_at: int) -> Read:
+    try:
+        return read(body, request.headers.get("content-type"), received_at)
+    except RequestError as error:
+        raise bad_request(str(error)) from None
+
+
+async def _take_once(
+    server: Server,
+    key: Key,
+    name: str,
+    body: bytes,
+    request: Request,
+    read: Dialect,
+    received_at: int,
+    headers: dict[str, str],
+) -> Response:
+    """Take a request that says which one it is: again, it gets the answer that it got before."""
+    store = server.data.metadata.idempotency
+    told = request.url.path.encode() + b"\0" + body
+    try:
+        known = await asyncio.to_thread(store.begin, key.id, name, told, received_at)
+    except IdempotencyConflict as error:
+        raise Refused(409, str(error)) from None
+    except UserError as error:
+        raise bad_request(str(error)) from None
+    if known is not None:
+        return Response(known.body, known.status, headers, JSON)
+    try:
+        found = _read(read, body, request, received_at)
+        name_equals(found.accepted, key.id, name)
+        await server.keep(found.accepted, key, received_at)
+    except BaseException:
+        await asyncio.to_thread(store.abandon, key.id, name)
+        raise
+    response = answer(found.status, found.answer, headers)
+    await asyncio.to_thread(store.finish, key.id, name, Answer(found.status, bytes(response.body)))
+    return response
+
+
+def name_equals(accepted: Accepted, key_id: str, name: str) -> None:
+    """Give events that would be new every time an id from the request's own: a retry whose answer was lost repeats them."""
+    stem = hashlib.sha256(f"{key_id}\0{name}".encode()).hexdigest()[:32]
+    for event in accepted.events:
+        if event.event_id is None and not event.once:
+            event.event_id = f"~{stem}-{event.item}"
