@@ -23,7 +23,7 @@ NOTHING = Raw(b"")
 """Stands for a field that is not there (`Optional[Raw]` does not work)."""
 
 _T = TypeVar("_T")
-_SPOILED = Raw(b"!")
+SPOILED = Raw(b"!")
 """Stands for an item with half a surrogate pair: no JSON either."""
 _LISTS: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
 _OBJECTS: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
@@ -131,7 +131,7 @@ class Body:
         mark = self._mark
         if mark is None:
             return items
-        return [_SPOILED if mark in bytes(item) else item for item in items]
+        return [SPOILED if mark in bytes(item) else item for item in items]
 
     def _error(self, error: Exception) -> RequestError:
         if isinstance(error, RecursionError):

@@ -185,7 +185,7 @@ def truth(draft: Draft, name: str) -> bool:
     return text in ("true", "1")
 
 
-def time(clock: Clock) -> Step:
+def time(clock: Clock, instant_of: Callable[[str], int | None] = read_instant) -> Step:
     """A mandatory time, as epoch microseconds."""
 
     def read(draft: Draft, name: str) -> int | None:
@@ -193,7 +193,7 @@ def time(clock: Clock) -> Step:
         if field is None:
             draft.need(name)
             return None
-        instant = read_instant(field.text) if field.is_text else None
+        instant = instant_of(field.text) if field.is_text else None
         if instant is None:
             if field.is_text and is_date(field.text):
                 what = "is a date without a time; write it with one and an offset, for example 2024-12-01T09:30:00Z"
