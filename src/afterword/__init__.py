@@ -4,7 +4,7 @@ The rooms, in the order in which the data goes through them (each imports only f
 
 - `intake`: definition and fact files become definitions and facts, row by row accepted or rejected
 - `log`: accepted request bodies, durable before the reply: append, recover, read, retain, erase
-- `store`: the only place that opens DuckDB
+- `store`: the only place that opens databases: DuckDB for facts, SQLite or PostgreSQL for metadata
 - `attribution`: which event counts for which exposure: matching, the sweep, explanations
 - `reports`: counts and sums per campaign, variant, event, step and day, and how they are shown
 - `workspace`: a run from files to a results directory, and what can be asked of it

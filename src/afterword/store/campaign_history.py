@@ -1,0 +1,105 @@
+"""What a launched campaign was: each version that was adopted (rule 6), and the shares from time to time (rule 30)."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from afterword.intake.definitions import canonical_form, definition_version
+from afterword.model import Campaign
+from afterword.store.campaign_forms import versioned_document, with_shares, with_version
+from afterword.store.metadata_tables import adoptions as adoptions_table
+from afterword.store.metadata_tables import shares as shares_table
+from afterword.store.metadata_tables import versions as versions_table
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A version and when it became the campaign's definition; a version that came back has several."""
+
+    version: str
+    adopted_at: int
+    canonical: str
+    """What the version is the hash of."""
+    campaign: Campaign
+    """The campaign of today with the conversion events and counting of the version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The shares of the variants, in hundredths of a percent, and from when on."""
+
+    shares: dict[str, int]
+    changed_at: int
+
+
+def note(connection: Connection, campaign: Campaign, now: int) -> None:
+    """Add to the histories what is new about a launched campaign: its version, its shares, or nothing."""
+    version = definition_version(campaign)
+    adopted = adopted_versions(connection, campaign.id).get(campaign.id, [])
+    if adopted[-1:] != [version]:
+        _keep_version(connection, campaign, version)
+        row = {"campaign_id": campaign.id, "number": len(adopted) + 1, "version": version, "adopted_at": now}
+        connection.execute(sa.insert(adoptions_table).values(**row))
+    current = {variant.id: variant.share_hundredths for variant in campaign.variants}
+    past = shares(connection, campaign.id)
+    if not past or past[-1].shares != current:
+        row = {"campaign_id": campaign.id, "number": len(past) + 1, "shares": json.dumps(current), "changed_at": now}
+        connection.execute(sa.insert(shares_table).values(**row))
+
+
+def _keep_version(connection: Connection, campaign: Campaign, version: str) -> None:
+    columns = versions_table.c
+    same = (columns.campaign_id == campaign.id, columns.version == version)
+    if connection.execute(sa.select(columns.version).where(*same)).first() is not None:
+        return
+    row = {"campaign_id": campaign.id, "version": version, "canonical": canonical_form(campaign)}
+    connection.execute(sa.insert(versions_table).values(**row, definition=versioned_document(campaign)))
+
+
+def adopted_versions(connection: Connection, campaign_id: str | None = None) -> dict[str, list[str]]:
+    """Return the versions per launched campaign, in the order in which they were adopted."""
+    columns = adoptions_table.c
+    query = sa.select(columns.campaign_id, columns.version).order_by(columns.campaign_id, columns.number)
+    if campaign_id is not None:
+        query = query.where(columns.campaign_id == campaign_id)
+    found: dict[str, list[str]] = defaultdict(list)
+    for owner, version in connection.execute(query):
+        found[owner].append(version)
+    return found
+
+
+def adoptions(connection: Connection, campaign: Campaign) -> list[Adoption]:
+    """Return the versions of a campaign, in the order in which they were adopted."""
+    kept, adopted = versions_table.c, adoptions_table.c
+    query = (
+        sa.select(adopted.version, adopted.adopted_at, kept.canonical, kept.definition)
+        .join(versions_table, sa.and_(kept.campaign_id == adopted.campaign_id, kept.version == adopted.version))
+        .where(adopted.campaign_id == campaign.id)
+        .order_by(adopted.number)
+    )
+    return [
+        Adoption(row.version, row.adopted_at, row.canonical, with_version(campaign, row.definition))
+        for row in connection.execute(query)
+    ]
+
+
+def shares(connection: Connection, campaign_id: str) -> list[Shares]:
+    """Return the shares of a campaign from its launch on, oldest first."""
+    columns = shares_table.c
+    query = sa.select(columns.shares, columns.changed_at).where(columns.campaign_id == campaign_id)
+    rows = connection.execute(query.order_by(columns.number))
+    return [Shares(json.loads(row.shares), row.changed_at) for row in rows]
+
+
+def campaign_at(connection: Connection, campaign: Campaign, at: int) -> Campaign:
+    """Return a campaign launched by `at` with the version and the shares that it had then."""
+    version = [one for one in adoptions(connection, campaign) if one.adopted_at <= at][-1]
+    past = [one for one in shares(connection, campaign.id) if one.changed_at <= at][-1]
+    if version.version != definition_version(campaign):
+        campaign = version.campaign
+    return with_shares(campaign, past.shares)

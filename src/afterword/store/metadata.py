@@ -1,0 +1,60 @@
+"""Metadata: what people edit and what is looked up singly, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from afterword.intake.definitions import check_definitions
+from afterword.model import Definitions, Workspace
+from afterword.store.campaigns import Campaigns
+from afterword.store.idempotency import Idempotency
+from afterword.store.keys import Keys
+from afterword.store.metadata_database import Database, open_database
+from afterword.store.settings_table import read_workspace, write_workspace
+
+FILE_NAME = "metadata.sqlite"
+"""The file within a data directory."""
+
+
+class Metadata:
+    """The open metadata of a workspace; a context manager that closes it. May be used by several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.campaigns = Campaigns(database)
+        self.keys = Keys(database)
+        self.idempotency = Idempotency(database)
+
+    def workspace(self) -> Workspace:
+        """Return the settings, or the defaults as long as nothing was set."""
+        with self._database.reading() as connection:
+            return read_workspace(connection)
+
+    def set_workspace(self, workspace: Workspace, now: int) -> Workspace:
+        """Set time zone and currency. Raises `DefinitionError` for what is neither."""
+        workspace = check_definitions(Definitions(workspace)).workspace
+        with self._database.writing() as connection:
+            write_workspace(connection, workspace, now)
+        return workspace
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Metadata:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_metadata(where: str | Path, *, create: bool = True) -> Metadata:
+    """Open the metadata at a file or a `postgresql://` URL, and bring its schema up to date.
+
+    Without `create` a file has to be there. Raises `UserError` where that cannot be: no file, a damaged one, one that
+    a newer Afterword wrote, a server that does not answer. No error repeats a password.
+    """
+    return Metadata(open_database(where, create=create))

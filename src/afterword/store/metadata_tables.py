@@ -1,0 +1,94 @@
+"""The tables of metadata: what people edit, and what is looked up singly.
+
+Times are epoch microseconds. Definitions are JSON text in the form of a definition file
+(`afterword.intake.definitions`), not columns: they are read and written whole, and the form is checked in one place.
+`migrations` brings a database to these tables; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+SCHEMA_TABLE = "afterword_schema"
+"""Where the schema's revision stands. Not Alembic's usual name, which another program may use in the same database."""
+
+tables = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+workspace_settings = Table(
+    "workspace_settings",
+    tables,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1: there is one row, or none yet
+    Column("timezone", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # campaign or canvas
+    Column("definition", Text, nullable=False),  # JSON, as in a definition file
+    Column("description", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("launched_at", BigInteger),  # the first time; null for what was never launched
+)
+
+versions = Table(
+    "versions",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("canonical", Text, nullable=False),  # what `version` is the hash of
+    Column("definition", Text, nullable=False),  # JSON: conversion events and counting, as in a definition file
+)
+
+adoptions = Table(
+    "adoptions",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1: the launch
+    Column("version", Text, nullable=False),
+    Column("adopted_at", BigInteger, nullable=False),
+)
+
+shares = Table(
+    "shares",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1: the launch
+    Column("shares", Text, nullable=False),  # JSON: variant id -> hundredths of a percent
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("permissions", Text, nullable=False),  # JSON: a list
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 of the whole key
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+)
+
+idempotency = Table(
+    "idempotency",
+    tables,
+    Column("key_id", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("status", Integer),  # null as long as the request is being worked on
+    Column("answer", LargeBinary),
+    Index("ix_idempotency_begun_at", "begun_at"),
+)
