@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
-from afterword.store.keys import Keys, KnownKeys, suspicious
+from afterword.store.fact_keys import Keys, KnownKeys, suspicious
 from afterword.store.shapes import Shape, properties_digest
 
 
