@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS rejected (
     position UBIGINT NOT NULL, item INTEGER NOT NULL, kind VARCHAR NOT NULL, reason VARCHAR NOT NULL,
     message VARCHAR NOT NULL, arrived_at BIGINT NOT NULL
 );
+-- People who are to be erased, until they are; facts that come for them after this are refused.
+CREATE TABLE IF NOT EXISTS deletions (
+    user_id VARCHAR NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+);
 -- Keyed hashes of erased ids, which refuse later facts (rule 36).
 CREATE TABLE IF NOT EXISTS tombstones (hash VARCHAR NOT NULL, erased_at BIGINT NOT NULL);
 -- Up to which position of the log everything is loaded, and how many items were repetitions: one row.

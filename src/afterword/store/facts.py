@@ -1,0 +1,51 @@
+"""The database file of a data directory: opened with care, with the tables of facts in it."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from afterword.errors import UserError
+from afterword.store.connection import configuration
+
+
+def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database file, made if it is not there, and make the tables of facts where they are missing.
+
+    One connection per thread: others take a `cursor()` of it.
+
+    Args:
+        path: the file; DuckDB lets one process have it open at a time, whether it reads or writes.
+        memory_bytes: how much memory the database may use before it spills.
+        threads: how many threads a query may use.
+        temp_dir: where it spills to.
+
+    Raises:
+        UserError: another process has the file open, it is no DuckDB file, or it cannot be written.
+
+    """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise UserError(f"{path} cannot be written: loading facts needs write access to it")
+    try:
+        connection = duckdb.connect(str(path), config=configuration(memory_bytes, threads, temp_dir))
+    except duckdb.Error as error:
+        raise UserError(_explained(path, str(error))) from error
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(facts_sql())
+    return connection
+
+
+def facts_sql() -> str:
+    """Return the statements that make the tables of facts."""
+    return (resources.files("afterword.store") / "facts.sql").read_text(encoding="utf-8")
+
+
+def _explained(path: Path, message: str) -> str:
+    if "lock" in message.lower():
+        return f"{path} is open in another process: stop that one first, or ask it through its API"
+    if "not a valid DuckDB" in message:
+        return f"{path} is no DuckDB file: name another file, or move this one away"
+    return f"{path} cannot be opened: {message.splitlines()[0]}"

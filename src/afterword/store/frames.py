@@ -1,0 +1,160 @@
+"""Frames of the log made ready for SQL, a bounded number of bytes at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from afterword.errors import Reason
+from afterword.intake.accepted import DIALECT
+from afterword.log import Entry, Reader
+
+WHOLE_REQUEST: Final = -1
+"""The item of what concerns a request as a whole."""
+_ABSENT: Final = msgspec.Raw(b"")
+_EMPTY: Final = frozenset((b"", b"[]", b"null"))
+_SCHEMA: Final = pa.schema([("position", pa.uint64()), ("arrived_at", pa.int64()), ("list", pa.string())])
+
+
+class Lists(msgspec.Struct, gc=False):
+    """The lists of `intake.accepted.Accepted`, each as its JSON: cutting them apart costs little, SQL does the rest."""
+
+    events: msgspec.Raw = _ABSENT
+    exposures: msgspec.Raw = _ABSENT
+    step_messages: msgspec.Raw = _ABSENT
+    attributes: msgspec.Raw = _ABSENT
+    merges: msgspec.Raw = _ABSENT
+    deletions: msgspec.Raw = _ABSENT
+    rejected: msgspec.Raw = _ABSENT
+
+
+LISTS: Final = Lists.__struct_fields__
+_DECODER: Final = msgspec.json.Decoder(Lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request, or one list of it, that cannot be read."""
+
+    position: int
+    arrived_at: int
+    kind: str
+    message: str
+
+
+class Batch:
+    """Some consecutive frames.
+
+    Attributes:
+        end: the position behind them.
+        refusals: what cannot be read.
+        oldest: the first time of receipt, in epoch microseconds; None if there is no frame.
+        newest: the last one.
+        size: bytes of the bodies.
+
+    """
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+        self.refusals: list[Refusal] = []
+        self.oldest: int | None = None
+        self.newest: int | None = None
+        self.size = 0
+        self._lists: dict[str, list[tuple[int, int, bytes]]] = {name: [] for name in LISTS}
+
+    def add(self, entry: Entry) -> None:
+        """Take one frame in."""
+        frame, arrived_at = entry.frame, entry.frame.received_at
+        self.oldest = arrived_at if self.oldest is None else min(self.oldest, arrived_at)
+        self.newest = arrived_at if self.newest is None else max(self.newest, arrived_at)
+        self.size += len(frame.body)
+        if frame.dialect != DIALECT:
+            message = f'unknown dialect "{frame.dialect}" in the log, this version reads "{DIALECT}"'
+            self.refusals.append(Refusal(entry.position, arrived_at, "requests", message))
+            return
+        try:
+            lists = _DECODER.decode(frame.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            message = f"the body of the request cannot be read: {error}"
+            self.refusals.append(Refusal(entry.position, arrived_at, "requests", message))
+            return
+        for name in LISTS:
+            if (text := bytes(getattr(lists, name))) not in _EMPTY:
+                self._add_list(name, entry.position, arrived_at, text)
+
+    def having(self, name: str) -> pa.Table:
+        """Return the lists of this name: `position`, `arrived_at` and `list`, a JSON array."""
+        return _table(self._lists[name])
+
+    def look_again(self, name: str, read: set[int]) -> pa.Table:
+        """Return the lists that SQL could not read, repaired; what is beyond repair is refused.
+
+        Python reads what DuckDB does not, such as half a surrogate pair, which is no character.
+
+        Args:
+            name: the list that was read.
+            read: the positions of the lists that gave at least one item.
+
+        """
+        repaired = []
+        for position, arrived_at, text in self._lists[name]:
+            if position not in read:
+                try:
+                    items: Any = json.loads(text)
+                except (ValueError, RecursionError) as error:
+                    message = f"{name} cannot be read: {error}"
+                    self.refusals.append(Refusal(position, arrived_at, name, message))
+                    continue
+                again = json.dumps(items, ensure_ascii=False).encode("utf-8", "replace")
+                repaired.append((position, arrived_at, again))
+        return _table(repaired)
+
+    def _add_list(self, name: str, position: int, arrived_at: int, text: bytes) -> None:
+        if not text.startswith(b"["):
+            self.refusals.append(Refusal(position, arrived_at, name, f"{name} is no list"))
+        elif not _is_text(text):
+            self.refusals.append(Refusal(position, arrived_at, name, f"{name} is not UTF-8"))
+        elif text[1:-1].strip():
+            self._lists[name].append((position, arrived_at, text))
+
+
+def batches(reader: Reader, up_to: int, limit: int) -> Iterator[Batch]:
+    """Yield the frames before a position in batches of about `limit` bytes, the last with all that is left."""
+    while reader.position < up_to:
+        batch = Batch(reader.position)
+        for entry in reader.read(up_to):
+            batch.add(entry)
+            if batch.size >= limit:
+                break
+        batch.end = reader.position
+        yield batch
+
+
+def add_refusals(con: duckdb.DuckDBPyConnection, refusals: list[Refusal]) -> None:
+    """Keep what could not be read at all in `rejected`."""
+    for each in refusals:
+        row = [each.position, WHOLE_REQUEST, each.kind, Reason.BAD_TYPE.value, each.message, each.arrived_at]
+        con.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def _is_text(text: bytes) -> bool:
+    if text.isascii():  # the usual case, and quick
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _table(lists: list[tuple[int, int, bytes]]) -> pa.Table:
+    position = pa.array([position for position, _, _ in lists], pa.uint64())
+    arrived_at = pa.array([arrived_at for _, arrived_at, _ in lists], pa.int64())
+    text = pa.array([text for _, _, text in lists], pa.binary()).cast(pa.string())
+    return pa.Table.from_arrays([position, arrived_at, text], schema=_SCHEMA)

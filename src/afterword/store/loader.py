@@ -1,0 +1,224 @@
+"""From the log into the tables of facts, exactly once: the position is stored in the transaction of the rows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from afterword.log import Reader
+from afterword.store.frames import Batch, add_refusals, batches
+from afterword.store.fact_keys import Keys, KnownKeys
+from afterword.store.people import load_attributes, load_deletions, load_merges, load_rejected, refuse
+from afterword.store.repetitions import known_keys, take_out_repetitions
+from afterword.store.shapes import SHAPES, Shape
+from afterword.store.staging import derive_ids, stage
+
+BATCH_BYTES: Final = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded.
+
+    Attributes:
+        position: everything before it in the log is in the store.
+        rows: new rows per table; of `attributes` and `deletions` the items that came.
+        repetitions: items that were there before, with the same content.
+        rejected: items that cannot be used, by reason.
+        refused: items about erased people.
+        users: the ids that something came for, each once, as they stand in facts: merges are not followed.
+        oldest: the first time of receipt among the requests, in epoch microseconds; None if there were none.
+        newest: the last one.
+
+    """
+
+    position: int
+    rows: Counter[str] = field(default_factory=Counter)
+    repetitions: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    users: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    oldest: int | None = None
+    newest: int | None = None
+
+    def __add__(self, later: Loaded) -> Loaded:
+        times = [time for one in (self, later) for time in (one.oldest, one.newest) if time is not None]
+        return Loaded(
+            later.position,
+            self.rows + later.rows,
+            self.repetitions + later.repetitions,
+            self.rejected + later.rejected,
+            self.refused + later.refused,
+            pa.concat_arrays([self.users, later.users]).unique(),
+            min(times, default=None),
+            max(times, default=None),
+        )
+
+
+class Loader:
+    """Loads the log into the store; for one thread, with a connection (cursor) of its own.
+
+    A second loader of the same store would load twice: there must be one. After an error nothing of the batch is in
+    the store, and `load` goes on where it had stopped.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        log: Reader | Path,
+        *,
+        tombstone_key: bytes = b"",
+        batch_bytes: int = BATCH_BYTES,
+    ) -> None:
+        """Take a place at the stored position; nothing is read yet.
+
+        Args:
+            con: to a database that `open_facts` opened.
+            log: the directory of the log, or a reader of it.
+            tombstone_key: the secret by which `erasing.erase` hashed the ids of erased people.
+            batch_bytes: a transaction takes bodies up to this size, and the one that goes beyond.
+
+        """
+        self._con = con
+        self._reader = log if isinstance(log, Reader) else Reader(log, 0)
+        self._key = tombstone_key
+        self._batch_bytes = batch_bytes
+        self._known: dict[str, KnownKeys] = {}
+
+    @property
+    def position(self) -> int:
+        """Everything before it in the log is in the store."""
+        return loaded_position(self._con)
+
+    def load(self, up_to: int) -> Loaded:
+        """Load all requests before a position, and return what came in; see `batches`, which tells it step by step."""
+        loaded = Loaded(self.position)
+        for each in self.batches(up_to):
+            loaded += each
+        return loaded
+
+    def batches(self, up_to: int) -> Iterator[Loaded]:
+        """Load the requests before a position, one transaction per batch; each is committed when it is yielded.
+
+        Args:
+            up_to: `log.Writer.durable`; nothing happens if it is loaded already.
+
+        Raises:
+            LogError: the log cannot be read from the stored position up to this one.
+            duckdb.Error: the database failed, such as on a full disk.
+
+        """
+        self._learn_keys()
+        if self._reader.position != (position := self.position):
+            self._reader.position = position
+        for batch in batches(self._reader, up_to, self._batch_bytes):
+            yield self._load(batch)
+
+    def _learn_keys(self) -> None:
+        if not self._known:
+            self._known = {shape.table: known_keys(self._con, shape) for shape in SHAPES}
+
+    def _load(self, batch: Batch) -> Loaded:
+        first = self.position
+        new_keys: dict[str, Keys] = {}
+        with transaction(self._con):
+            counts = self._load_lists(batch, new_keys)
+            store_position(self._con, batch.end, counts.repetitions)
+        for table, keys in new_keys.items():
+            self._known[table].add(keys)
+        return Loaded(
+            batch.end,
+            +counts.rows,
+            counts.repetitions,
+            rejected_since(self._con, first, batch.end),
+            counts.refused,
+            users_touched(self._con, first, batch.end),
+            batch.oldest,
+            batch.newest,
+        )
+
+    def _load_lists(self, batch: Batch, new_keys: dict[str, Keys]) -> _Counts:
+        counts = _Counts()
+        counts.rows["deletions"] = load_deletions(self._con, batch)  # first: they refuse what comes after them
+        for shape in SHAPES:
+            if stage(self._con, batch, shape):
+                new_keys[shape.table] = self._load_facts(shape, counts)
+        counts.rows["attributes"], refused = load_attributes(self._con, batch, self._key)
+        counts.refused += refused
+        counts.rows["merges"], repetitions, refused = load_merges(self._con, batch, self._key)
+        counts.repetitions += repetitions
+        counts.refused += refused
+        load_rejected(self._con, batch)
+        add_refusals(self._con, batch.refusals)
+        return counts
+
+    def _load_facts(self, shape: Shape, counts: _Counts) -> Keys:
+        counts.refused += refuse(self._con, self._key)
+        if self._con.execute(f"SELECT 1 FROM staged WHERE {shape.id} IS NULL LIMIT 1").fetchone():
+            derive_ids(self._con, shape)
+        repetitions, keys = take_out_repetitions(self._con, shape, self._known[shape.table])
+        counts.repetitions += repetitions
+        columns = ", ".join([*shape.own, "digest", "position", "item", "arrived_at"])
+        row = self._con.execute(f"INSERT INTO {shape.table} ({columns}) SELECT {columns} FROM staged").fetchone()
+        counts.rows[shape.table] = row[0] if row else 0
+        return keys
+
+
+@dataclass(slots=True)
+class _Counts:
+    rows: Counter[str] = field(default_factory=Counter)
+    repetitions: int = 0
+    refused: int = 0
+
+
+@contextlib.contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what is done inside, or nothing of it."""
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
+            con.execute("ROLLBACK")
+        raise
+
+
+def loaded_position(con: duckdb.DuckDBPyConnection) -> int:
+    """Return the position up to which the log is in the store."""
+    row = con.execute("SELECT position FROM loaded").fetchone()
+    return row[0] if row else 0
+
+
+def store_position(con: duckdb.DuckDBPyConnection, position: int, repetitions: int) -> None:
+    """Store how far the log is loaded, and count repetitions that came on the way."""
+    if not con.execute("SELECT 1 FROM loaded").fetchone():
+        con.execute("INSERT INTO loaded VALUES (0, 0)")
+    con.execute("UPDATE loaded SET position = ?, repetitions = repetitions + ?", [position, repetitions])
+
+
+def users_touched(con: duckdb.DuckDBPyConnection, first: int, end: int) -> pa.Array:
+    """Return the ids of users that something came for in the requests from one position to before another.
+
+    Rows lie in order of position, so this reads little more than what it returns. A caller that stores how far it has
+    derived can ask this after a crash.
+    """
+    named = [(table, "user_id") for table in ("events", "exposures", "step_messages", "attributes")]
+    named += [("merges", "from_user_id"), ("merges", "to_user_id")]
+    selects = [f"SELECT {column} AS id FROM {table} WHERE position >= $first AND position < $end" for table, column in named]
+    bounds = {"first": first, "end": end}
+    column = con.sql(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(selects)})", params=bounds).to_arrow_table().column(0)
+    return column.combine_chunks()
+
+
+def rejected_since(con: duckdb.DuckDBPyConnection, first: int, end: int) -> Counter[str]:
+    """Return how many items of the requests from one position to before another were rejected, by reason."""
+    sql = "SELECT reason, count(*) FROM rejected WHERE position >= ? AND position < ? GROUP BY reason"
+    return Counter(dict(con.execute(sql, [first, end]).fetchall()))

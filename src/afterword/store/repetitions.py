@@ -1,0 +1,118 @@
+"""Items whose id came before: repetitions and conflicts (rule 33; decision 0022)."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from afterword.errors import Reason
+from afterword.store.canonical import canonical_or_same
+from afterword.store.fact_keys import Keys, KnownKeys, suspicious
+from afterword.store.shapes import Shape, properties_digest
+
+
+def known_keys(con: duckdb.DuckDBPyConnection, shape: Shape) -> KnownKeys:
+    """Return the hashes of all ids that a table holds."""
+    return KnownKeys(_keys(con, shape, shape.table))
+
+
+def take_out_repetitions(con: duckdb.DuckDBPyConnection, shape: Shape, known: KnownKeys) -> tuple[int, Keys]:
+    """Remove from `staged` what is in the store, or stands before in the batch; conflicts go to `rejected`.
+
+    The first logged stays: what is stored, or else the first by position and item.
+
+    Returns:
+        How many items were repetitions, and the sorted keys that are new, for `known.add` after the commit.
+
+    """
+    look = suspicious(_keys(con, shape, "staged"), known)
+    if not (look.known.size or look.double.size):
+        return 0, look.new
+    _gather_suspects(con, shape, look.known, look.double)
+    _gather_stored(con, shape)
+    _judge(con, shape)
+    con.execute(
+        """
+        INSERT INTO rejected
+        SELECT position, item, $kind, $reason,
+            concat('id ', left(id, 100), ' was logged before with other content'), arrived_at
+        FROM verdicts WHERE conflict""",
+        {"kind": shape.table, "reason": Reason.ID_CONFLICT.value},
+    )
+    con.execute("DELETE FROM staged WHERE rowid IN (SELECT row FROM verdicts)")
+    counted = con.execute("SELECT count(*) FROM verdicts WHERE NOT conflict").fetchone()
+    con.execute("DROP TABLE verdicts; DROP TABLE stored; DROP TABLE suspects")
+    return counted[0] if counted else 0, look.new
+
+
+def _keys(con: duckdb.DuckDBPyConnection, shape: Shape, table: str) -> Keys:
+    keys: Keys = con.execute(f"SELECT {shape.key_sql()} AS key FROM {table}").fetchnumpy()["key"]
+    return keys
+
+
+def _gather_suspects(con: duckdb.DuckDBPyConnection, shape: Shape, known: Keys, double: Keys) -> None:
+    """Make `suspects`, the items of the batch whose key is known or comes twice."""
+    con.register("known_keys", pa.table({"key": known}))
+    con.register("double_keys", pa.table({"key": double}))
+    properties = "properties" if "properties" in shape.columns else "NULL::VARCHAR AS properties"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE suspects AS
+        SELECT rowid AS row, position, item, arrived_at, {", ".join([shape.id, *shape.identity])},
+            {shape.time} AS time, digest, {properties}, key IN (SELECT key FROM known_keys) AS known
+        FROM (SELECT rowid, *, {shape.key_sql()} AS key FROM staged)
+        WHERE key IN (SELECT key FROM known_keys) OR key IN (SELECT key FROM double_keys)"""
+    )
+    con.unregister("known_keys")
+    con.unregister("double_keys")
+
+
+def _gather_stored(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
+    """Make `stored`, what the store has under the suspects' ids.
+
+    Nearly all repetitions have the time of what they repeat, so the store is first searched within the times of the
+    suspects, which spares DuckDB most row groups. Only what is not found there, because it was sent with another time,
+    is searched everywhere.
+    """
+    properties = "properties" if "properties" in shape.columns else "NULL::VARCHAR AS properties"
+    ids = ", ".join([shape.id, *shape.identity])
+    select = f"SELECT {ids}, digest, {properties} FROM {shape.table} WHERE ({ids}) IN (SELECT ({ids}) FROM sought)"
+    con.execute("CREATE OR REPLACE TEMP VIEW sought AS SELECT * FROM suspects WHERE known")
+    times = con.execute("SELECT min(time), max(time) FROM sought").fetchone()
+    bounds = list(times) if times and times[0] is not None else [0, -1]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE stored AS {select} AND {shape.time} BETWEEN ? AND ?", bounds)
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW sought AS SELECT * FROM suspects s WHERE known AND NOT EXISTS "
+        f"(FROM stored t WHERE {shape.same_id('s', 't')})"
+    )
+    if con.execute("SELECT 1 FROM sought LIMIT 1").fetchone():
+        con.execute(f"INSERT INTO stored {select}")
+    con.execute("DROP VIEW sought")
+
+
+def _judge(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
+    """Make `verdicts`: the suspects that are not the first of their id, and whether they conflict with it."""
+    ids = ", ".join([shape.id, *shape.identity])
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE verdicts AS
+        WITH firsts AS (
+            SELECT {ids}, digest, properties, NULL AS row FROM stored
+            UNION ALL
+            SELECT {ids}, digest, properties, row FROM suspects s
+            WHERE NOT EXISTS (FROM stored t WHERE {shape.same_id("s", "t")})
+            QUALIFY row_number() OVER (PARTITION BY {ids} ORDER BY position, item, row) = 1
+        )
+        SELECT s.row, s.position, s.item, s.arrived_at, s.{shape.id} AS id, s.digest <> f.digest AS conflict,
+            s.digest <> f.digest AND s.properties <> f.properties
+                AND xor(s.digest, {properties_digest("s.")}) = xor(f.digest, {properties_digest("f.")}) AS respelt,
+            s.properties AS ours, f.properties AS theirs
+        FROM suspects s JOIN firsts f ON {shape.same_id("s", "f")}
+        WHERE f.row IS NULL OR s.row <> f.row"""
+    )
+    unclear = con.execute("SELECT row, ours, theirs FROM verdicts WHERE respelt").fetchall()
+    equal = [row for row, ours, theirs in unclear if canonical_or_same(ours) == canonical_or_same(theirs)]
+    if equal:
+        con.register("equal_rows", pa.table({"row": pa.array(equal, pa.int64())}))
+        con.execute("UPDATE verdicts SET conflict = false WHERE row IN (SELECT row FROM equal_rows)")
+        con.unregister("equal_rows")

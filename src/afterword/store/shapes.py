@@ -1,0 +1,185 @@
+"""The three kinds of facts as the loader sees them: their fields in the log, their columns, what makes an id.
+
+The names in the SQL made here come from this module alone; values are never part of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from afterword.model import EventKind
+from afterword.store.sql import literal
+
+SEPARATOR = "chr(31)"
+ABSENT = "chr(1)"
+KINDS_SQL = ", ".join(literal(kind.label) for kind in EventKind)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How one kind of fact stands in the log and in its table."""
+
+    table: str
+    id: str
+    time: str
+    mandatory: Mapping[str, str]
+    """Columns that every fact has, besides item and id, and their types."""
+    optional: Mapping[str, str]
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """SQL for what a missing one of these stands for."""
+    flags: tuple[str, ...] = ()
+    """Fields that are no columns: `once`, `corrected` (see `intake.accepted`); true and false where missing."""
+    identity: tuple[str, ...] = ()
+    """Columns that an id is unique within: events have one set of ids per kind."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the sender's content and their types, without the id."""
+        return {**self.mandatory, **self.optional}
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The names of the columns that the digest covers, without properties."""
+        return tuple(name for name in self.columns if name != "properties")
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The names of the columns of the table that come from the sender."""
+        return (self.id, *self.columns)
+
+    def form(self) -> str:
+        """Return the form that `from_json` brings a body into: texts, so that nothing is lost before it is cast."""
+        fields = {name: "VARCHAR" for name in ("item", *self.own, *self.flags)}
+        if "properties" in fields:
+            fields["properties"] = "JSON"
+        return json.dumps([fields])
+
+    def staging_sql(self, frames: str) -> str:
+        """Return the SELECT of all items of the lists in the table `frames`, one row each, cast and digested.
+
+        `fault` says what is wrong with an item, NULL if nothing is. `id` is NULL where it is still to be derived from
+        the content. Takes the form as `$form`.
+        """
+        casts = [f"try_cast({name} AS {kind}) AS {name}" for name, kind in self.columns.items()]
+        flags = [f"coalesce(try_cast({flag} AS BOOLEAN), {flag == 'once'}) AS {flag}" for flag in self.flags]
+        texts = [f"{name} AS {name}_text" for name in self._readable]
+        columns = ", ".join(f"{self._value(name)} AS {name}" for name in self.columns)
+        given = f"CASE WHEN NOT once THEN concat('~', position, '-', item) END" if "once" in self.flags else "NULL"
+        return f"""
+            WITH items AS (
+                SELECT position, arrived_at, unnest(TRY(from_json(list, $form))) AS fact FROM {frames}
+            ), fields AS (
+                SELECT position, arrived_at, fact.* FROM items
+            ), typed AS (
+                SELECT position, arrived_at, try_cast(item AS INTEGER) AS item, {self.id} AS given,
+                    {", ".join([*casts, *flags, *texts])}
+                FROM fields
+            ), complete AS (
+                SELECT position, arrived_at, coalesce(item, -1) AS item, {self._fault()} AS fault,
+                    coalesce(given, {given}) AS {self.id}, {columns}{"".join(f", {flag}" for flag in self.flags)}
+                FROM typed
+            )
+            SELECT *, {self.digest_sql()} AS digest FROM complete"""
+
+    def digest_sql(self) -> str:
+        """Return SQL for the digest of the content as it was logged: that of the properties is combined by xor.
+
+        So the digest of the rest can be taken out of it again, to compare facts whose properties are spelt otherwise.
+        md5 and not `hash`: it is stored, and a later DuckDB may hash otherwise.
+        """
+        rest = f"md5_number_lower({self.content_sql()})"
+        return f"xor({rest}, {properties_digest()})" if "properties" in self.columns else rest
+
+    def content_sql(self) -> str:
+        """Return SQL for the content as one text, without properties; a time that we corrected is not the sender's."""
+        parts = [f"coalesce(CAST({name} AS VARCHAR), {ABSENT})" for name in self.content if name != self.time]
+        time = f"CASE WHEN corrected THEN {ABSENT} ELSE CAST({self.time} AS VARCHAR) END"
+        parts.append(time if "corrected" in self.flags else f"CAST({self.time} AS VARCHAR)")
+        return f"concat_ws({SEPARATOR}, {', '.join(parts)})"
+
+    def key_sql(self) -> str:
+        """Return SQL for the hash that `KnownKeys` holds of an id; it lives no longer than the process."""
+        return f"hash({', '.join([self.id, *self.identity])})"
+
+    def same_id(self, left: str, right: str) -> str:
+        """Return the condition that two rows have one id."""
+        return " AND ".join(f"{left}.{name} = {right}.{name}" for name in (self.id, *self.identity))
+
+    @property
+    def _readable(self) -> tuple[str, ...]:
+        """The columns whose type a text may not fit."""
+        return tuple(name for name, kind in self.columns.items() if kind not in ("VARCHAR",))
+
+    def _value(self, name: str) -> str:
+        return f"coalesce({name}, {self.defaults[name]})" if name in self.defaults else name
+
+    def _fault(self) -> str:
+        return f"CASE {' '.join(f'WHEN {condition} THEN {text}' for condition, text in self._faults())} END"
+
+    def _faults(self) -> Iterator[tuple[str, str]]:
+        yield "item IS NULL", "'item is missing or no whole number'"
+        for name in self.mandatory:
+            if name not in self._readable:
+                yield f"{name} IS NULL", f"'{name} is missing'"
+        for name in self._readable:
+            wrong = f"{name}_text IS NOT NULL AND {name} IS NULL"
+            yield wrong, f"concat('{name} cannot be ', left({name}_text, 100), ', must be {_NOUNS[self.columns[name]]}')"
+            if name in self.mandatory:
+                yield f"{name} IS NULL", f"'{name} is missing'"
+        if "properties" in self.columns:
+            yield "NOT starts_with(properties, '{')", "'properties are no JSON object'"
+        if self.table == "events":
+            yield f"kind NOT IN ({KINDS_SQL})", "concat('unknown kind ', left(kind, 100))"
+
+
+_NOUNS = {
+    "BIGINT": "a whole number",
+    "INTEGER": "a whole number",
+    "DECIMAL(18, 6)": "a decimal number",
+    "BOOLEAN": "true or false",
+}
+
+
+def properties_digest(owner: str = "") -> str:
+    """Return SQL for the part that properties have in a digest."""
+    return f"coalesce(md5_number_lower({owner}properties), 0)"
+
+
+def _texts(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "VARCHAR")
+
+
+EVENTS = Shape(
+    "events",
+    "event_id",
+    "occurred_at",
+    {**_texts("user_id", "kind"), "occurred_at": "BIGINT"},
+    {
+        **_texts("name", "product_id", "order_id", "app_id", "app_version", "from_version", "device_id"),
+        "price": "DECIMAL(18, 6)",
+        "quantity": "INTEGER",
+        **_texts("currency", "campaign_id", "channel", "exposure_id"),
+        "machine": "BOOLEAN",
+        **_texts("properties", "refund_of"),
+    },
+    {"quantity": "1", "machine": "false"},
+    ("once", "corrected"),
+    ("kind",),
+)
+EXPOSURES = Shape(
+    "exposures",
+    "exposure_id",
+    "exposed_at",
+    {**_texts("user_id", "campaign_id"), "exposed_at": "BIGINT"},
+    _texts("variant_id", "channel", "trigger_event_id", "outcome"),
+)
+STEP_MESSAGES = Shape(
+    "step_messages",
+    "message_id",
+    "received_at",
+    {**_texts("user_id", "campaign_id", "step_id"), "received_at": "BIGINT"},
+    _texts("exposure_id"),
+)
+SHAPES = (EVENTS, EXPOSURES, STEP_MESSAGES)

@@ -1,0 +1,80 @@
+"""Items of one kind, shredded by SQL into the temporary table `staged`: judged each by itself, with an id and a digest."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from afterword.errors import Reason
+from afterword.store.canonical import canonical_or_same
+from afterword.store.frames import Batch, Refusal
+from afterword.store.shapes import ABSENT, SEPARATOR, Shape
+from afterword.store.sql import literal
+
+
+def stage(con: duckdb.DuckDBPyConnection, batch: Batch, shape: Shape) -> bool:
+    """Fill `staged` with the items that can be used; the others go to `rejected`. Return whether there are any."""
+    if not shred(con, batch, shape.table, shape.staging_sql("frames").replace("$form", literal(shape.form()))):
+        return False
+    con.execute(
+        "INSERT INTO rejected SELECT position, item, ?, ?, fault, arrived_at FROM staged WHERE fault IS NOT NULL",
+        [shape.table, Reason.BAD_TYPE.value],
+    )
+    con.execute("DELETE FROM staged WHERE fault IS NOT NULL")
+    return True
+
+
+def shred(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, select: str) -> bool:
+    """Make `staged` from a SELECT over the lists of a name in `frames`; return whether there are any.
+
+    The SELECT must give at least one row for every item, with its `position`.
+    """
+    frames = batch.having(name)
+    if not frames.num_rows:
+        return False
+    con.register("frames", frames)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {select}")
+    repaired = batch.look_again(name, _positions(con))
+    if repaired.num_rows:
+        con.register("frames", repaired)
+        con.execute(f"INSERT INTO staged {select}")
+        given = _positions(con)
+        for position, arrived_at in zip(*(repaired.column(i).to_pylist() for i in (0, 1)), strict=True):
+            if position not in given:
+                batch.refusals.append(Refusal(position, arrived_at, name, f"{name} cannot be read"))
+    con.unregister("frames")
+    return True
+
+
+def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
+    """Give items without an id one from all their content and their number among their equals in the request (rule 33).
+
+    Here equality is by the canonical form of properties, which Python makes: other items never need it.
+    """
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE unnamed AS SELECT rowid AS row, position, item, {shape.content_sql()} AS content"
+        f"{', properties' if 'properties' in shape.columns else ', NULL AS properties'} FROM staged"
+        f" WHERE {shape.id} IS NULL"
+    )
+    spelt = con.sql("SELECT row, properties FROM unnamed WHERE properties IS NOT NULL").to_arrow_table()
+    canonical = pa.array([canonical_or_same(text) for text in spelt.column("properties").to_pylist()], pa.string())
+    con.register("canonical", pa.table({"row": spelt.column("row"), "properties": canonical}))
+    con.execute(
+        f"""
+        WITH contents AS (
+            SELECT row, position, item,
+                md5(concat_ws({SEPARATOR}, content, coalesce(c.properties, {ABSENT}))) AS content
+            FROM unnamed LEFT JOIN canonical c USING (row)
+        ), numbered AS (
+            SELECT row, content, row_number() OVER (PARTITION BY position, content ORDER BY item, row) AS number
+            FROM contents
+        )
+        UPDATE staged SET {shape.id} = md5(concat_ws({SEPARATOR}, n.content, n.number))
+        FROM numbered n WHERE staged.rowid = n.row"""
+    )
+    con.unregister("canonical")
+    con.execute("DROP TABLE unnamed")
+
+
+def _positions(con: duckdb.DuckDBPyConnection) -> set[int]:
+    return {row[0] for row in con.execute("SELECT DISTINCT position FROM staged").fetchall()}
