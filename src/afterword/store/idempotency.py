@@ -67,6 +67,14 @@ class Idempotency:
         with self._database.writing() as connection:
             connection.execute(sa.delete(table).where(*where))
 
+    def forget_unfinished(self) -> int:
+        """Forget requests that are still worked on, when a server starts: they died with the one before.
+
+        Otherwise a client that tries again right after a crash would be told to wait for nothing.
+        """
+        with self._database.writing() as connection:
+            return connection.execute(sa.delete(table).where(table.c.status.is_(None))).rowcount
+
     def prune(self, now: int) -> int:
         """Forget what is older than 24 hours; return how many."""
         with self._database.writing() as connection:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from afterword.interfaces.api.answers import Form, answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Server
-from afterword.interfaces.api import braze, native, segment, watching
+from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -33,6 +33,8 @@ def make_app(server: Server) -> Starlette:
         *native.routes(server),
         *braze.routes(server),
         *segment.routes(server),
+        *campaigns.routes(server),
+        *pages.routes(server),
     ]
     app = Starlette(routes=routes, exception_handlers={Refused: _refused, HTTPException: _unrouted})
     app.state.server = server

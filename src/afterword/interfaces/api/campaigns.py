@@ -1,0 +1,157 @@
+"""Campaigns over Afterword's own API: defined, launched, reported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from afterword.errors import DefinitionError, UserError
+from afterword.intake.definitions import definitions_to_data, parse_definitions
+from afterword.interfaces.api.access import bearer
+from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.bodies import read_body
+from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.server import Server
+from afterword.model import Campaign, Definitions
+from afterword.store.campaigns import CampaignRefused, StoredCampaign, UnknownCampaign
+from afterword.store.permissions import Permission
+from afterword.workspace.live import NotDerived
+
+CAUGHT_UP_SECONDS = 60.0
+"""How long a report waits for results of a definition that was just launched or changed."""
+
+
+def routes(server: Server) -> list[Route]:
+    """Return the routes."""
+    campaigns = _Campaigns(server)
+    one = "/api/campaigns/{id}"
+    return [
+        Route("/api/campaigns", campaigns.listed, methods=["GET"]),
+        Route("/api/campaigns", campaigns.created, methods=["POST"]),
+        Route(one, campaigns.told, methods=["GET"]),
+        Route(one, campaigns.changed, methods=["PUT"]),
+        *(Route(f"{one}/{verb}", campaigns.moved, methods=["POST"]) for verb in ("launch", "stop", "archive")),
+        Route(f"{one}/report", campaigns.reported, methods=["GET"]),
+        Route("/api/report", campaigns.reported, methods=["GET"]),
+    ]
+
+
+def told(stored: StoredCampaign) -> dict[str, Any]:
+    """Return a campaign as the API tells it: the fields of definition files, and what became of it."""
+    data = definitions_to_data(Definitions(campaigns=(stored.campaign,)))
+    definition: dict[str, Any] = next(iter([*data.get("campaigns", []), *data.get("canvases", [])]))
+    return {
+        **definition,
+        "kind": stored.campaign.kind,
+        "description": stored.description,
+        "status": stored.status.value,
+        "version": stored.version,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "launched_at": stored.launched_at,
+        "redefined": stored.redefined,
+    }
+
+
+class _Campaigns:
+    """The endpoints; what asks a database runs in a thread, so that the acknowledgement of facts never waits for it."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._store = server.data.metadata.campaigns
+
+    async def listed(self, request: Request) -> Response:
+        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
+        found = await asyncio.to_thread(self._store.list, include_archived=True)
+        return answer(200, {"campaigns": [told(stored) for stored in found]}, headers)
+
+    async def told(self, request: Request) -> Response:
+        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
+        return answer(200, told(await self._asked(self._store.get, request.path_params["id"])), headers)
+
+    async def created(self, request: Request) -> Response:
+        _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
+        campaign, description = await self._definition(request)
+        stored = await self._asked(self._store.create, campaign, self._server.clock(), description or "")
+        return answer(201, told(stored), headers)
+
+    async def changed(self, request: Request) -> Response:
+        _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
+        campaign, description = await self._definition(request)
+        if campaign.id != (named := request.path_params["id"]):
+            raise bad_request(f'the path names campaign "{named}", the body "{campaign.id}"')
+        stored = await self._asked(self._store.change, campaign, self._server.clock(), description)
+        return answer(200, told(stored), headers)
+
+    async def moved(self, request: Request) -> Response:
+        _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
+        verb = request.url.path.rpartition("/")[2]
+        move = {"launch": self._store.launch, "stop": self._store.stop, "archive": self._store.archive}[verb]
+        stored = await self._asked(move, request.path_params["id"], self._server.clock())
+        return answer(200, told(stored), headers)
+
+    async def reported(self, request: Request) -> Response:
+        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
+        report = await asyncio.to_thread(report_of, self._server, request.path_params.get("id"))
+        return answer(200, report, headers)
+
+    async def _definition(self, request: Request) -> tuple[Campaign, str | None]:
+        """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
+        body = await read_body(request, self._server.policy.body_bytes)
+        try:
+            data = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise bad_request(f"the body is no JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise bad_request("the body must be one campaign, a JSON object with the fields of definition files")
+        description = data.pop("description", None)
+        kind = data.pop("kind", "canvas" if "steps" in data else "campaign")
+        if kind not in ("campaign", "canvas") or not isinstance(description, str | None):
+            raise bad_request('kind must be "campaign" or "canvas", and description text')
+        try:
+            definitions = parse_definitions({"canvases" if kind == "canvas" else "campaigns": [data]}, "body")
+        except DefinitionError as error:
+            raise bad_request(str(error)) from None
+        return definitions.campaigns[0], description
+
+    async def _asked(self, ask: Callable[..., StoredCampaign], *arguments: Any) -> StoredCampaign:
+        try:
+            return await asyncio.to_thread(ask, *arguments)
+        except UnknownCampaign as error:
+            raise Refused(404, str(error)) from None
+        except CampaignRefused as error:
+            raise Refused(409, str(error)) from None
+        except UserError as error:
+            raise bad_request(str(error)) from None
+
+
+def report_of(server: Server, campaign: str | None) -> Mapping[str, Any]:
+    """Return the report of all campaigns or of one, as of now; waits where a definition was just changed.
+
+    Raises:
+        Refused: 404 no such campaign, 409 it was never launched, 503 results are not up to it yet.
+
+    """
+    if campaign is not None:
+        try:
+            stored = server.data.metadata.campaigns.get(campaign)
+        except UnknownCampaign as error:
+            raise Refused(404, str(error)) from None
+        if stored.launched_at is None:
+            raise Refused(409, f'campaign "{campaign}" was not launched yet: there is nothing to report')
+    for _ in range(2):
+        try:
+            report = server.data.live.report(server.data.definitions(), server.clock())
+        except NotDerived:
+            server.data.keeper.caught_up(CAUGHT_UP_SECONDS)
+            continue
+        if campaign is None:
+            return report
+        return {**report, "campaigns": [one for one in report["campaigns"] if one["id"] == campaign]}
+    raise Refused(503, "the results of a changed definition are not there yet: come again", {"Retry-After": "5"})
