@@ -83,6 +83,8 @@ class Check:
     reason: Reason
     condition: str
     message: str
+    of_definitions: bool = False
+    """Whether it depends on the definitions too: what was good when it was stored may be so no more."""
 
 
 @dataclass(frozen=True, slots=True)

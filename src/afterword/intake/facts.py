@@ -265,6 +265,7 @@ def _unknown_campaign(guard: str = "") -> Check:
         Reason.UNKNOWN_CAMPAIGN,
         f"{guard}known.campaign IS NULL AND {value} IS NOT NULL",
         f"""'there is no campaign "' || left({value}, 60) || '"' || {nearest_sql(value, names)}""",
+        of_definitions=True,
     )
 
 
@@ -275,6 +276,7 @@ def _unknown_part(part: str, reason: Reason, found: str) -> Check:
         f"known.campaign IS NOT NULL AND {found} IS NULL AND {value} IS NOT NULL",
         f"""'campaign "' || left({value_name("campaign_id")}, 60) || '" has no {part} "' || left({value}, 60) """
         f"""|| '"' || {nearest_sql(value, f"known.{part}_ids")}""",
+        of_definitions=True,
     )
 
 
@@ -301,6 +303,7 @@ def _exposures(columns: _Columns, notes: str) -> Row:
             Reason.MISSING_FIELD,
             f"known.campaign IS NOT NULL AND known.only_variant IS NULL AND {absent}",
             literal("variant_id is missing, which must say one of ") + " || array_to_string(known.variant_ids, ', ')",
+            of_definitions=True,
         )
     )
     checks.extend(_channel_checks(columns))
@@ -325,6 +328,7 @@ def _channel_checks(columns: _Columns) -> list[Check]:
             Reason.MISSING_CHANNEL,
             f"known.once_per_channel AND {columns.is_missing('channel')}",
             literal("channel is missing, which every exposure of a campaign counted once per channel must have"),
+            of_definitions=True,
         )
     ]
     if "channel" in columns:
@@ -334,6 +338,7 @@ def _channel_checks(columns: _Columns) -> list[Check]:
                 f"(known.channels >> {value_name('channel')}) & 1 = 0",
                 f"""{columns.raws["channel"].says("is no channel of campaign ")} || '"' || """
                 f"""left({value_name("campaign_id")}, 60) || '"'""",
+                of_definitions=True,
             )
         )
     return checks

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from afterword.errors import Reason, UserError, nearest
-from afterword.intake.columns import Check, Raw, form_of, value_name
-from afterword.intake.facts import MANDATORY, OWN_IDS, Row, columns_of, row_of
+from afterword.errors import UserError, nearest
+from afterword.intake.columns import Raw, form_of
+from afterword.intake.facts import MANDATORY, OWN_IDS, columns_of
+from afterword.intake.known import create_known
 from afterword.intake.proofs import NOTHING_PROVEN, together
+from afterword.intake.relations import RowReader, nothing
 from afterword.intake.sources import InputFile, Kind, ReadOptions
 from afterword.intake.staging import JSON_TYPE, Stager, Table
 from afterword.intake.streams import BROKEN, RECORD
-from afterword.model import Channel, Counting, Definitions
-from afterword.store.sql import identifier, literal, literals, one_path
+from afterword.model import Definitions
+from afterword.store.sql import identifier, literals, one_path
 
-_SQL_OF_OUTPUT: Mapping[Kind, tuple[str, ...]] = {
-    "events": (
-        *("event_id", "user_id", "kind", "occurred_at", "name", "product_id", "order_id", "app_id", "app_version"),
-        *("from_version", "device_id", "price", "quantity", "amount", "currency", "campaign", "channel"),
-        *("exposure_id", "machine", "properties", "refund_of"),
-    ),
-    "exposures": (
-        *("exposure_id", "user_id", "campaign", "variant", "exposed_at", "channel", "trigger_event_id", "outcome"),
-    ),
-    "step_messages": ("message_id", "user_id", "campaign", "step", "received_at", "exposure_id"),
-}
 ONLY_CONTENT = ("order_id", "properties", "refund_of")
 """Columns that only tell repetitions from conflicts (rule 33): attribution reads all others anyway, and these come
 hashed together as `content`."""
@@ -76,14 +66,22 @@ def stage(
         require_columns(kind, table)
     groups = _groups(tables)
     ordered = [table for group in groups for table in group]
-    _create_known(connection, definitions)
+    create_known(connection, definitions)
     has = frozenset(name for table in tables for name in table.names)
     present = _hashed(has)
     timezone = definitions.workspace.timezone
     offset = 0
     accepted, rejected = [], []
     for group in groups:
-        reader = _GroupReader(kind, group, offset, options, timezone, present)
+        reader = RowReader(
+            kind,
+            raw_columns(group[0], *group[1:]),
+            raw_relation(group, offset),
+            options,
+            timezone,
+            hashed=present,
+            staged=group[0].staged,
+        )
         accepted.append(reader.relation())
         rejected.append(reader.rejected())
         offset += len(group)
@@ -96,7 +94,7 @@ def stage(
         has,
         _ignored_notes(kind, tables),
         all(_has_own_id(kind, table) for table in tables),
-        "\nUNION ALL\n".join(accepted) or _nothing(kind),
+        "\nUNION ALL\n".join(accepted) or nothing(kind),
         f"SELECT {literals(names)}[file + 1] AS file, record AS row, reason, message FROM (\n"
         + ("\nUNION ALL\n".join(rejected) or _NOTHING_REJECTED)
         + "\n)",
@@ -170,114 +168,6 @@ _NOTHING_REJECTED = (
     "SELECT 0 AS file, 0::BIGINT AS record, NULL::VARCHAR AS reason, NULL::VARCHAR AS message WHERE FALSE"
 )
 
-_TYPES = {
-    "kind": "UTINYINT",
-    "occurred_at": "BIGINT",
-    "exposed_at": "BIGINT",
-    "received_at": "BIGINT",
-    "price": "DECIMAL(18, 6)",
-    "quantity": "INTEGER",
-    "amount": "BIGINT",
-    "campaign": "INTEGER",
-    "variant": "INTEGER",
-    "step": "INTEGER",
-    "channel": "TINYINT",
-    "outcome": "TINYINT",
-    "machine": "BOOLEAN",
-}
-
-
-def _nothing(kind: Kind) -> str:
-    """Return a relation of the right columns without rows, for a kind without inputs."""
-    outputs = ", ".join(f"NULL::{_TYPES.get(name, 'VARCHAR')} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[kind])
-    return (
-        "SELECT 0 AS file, 0::BIGINT AS record, 0::UTINYINT AS reason, 0::UTINYINT AS notes, "
-        f"{outputs}, 0::UBIGINT AS content WHERE FALSE"
-    )
-
-
-class _GroupReader:
-    """Writes the SQL that reads one group of tables with the same columns."""
-
-    def __init__(
-        self,
-        kind: Kind,
-        tables: Sequence[Table],
-        offset: int,
-        options: ReadOptions,
-        timezone: str,
-        hashed: Sequence[str],
-    ) -> None:
-        self._kind = kind
-        self._tables = tables
-        self._offset = offset
-        self._hashed = hashed
-        first = tables[0]
-        self._raws = raw_columns(first, *tables[1:])
-        self._empty = not self._raws
-        self._row = Row({}, (), {}, (), "0") if self._empty else row_of(kind, self._raws, options, timezone)
-
-    def _checks(self) -> list[Check]:
-        """All checks, first reason first; a record that could not be read at all has no other."""
-        possible = [check for check in self._row.checks if check.condition != "FALSE"]
-        checks = sorted(possible, key=lambda check: check.reason.code)
-        if self._tables[0].staged:
-            checks.insert(0, Check(Reason.BAD_TYPE, "broken IS NOT NULL", "broken"))
-        return checks
-
-    def _case(self, results: Sequence[str], otherwise: str) -> str:
-        cases = zip(self._checks(), results, strict=True)
-        return "CASE " + " ".join(f"WHEN {c.condition} THEN {r}" for c, r in cases) + f" ELSE {otherwise} END"
-
-    def relation(self) -> str:
-        if self._empty:
-            return self._broken_only()
-        reason = self._case([str(check.reason.code) for check in self._checks()], "0")
-        outputs = ", ".join(f"{self._row.outputs[name]} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[self._kind])
-        content = ", ".join(self._row.outputs[name] for name in self._hashed)
-        content = f"hash({content})" if content else "0::UBIGINT"
-        return (
-            f"SELECT file, record, ({reason})::UTINYINT AS reason, ({self._row.notes})::UTINYINT AS notes, "
-            f"{outputs}, {content} AS content\n{self._from()}"
-        )
-
-    def _broken_only(self) -> str:
-        """Lines without a single object: nothing but rejected records."""
-        outputs = ", ".join(
-            f"NULL::{_TYPES.get(name, 'VARCHAR')} AS {identifier(name)}" for name in _SQL_OF_OUTPUT[self._kind]
-        )
-        return (
-            f"SELECT file, record, {self._broken_reason()}::UTINYINT AS reason, 0::UTINYINT AS notes, {outputs}, "
-            f"0::UBIGINT AS content\nFROM ({self._raw()})"
-        )
-
-    def _broken_reason(self) -> str:
-        return f"CASE WHEN broken IS NULL THEN {Reason.MISSING_FIELD.code} ELSE {Reason.BAD_TYPE.code} END"
-
-    def rejected(self) -> str:
-        if self._empty:
-            words = f"CASE WHEN broken IS NULL THEN '{Reason.MISSING_FIELD}' ELSE '{Reason.BAD_TYPE}' END"
-            message = f"coalesce(broken, {literal(MANDATORY[self._kind][0] + ' is missing')})"
-            return f"SELECT file, record, {words} AS reason, {message} AS message FROM ({self._raw()})"
-        checks = self._checks()
-        # The number of the check first, so that sentences are only made for the rows that need one.
-        number = self._case([str(i) for i in range(1, len(checks) + 1)], "0")
-        reasons = literals(check.reason.value for check in checks)
-        messages = " ".join(f"WHEN {i} THEN {check.message}" for i, check in enumerate(checks, 1))
-        return (
-            f"SELECT file, record, {reasons}[problem] AS reason, CASE problem {messages} END AS message\n"
-            f"FROM (SELECT *, {number} AS problem\n{self._from()}) known WHERE problem <> 0"
-        )
-
-    def _raw(self) -> str:
-        return raw_relation(self._tables, self._offset)
-
-    def _from(self) -> str:
-        values = ", ".join(f"{sql} AS {value_name(name)}" for name, sql in self._row.values.items())
-        derived = "".join(f", {sql} AS {name}" for name, sql in self._row.derived.items())
-        joins = "\n".join(self._row.joins)
-        return f"FROM (SELECT *{derived} FROM (SELECT *, {values}\nFROM ({self._raw()}))) facts\n{joins}"
-
 
 def raw_relation(tables: Sequence[Table], offset: int) -> str:
     """Return the SELECT of what tables of one schema hold: file, record and their columns by our names."""
@@ -311,42 +201,3 @@ def raw_columns(table: Table, *others: Table) -> dict[str, Raw]:
         proof = together([each.proofs.get(each.names[name], NOTHING_PROVEN) for each in (table, *others)])
         raws[name] = Raw(name, form, type_name, identifier("r_" + name), json_type, proof)
     return raws
-
-
-_KNOWN: Mapping[str, Mapping[str, str]] = {
-    "intake_campaigns": {
-        "campaign_id": "VARCHAR", "campaign": "INTEGER", "only_variant": "INTEGER", "once_per_channel": "BOOLEAN",
-        "channels": "INTEGER", "variant_ids": "VARCHAR[]", "step_ids": "VARCHAR[]",
-    },
-    "intake_variants": {"campaign": "INTEGER", "variant_id": "VARCHAR", "variant": "INTEGER"},
-    "intake_steps": {"campaign": "INTEGER", "step_id": "VARCHAR", "step": "INTEGER"},
-}  # fmt: skip
-
-
-def _create_known(connection: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
-    """Create the tables that scans look campaigns, variants and steps up in."""
-    channels = list(Channel)
-    campaigns: list[dict[str, Any]] = []
-    variants: list[dict[str, Any]] = []
-    steps: list[dict[str, Any]] = []
-    for index, campaign in enumerate(definitions.campaigns):
-        campaigns.append(
-            {
-                "campaign_id": campaign.id,
-                "campaign": index,
-                "only_variant": 0 if len(campaign.variants) == 1 else None,
-                "once_per_channel": campaign.counting is Counting.ONCE_PER_CHANNEL,
-                # A bit each; None: any channel will do, and a comparison with NULL rejects nothing
-                "channels": sum(1 << channels.index(channel) for channel in set(campaign.channels)) or None,
-                "variant_ids": [variant.id for variant in campaign.variants],
-                "step_ids": [step.id for step in campaign.steps],
-            }
-        )
-        for position, variant in enumerate(campaign.variants):
-            variants.append({"campaign": index, "variant_id": variant.id, "variant": position})
-        for position, step in enumerate(campaign.steps):
-            steps.append({"campaign": index, "step_id": step.id, "step": position})
-    for name, rows in (("intake_campaigns", campaigns), ("intake_variants", variants), ("intake_steps", steps)):
-        columns = {column: [row[column] for row in rows] for column in _KNOWN[name]}
-        selected = ", ".join(f"unnest(${column}::{kind}[]) AS {column}" for column, kind in _KNOWN[name].items())
-        connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {selected}", columns)

@@ -53,6 +53,8 @@ def time_value(raw: Raw, options: ReadOptions, timezone: str) -> TimeValue:
         return TimeValue(_checked(raw, _cut(raw) if raw.type_name.endswith("_NS") else f"epoch_us({raw.sql})"))
     if raw.form is Form.DATE:
         return _from_date(raw, options, timezone)
+    if raw.type_name == "BIGINT" and options.time_unit == "us":
+        return TimeValue(_checked(raw, raw.sql, _number_hint(options)))
     if raw.form in (Form.INTEGER, Form.DECIMAL, Form.FLOAT):
         return TimeValue(_checked(raw, _from_number(f"{raw.sql}::VARCHAR", options), _number_hint(options)))
     return TimeValue(_checked(raw, "NULL::BIGINT"))

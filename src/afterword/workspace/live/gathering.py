@@ -1,0 +1,174 @@
+"""Who is to be swept again, and their facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from afterword.attribution.facts import Source
+from afterword.attribution.people import persons_of
+from afterword.attribution.reading import Scans
+from afterword.intake.fact_tables import FactTables
+from afterword.intake.facts import TIMES
+from afterword.intake.sources import Kind
+from afterword.model import ConversionKind, Definitions, EventKind
+from afterword.workspace.live.state import State
+
+KINDS: tuple[Kind, ...] = ("exposures", "events", "step_messages")
+NEVER_READ = frozenset({"order_id"})
+"""Columns that only tell repetitions from conflicts; the tables of facts have neither."""
+CONTENT = frozenset({"order_id", "properties", "refund_of"})
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What is new: facts after a position of the log, and facts whose time has come since."""
+
+    position: int
+    after: int
+    """Facts up to this time were seen, in epoch microseconds."""
+    as_of: int
+
+
+def last_position(con: duckdb.DuckDBPyConnection, facts: FactTables) -> int | None:
+    """Return the highest position of the log among the facts."""
+    parts = " UNION ALL ".join(f"SELECT max(position) AS position FROM {facts.table(n)}" for n in (*KINDS, "merges"))
+    found = con.execute(f"SELECT max(position) FROM ({parts})").fetchall()[0][0]
+    return None if found is None else int(found)
+
+
+def next_due(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State) -> int | None:
+    """Return the time of the earliest fact that is known but later than the rows' `as_of`, None without any."""
+    parts = " UNION ALL ".join(
+        f"SELECT min({TIMES[kind]}) AS time FROM {facts.table(kind)} "
+        f"WHERE {TIMES[kind]} > $as_of AND position <= $position"
+        for kind in KINDS
+    )
+    known = {"as_of": state.as_of, "position": -1 if state.position is None else state.position}
+    found = con.execute(f"SELECT min(time) FROM ({parts})", known).fetchall()[0][0]
+    return None if found is None else int(found)
+
+
+def renew_aliases(con: duckdb.DuckDBPyConnection, facts: FactTables) -> list[str]:
+    """Find the person of every merged id again (rule 37); return all ids whose histories that changes."""
+    merges = con.sql(f"SELECT DISTINCT from_user_id, to_user_id FROM {facts.table('merges')}").to_arrow_table()
+    persons = persons_of(merges.column(0).to_pylist(), merges.column(1).to_pylist()) if merges.num_rows else {}
+    merged = {name: person for name, person in persons.items() if name != person}
+    table = pa.table({"user_id": pa.array(merged, pa.string()), "person": pa.array(merged.values(), pa.string())})
+    con.register("new_aliases", table)
+    changed = con.execute(
+        """
+        SELECT unnest([user_id, o.person, n.person]) AS user_id
+        FROM derived.aliases o FULL JOIN new_aliases n USING (user_id) WHERE o.person IS DISTINCT FROM n.person"""
+    ).fetchall()
+    if changed:
+        con.execute("DELETE FROM derived.aliases")
+        con.execute("INSERT INTO derived.aliases BY NAME FROM new_aliases")
+    con.unregister("new_aliases")
+    return sorted({name for (name,) in changed if name is not None})
+
+
+def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since, users: Iterable[str]) -> int:
+    """Find whose derived rows may have changed: tables `touched`, `swept` and `swept_ids`; return how many persons.
+
+    Touched are the users that are named, those of new facts, those of facts whose time has come, and those whose
+    purchases are refunded by such facts, whoever sent them. Swept are their persons, with all ids of each.
+    """
+    con.register("named_users", pa.table({"user_id": pa.array(users, pa.string())}))
+    parts = ["SELECT user_id FROM named_users"]
+    refunds = []
+    for kind in KINDS:
+        # Two queries and no OR: each is answered from the row groups that can have such rows.
+        for news in ("position > $position", f"{TIMES[kind]} > $after AND {TIMES[kind]} <= $as_of"):
+            parts.append(f"SELECT user_id FROM {facts.table(kind)} WHERE {news}")
+            if kind == "events":
+                refunds.append(f"SELECT refund_of FROM {facts.table(kind)} WHERE kind = 'refund' AND {news}")
+    values = {"position": since.position, "after": since.after, "as_of": since.as_of}
+    con.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {' UNION '.join(parts)}", values)
+    con.unregister("named_users")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE refunded AS {' UNION '.join(refunds)}", values)
+    if con.execute("SELECT count(*) FROM refunded").fetchall()[0][0]:
+        con.execute(
+            f"INSERT INTO touched SELECT user_id FROM {facts.table('events')} e "
+            "SEMI JOIN refunded r ON r.refund_of = e.event_id WHERE kind = 'purchase'"
+        )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE swept AS SELECT DISTINCT coalesce(person, user_id) AS user_id
+        FROM touched LEFT JOIN derived.aliases USING (user_id);
+        CREATE OR REPLACE TEMP TABLE swept_ids AS SELECT user_id FROM swept
+        UNION SELECT a.user_id FROM derived.aliases a SEMI JOIN swept s ON s.user_id = a.person"""
+    )
+    return int(con.execute("SELECT count(*) FROM swept").fetchall()[0][0])
+
+
+def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions) -> Scans:
+    """Copy the facts of the swept users: exposures, and of those who have any the rest.
+
+    A refund counts whoever sent it, so those of the users' purchases come along (rule 28).
+    """
+    _gather_exposures(con, facts, "SEMI JOIN swept_ids USING (user_id)")
+    exposed = "SEMI JOIN exposed_ids USING (user_id)"
+    unread = unread_columns(definitions)
+    events = facts.relation("events", exposed, without=unread)
+    others = facts.relation(
+        "events",
+        f"SEMI JOIN (SELECT event_id AS refund_of FROM gathered_events WHERE kind = {int(EventKind.PURCHASE)}) "
+        "USING (refund_of) ANTI JOIN exposed_ids USING (user_id) WHERE kind = 'refund'",
+        without=unread,
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_events AS {events}")
+    con.execute(f"INSERT INTO gathered_events {others}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {facts.relation('step_messages', exposed)}")
+    return _scans(facts, "FROM gathered_events", unread)
+
+
+def gather_campaigns(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions) -> Scans:
+    """Copy the exposures and step messages of the definitions' campaigns; events are read where they are."""
+    of_campaigns = "SEMI JOIN intake_campaigns USING (campaign_id)"
+    _gather_exposures(con, facts, of_campaigns)
+    steps = facts.relation("step_messages", of_campaigns)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {steps}")
+    unread = unread_columns(definitions)
+    only = "WHERE user_id IN (SELECT user_id FROM exposed_ids) OR kind = 'refund'"
+    return _scans(facts, facts.relation("events", only, without=unread), unread)
+
+
+def _gather_exposures(con: duckdb.DuckDBPyConnection, facts: FactTables, only: str) -> None:
+    """Copy exposures, find all ids of the persons who have a usable one, and tell the engine who they are."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_exposures AS {facts.relation('exposures', only)}")
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE exposed_persons AS SELECT DISTINCT coalesce(person, user_id) AS person
+        FROM gathered_exposures LEFT JOIN derived.aliases USING (user_id) WHERE reason = 0;
+        CREATE OR REPLACE TEMP TABLE merges AS
+        SELECT user_id AS from_user_id, person AS to_user_id
+        FROM derived.aliases SEMI JOIN exposed_persons USING (person);
+        CREATE OR REPLACE TEMP TABLE exposed_ids AS SELECT person AS user_id FROM exposed_persons
+        UNION SELECT from_user_id FROM merges"""
+    )
+
+
+def _scans(facts: FactTables, events: str, unread: frozenset[str]) -> Scans:
+    columns = {kind: facts.columns(kind) - CONTENT - unread for kind in KINDS}
+    return Scans(
+        Source(events, 1, columns["events"], True),
+        # Others' exposures make nobody a person.
+        Source("FROM gathered_exposures WHERE reason = 0", 1, columns["exposures"], True),
+        Source("FROM gathered_step_messages", 1, columns["step_messages"], True),
+    )
+
+
+def unread_columns(definitions: Definitions) -> frozenset[str]:
+    """Return the columns of events that no conversion event asks for."""
+    events = [event for campaign in definitions.campaigns for event in campaign.conversion_events]
+    asked = {where.property for event in events for where in event.where}
+    unread = set(NEVER_READ)
+    if all(name.startswith("$") for name in asked):
+        unread.add("properties")
+    if all(event.kind is not ConversionKind.UPGRADE for event in events):
+        unread |= {"from_version", "device_id"} | ({"app_version"} - {name[1:] for name in asked})
+    return frozenset(unread)

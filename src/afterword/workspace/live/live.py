@@ -1,0 +1,135 @@
+"""The results of a running server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+from afterword.attribution.canonical import add_canonical_json
+from afterword.attribution.gather import Limits
+from afterword.intake.fact_tables import FactTables, fact_tables
+from afterword.model import Definitions
+from afterword.workspace.live import answering, refreshing
+from afterword.workspace.live.comparing import Difference, differences
+from afterword.workspace.live.refreshing import Refreshed
+from afterword.workspace.live.state import State, create_tables, read_state
+
+REPORT_SECONDS = 10
+
+
+class Live:
+    """Derived rows that are kept up with the facts in the same database, and what can be asked of them.
+
+    One thread calls `refresh`, after each load; any thread may ask. Every answer is of one state of the database.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, limits: Limits, *, report_seconds: int = REPORT_SECONDS) -> None:
+        """Make the derived tables where they are not there yet.
+
+        Args:
+            con: a database with the tables of `store/facts.sql`; every piece of work takes a cursor of it.
+            limits: memory, a directory to spill to, batch size and threads of a sweep.
+            report_seconds: a report without new facts is as old as this at most.
+
+        """
+        self._con = con
+        self._limits = limits
+        self._bucket = report_seconds * 1_000_000
+        self._lock = threading.Lock()
+        self._reports: dict[tuple[int, int, Definitions], dict[str, Any]] = {}
+        create_tables(con)
+        _add_function(con)
+
+    def refresh(
+        self,
+        definitions: Definitions,
+        touched_users: Iterable[str] = (),
+        *,
+        merges_changed: bool = False,
+        as_of: int,
+    ) -> Refreshed:
+        """Bring the derived rows up to the facts that are there, in one transaction.
+
+        Swept again are the users of facts that the log has brought since the last refresh, of facts whose time has
+        come, of purchases that such facts refund, of ids that were merged, and those that are named. A campaign
+        whose definition is new or changed is derived again as a whole; one that is gone loses its rows.
+
+        Args:
+            definitions: all campaigns.
+            touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
+                purchases that erased refunds named.
+            merges_changed: merges were taken away; new ones are seen anyway.
+            as_of: now, in epoch microseconds. Later facts wait. It never goes back.
+
+        """
+        cursor = self._con.cursor()
+        try:
+            return refreshing.refresh(
+                cursor, definitions, touched_users, as_of, self._limits, merges_changed=merges_changed
+            )
+        finally:
+            cursor.close()
+
+    @property
+    def state(self) -> State:
+        """As of when the rows are, and up to which position of the log."""
+        cursor = self._con.cursor()
+        try:
+            return read_state(cursor)
+        finally:
+            cursor.close()
+
+    def report(self, definitions: Definitions, as_of: int) -> dict[str, Any]:
+        """Return the content of report.json (docs/report-json.md); it says as of when it is.
+
+        That is `as_of`, or a little earlier where facts have come due since the last refresh, and never before that.
+        The same object may be returned again, so it must not be changed.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            key = (state.version, at // self._bucket, definitions)
+            with self._lock:
+                known = self._reports.get(key)
+            if known is not None:
+                return known
+            found = answering.report(con, definitions, state, facts, at)
+        with self._lock:
+            self._reports = {k: v for k, v in self._reports.items() if k[0] >= key[0]} | {key: found}
+        return found
+
+    def recompute(self, definitions: Definitions) -> list[Difference]:
+        """Derive all rows again from all facts; return where those that are kept differ (nowhere, if all is well).
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, state, _facts):
+            return differences(con, definitions, state, self._limits)
+
+    @contextmanager
+    def _snapshot(self, definitions: Definitions) -> Iterator[tuple[duckdb.DuckDBPyConnection, State, FactTables]]:
+        """Give a cursor that sees one state of the database; what it makes is temporary."""
+        cursor = self._con.cursor()
+        try:
+            cursor.execute("SET search_path = 'derived,main'")
+            cursor.execute("BEGIN TRANSACTION")
+            state = read_state(cursor)
+            yield cursor, state, fact_tables(cursor, definitions)
+        finally:
+            cursor.close()
+
+
+def _add_function(con: duckdb.DuckDBPyConnection) -> None:
+    """Add what the engine calls, unless another cursor of the database did."""
+    known = con.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = 'canonical_json'").fetchall()
+    if not known[0][0]:
+        add_canonical_json(con)

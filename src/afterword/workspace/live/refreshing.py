@@ -1,0 +1,182 @@
+"""A refresh: the users whom new facts touched and the campaigns that changed are derived again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+
+from afterword.attribution.embedded import attribute
+from afterword.attribution.gather import Limits
+from afterword.attribution.reading import Scans
+from afterword.intake.fact_tables import FactTables, fact_tables
+from afterword.model import Campaign, Definitions
+from afterword.workspace.live.gathering import (
+    Since,
+    find_touched,
+    gather_campaigns,
+    gather_users,
+    last_position,
+    renew_aliases,
+)
+from afterword.workspace.live.staging import Staged, number_staged, place_staged
+from afterword.workspace.live.state import TABLES, State, basis_of, read_known, read_state
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did."""
+
+    version: int
+    """Of the results, which grows when rows changed."""
+    as_of: int
+    """Epoch microseconds."""
+    users: int
+    """Persons whom facts, merges or the time touched."""
+    campaigns: tuple[str, ...]
+    """Campaigns that were derived again as a whole, or are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which campaigns keep their rows, and which are derived again."""
+
+    kept: dict[str, int]
+    """Id and number of those whose rows stand."""
+    changed: dict[str, int]
+    gone: dict[str, int]
+    bases: dict[str, str]
+
+    @property
+    def rewritten(self) -> list[int]:
+        return [*self.changed.values(), *self.gone.values()]
+
+
+def refresh(
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    users: Iterable[str],
+    as_of: int,
+    limits: Limits,
+    *,
+    merges_changed: bool = False,
+) -> Refreshed:
+    """Bring the derived rows up to all facts that are there and to `as_of`; see `Live.refresh`.
+
+    `con` is a cursor of its own: temporary tables of many names are left in it.
+    """
+    con.execute("BEGIN TRANSACTION")
+    try:
+        done = _refresh(con, definitions, users, as_of, limits, merges_changed)
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return done
+
+
+def _refresh(
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    users: Iterable[str],
+    as_of: int,
+    limits: Limits,
+    merges_changed: bool,
+) -> Refreshed:
+    state, plan = read_state(con), _plan(con, definitions)
+    facts = fact_tables(con, definitions)
+    as_of = max(as_of, state.as_of)  # what was seen once stays seen, whatever becomes of the clock
+    position = last_position(con, facts)
+    since = Since(-1 if state.position is None else state.position, state.as_of, as_of)
+    merged = renew_aliases(con, facts) if merges_changed or _new_merges(con, facts, since) else []
+    swept = 0
+    if plan.kept:
+        swept = find_touched(con, facts, since, [*users, *merged])
+    if swept:
+        kept = _only(definitions, plan.kept)
+        scans = gather_users(con, fact_tables(con, kept), kept)
+        _derive(con, kept, scans, limits, as_of, plan.kept)
+        _remove_users(con)
+        place_staged(con, "derived.")
+    _remember_campaigns(con, plan)
+    if plan.changed:
+        changed = _only(definitions, plan.changed)
+        scans = gather_campaigns(con, fact_tables(con, changed), changed)
+        _derive(con, changed, scans, limits, as_of, plan.changed)
+        place_staged(con, "derived.")
+    if merged:
+        con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM derived.aliases)")
+    version = state.version + bool(swept or plan.rewritten)
+    con.execute("UPDATE derived.state SET version = ?, as_of = ?, position = ?", [version, as_of, position])
+    return Refreshed(version, as_of, swept, (*plan.changed, *plan.gone))
+
+
+def _plan(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> _Plan:
+    """Compare the definitions with those of the rows; a new campaign takes the lowest number that is free."""
+    bases = {campaign.id: basis_of(campaign, definitions.workspace.timezone) for campaign in definitions.campaigns}
+    known = {one.id: one for one in read_known(con)}
+    kept = {name: one.number for name, one in known.items() if bases.get(name) == one.basis}
+    gone = {name: one.number for name, one in known.items() if name not in bases}
+    changed = {name: one.number for name, one in known.items() if name in bases and name not in kept}
+    taken = {one.number for name, one in known.items() if name in bases}
+    free = (number for number in range(len(known) + len(bases)) if number not in taken)
+    changed |= {name: next(free) for name in bases if name not in known}
+    return _Plan(kept, changed, gone, bases)
+
+
+def _new_merges(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> bool:
+    sql = f"SELECT count(*) FROM {facts.table('merges')} WHERE position > ?"
+    return bool(con.execute(sql, [since.position]).fetchall()[0][0])
+
+
+def _only(definitions: Definitions, names: dict[str, int]) -> Definitions:
+    """Return the definitions of some campaigns. Nothing is taken from one campaign by another (rule 12)."""
+    campaigns: tuple[Campaign, ...] = tuple(one for one in definitions.campaigns if one.id in names)
+    return Definitions(definitions.workspace, campaigns)
+
+
+def _derive(
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    scans: Scans,
+    limits: Limits,
+    as_of: int,
+    numbers: dict[str, int],
+    *,
+    remember: bool = True,
+) -> None:
+    """Sweep and leave the rows, staged and numbered."""
+    found = attribute(con, definitions, scans, limits, as_of, lambda _what, _done: None, Staged())
+    campaigns = {place: numbers[campaign.id] for place, campaign in enumerate(definitions.campaigns)}
+    number_staged(con, found.results.users, campaigns, remember=remember)
+    found.results.close()
+
+
+def derive_all(con: duckdb.DuckDBPyConnection, definitions: Definitions, state: State, limits: Limits) -> None:
+    """Derive all campaigns from all facts, as of the state's time, and leave the rows staged and numbered."""
+    numbers = {one.id: one.number for one in read_known(con)}
+    scans = gather_campaigns(con, fact_tables(con, definitions), definitions)
+    _derive(con, definitions, scans, limits, state.as_of, numbers, remember=False)
+
+
+def _remove_users(con: duckdb.DuckDBPyConnection) -> None:
+    """Remove the rows of all swept persons, and of ids that are another's now."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE outdated AS SELECT "user" FROM derived.users
+        WHERE user_id IN (SELECT user_id FROM swept UNION SELECT user_id FROM touched)"""
+    )
+    for name in TABLES:
+        con.execute(f'DELETE FROM derived.{name} WHERE "user" IN (SELECT "user" FROM outdated)')
+
+
+def _remember_campaigns(con: duckdb.DuckDBPyConnection, plan: _Plan) -> None:
+    """Remove the rows of changed campaigns and of those that are gone, and take note of the new definitions."""
+    if not plan.rewritten:
+        return
+    for name in TABLES:
+        con.execute(f"DELETE FROM derived.{name} WHERE list_contains(?, campaign)", [plan.rewritten])
+    con.execute("DELETE FROM derived.campaigns WHERE list_contains(?, campaign)", [plan.rewritten])
+    for name, number in plan.changed.items():
+        con.execute("INSERT INTO derived.campaigns VALUES (?, ?, ?)", [number, name, plan.bases[name]])

@@ -1,0 +1,93 @@
+"""What the derived rows stand for: as of when, up to which position of the log, under which definitions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+
+import duckdb
+
+from afterword import __version__
+from afterword.errors import UserError
+from afterword.intake.definitions import definition_version
+from afterword.model import Campaign, Definitions, Variant
+
+TABLES = ("recipients", "exposures", "conversions", "credited", "received")
+PROGRAM = f"afterword {__version__}, duckdb {duckdb.__version__}"
+"""Another program may derive other rows, so it derives all again."""
+
+
+class NotDerived(UserError):
+    """The definitions are not those that the rows are derived under; `refresh` derives them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What `derived.state` says."""
+
+    version: int
+    """Grows with every refresh that changed rows."""
+    as_of: int
+    """Epoch microseconds: no fact after this time was seen."""
+    position: int | None
+    """Facts up to this position of the log were seen; None before the first refresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A campaign with derived rows."""
+
+    number: int
+    id: str
+    basis: str
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the derived tables where they are not there yet."""
+    con.execute((resources.files("afterword.workspace.live") / "tables.sql").read_text(encoding="utf-8"))
+
+
+def read_state(con: duckdb.DuckDBPyConnection) -> State:
+    """Return the state as this connection sees it."""
+    return State(*con.execute("SELECT version, as_of, position FROM derived.state").fetchall()[0])
+
+
+def read_known(con: duckdb.DuckDBPyConnection) -> list[Known]:
+    """Return the campaigns with derived rows, by number."""
+    return [Known(*row) for row in con.execute("SELECT * FROM derived.campaigns ORDER BY campaign").fetchall()]
+
+
+def basis_of(campaign: Campaign, timezone: str) -> str:
+    """Return a hash of all that a campaign's derived rows depend on besides the facts.
+
+    That is more than its version (rule 6): rows hold numbers of variants and steps, and days of the time zone.
+    """
+    parts = [
+        PROGRAM,
+        timezone,
+        definition_version(campaign),
+        [variant.id for variant in campaign.variants],
+        [step.id for step in campaign.steps],
+        sorted(campaign.channels),
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def by_number(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> Definitions:
+    """Return the definitions with each campaign at the place of its number in the derived rows.
+
+    Raises:
+        NotDerived: a campaign was added, removed or changed since the last refresh.
+
+    """
+    known = read_known(con)
+    bases = {campaign.id: basis_of(campaign, definitions.workspace.timezone) for campaign in definitions.campaigns}
+    if {one.id: one.basis for one in known} != bases:
+        raise NotDerived("the definitions have changed since the results were computed; they are being computed again")
+    nobody = Campaign("", "campaign", "", (Variant("", 10_000),))
+    places = [nobody] * (max((one.number for one in known), default=-1) + 1)
+    for one in known:
+        places[one.number] = definitions.campaigns[definitions.index_of(one.id)]
+    return Definitions(definitions.workspace, tuple(places))

@@ -1,0 +1,30 @@
+-- The derived rows of a running server, in the file of its facts. All of them can be thrown away and derived again.
+-- They are those of `attribution.stored` under keys that last: `campaign` and `user` are numbers given once, `exposure` is
+-- the user's number and the exposure's place among the user's exposures to the campaign (a user's rows are replaced
+-- together, so it need not outlive them), events have their ids.
+CREATE SCHEMA IF NOT EXISTS derived;
+-- Up to which position of the log the rows are derived, and as of when; `version` grows with every change. One row.
+CREATE TABLE IF NOT EXISTS derived.state (version UBIGINT NOT NULL, as_of BIGINT NOT NULL, position UBIGINT);
+INSERT INTO derived.state SELECT 0, 0, NULL WHERE NOT EXISTS (FROM derived.state);
+-- `basis` is the hash of all that the campaign's rows depend on besides the facts.
+CREATE TABLE IF NOT EXISTS derived.campaigns (campaign INTEGER NOT NULL, campaign_id VARCHAR NOT NULL, basis VARCHAR NOT NULL);
+-- Persons with derived rows; ids that were merged into others are aliases.
+CREATE TABLE IF NOT EXISTS derived.users ("user" INTEGER NOT NULL, user_id VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS derived.aliases (user_id VARCHAR NOT NULL, person VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS derived.currencies (currency INTEGER NOT NULL, code VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS derived.recipients (campaign INTEGER, variant INTEGER, "user" INTEGER, channel TINYINT,
+    exposure BIGINT, first_exposed_at BIGINT, first_day DATE, last_exposed_at BIGINT, latest BOOLEAN,
+    converted UTINYINT, unit_converted UTINYINT, variants_seen UTINYINT);
+CREATE TABLE IF NOT EXISTS derived.exposures (campaign INTEGER, variant INTEGER, "user" INTEGER, channel TINYINT,
+    exposure BIGINT, exposure_id VARCHAR, exposed_at BIGINT, exposed_day DATE, superseded_at BIGINT, outcome TINYINT,
+    at_risk UTINYINT, converted UTINYINT, first BOOLEAN);
+CREATE TABLE IF NOT EXISTS derived.conversions (campaign INTEGER, letter UTINYINT, "user" INTEGER, exposure BIGINT,
+    variant INTEGER, channel TINYINT, step INTEGER, exposed_at BIGINT, exposed_day DATE, converted_at BIGINT,
+    converted_day DATE, event_id VARCHAR, after_open BOOLEAN, after_click BOOLEAN);
+CREATE TABLE IF NOT EXISTS derived.credited (campaign INTEGER, variant INTEGER, channel TINYINT, step INTEGER,
+    "user" INTEGER, exposure BIGINT, exposed_day DATE, event_id VARCHAR, occurred_at BIGINT, occurred_day DATE,
+    amount BIGINT, refunded BIGINT, currency INTEGER);
+CREATE TABLE IF NOT EXISTS derived.received (campaign INTEGER, variant INTEGER, step INTEGER, "user" INTEGER,
+    exposure BIGINT, received_at BIGINT, received_day DATE);
+-- Exchange rates are the workspace's; without any, foreign money is shown apart (rule 27).
+CREATE TABLE IF NOT EXISTS rates (date DATE, currency VARCHAR, rate DECIMAL(38, 12));

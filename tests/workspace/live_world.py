@@ -1,0 +1,105 @@
+"""Facts put straight into the tables of a running server, as its loader leaves them, and the same facts as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import afterword
+from afterword.attribution.gather import Limits
+from afterword.model import Definitions
+from afterword.store.connection import open_memory
+from afterword.workspace.live import Live
+from tests.engine import EPOCH, plain_json, write_definitions
+from tests.oracle_facts import EventFact, ExposureFact, Fact, StepFact
+from tests.oracle_people import MergeFact
+
+FACTS_SQL = Path(afterword.__file__).parent / "store" / "facts.sql"
+TABLES: dict[type, str] = {ExposureFact: "exposures", EventFact: "events", StepFact: "step_messages"}
+
+
+@dataclass
+class LiveWorld:
+    """A database with the tables of facts, and `Live` on it."""
+
+    directory: Path
+    batch_rows: int = 1 << 18
+    position: int = 0
+    known: set[tuple[str, str | None]] = field(default_factory=set)
+    merges: list[MergeFact] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.con = open_memory(1 << 30, 2, self.directory, preserve_insertion_order=True)
+        self.con.execute(FACTS_SQL.read_text(encoding="utf-8"))
+        self.live = Live(self.con, Limits(1 << 28, self.directory, self.batch_rows, 2))
+
+    def load(self, facts: Iterable[Fact], merges: Iterable[MergeFact] = ()) -> None:
+        """Append facts as one request would; an id that is known already is ignored (rule 33)."""
+        self.position += 1
+        for item, fact in enumerate(facts):
+            if fact.identity in self.known:
+                continue
+            self.known.add(fact.identity)
+            self._insert(TABLES[type(fact)], _row(fact), item)
+        for item, merge in enumerate(merges):
+            self.merges.append(merge)
+            row = {"from_user_id": merge.from_user_id, "to_user_id": merge.to_user_id}
+            self._insert("merges", row, item)
+
+    def _insert(self, table: str, row: dict[str, Any], item: int) -> None:
+        log: dict[str, Any] = {"position": self.position, "item": item, "arrived_at": 0}
+        if table != "merges":
+            log["digest"] = 0
+        values = row | log
+        marks = ", ".join("?" for _ in values)
+        self.con.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+
+    def run(self, definitions: Definitions, as_of: int, directory: Path) -> afterword.Results:
+        """Run the files' way over an export of the tables."""
+        directory.mkdir(parents=True, exist_ok=True)
+        paths = {}
+        for name in ("exposures", "events", "step_messages", "merges"):
+            paths[name] = directory / f"{name}.parquet"
+            self.con.execute(f"COPY main.{name} TO '{paths[name]}' (FORMAT parquet)")
+        return afterword.run(
+            write_definitions(definitions, directory),
+            exposures=paths["exposures"],
+            events=paths["events"],
+            step_messages=paths["step_messages"],
+            merges=paths["merges"],
+            out=directory / "results",
+            as_of=EPOCH + timedelta(microseconds=as_of),
+            time_unit="us",
+        )
+
+    def check(self, definitions: Definitions, as_of: int, directory: Path | None = None) -> None:
+        """Compare the derived rows with a recomputation, and the report with that of a run over an export."""
+        assert self.live.recompute(definitions) == []
+        if directory is None or not self.usable(definitions, as_of):
+            return
+        expected = json.loads(json.dumps(self.run(definitions, as_of, directory).json))
+        found = json.loads(json.dumps(self.live.report(definitions, as_of)))
+        assert found["as_of"] == expected["as_of"]
+        assert found["campaigns"] == expected["campaigns"]
+        for name in ("exposures", "after_as_of"):
+            assert found["facts"][name] == expected["facts"][name], name
+
+    def usable(self, definitions: Definitions, as_of: int) -> bool:
+        """Return whether there is an exposure that can be used, without which a run is refused."""
+        return bool(self.live.report(definitions, as_of)["facts"]["exposures"])
+
+
+def _row(fact: Fact) -> dict[str, Any]:
+    row = {f.name: getattr(fact, f.name) for f in fields(fact) if f.name != "source"}
+    if isinstance(fact, EventFact):
+        row |= {
+            "kind": fact.kind.label,
+            "quantity": 1 if fact.quantity is None else fact.quantity,
+            "machine": bool(fact.machine),
+            "properties": None if fact.properties is None else plain_json(fact.properties),
+        }
+    return row
