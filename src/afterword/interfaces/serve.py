@@ -54,7 +54,13 @@ def log_to_stderr() -> None:
 
 
 def serve(
-    data: Path, host: str, port: int, memory: str | None, threads: int | None, say: Callable[[str], None], policy: Policy
+    data: Path,
+    host: str,
+    port: int,
+    memory: str | None,
+    threads: int | None,
+    say: Callable[[str], None],
+    policy: Policy,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -76,7 +82,9 @@ def serve(
     def failed(error: BaseException) -> None:
         LOGGER.error("loading has stopped", exc_info=error)
 
-    with open_data_directory(data, memory=memory, threads=threads, clock=now, chance=os.urandom, failed=failed) as opened:
+    with open_data_directory(
+        data, memory=memory, threads=threads, clock=now, chance=os.urandom, failed=failed
+    ) as opened:
         server = Server(opened, policy, now)
         config = uvicorn.Config(
             make_app(server),
@@ -91,7 +99,7 @@ def serve(
             ws="none",
         )
         listening = _listen(config)
-        address = "http://%s:%d" % listening.getsockname()[:2]
+        address = "http://{}:{}".format(*listening.getsockname()[:2])
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
         if (secret := opened.first_key) is not None:
             say(_first_steps(address, secret))
@@ -109,11 +117,13 @@ def _listen(config: uvicorn.Config) -> Any:
 
 
 def _first_steps(address: str, secret: str) -> str:
+    event = (
+        '{"user_id": "u-1", "kind": "purchase", "occurred_at": "2026-01-31T12:00:00Z", "price": 9, "currency": "EUR"}'
+    )
     return f"""
 An admin key, shown this once: {secret}
 
 Send a first event:
 
-  curl {address}/api/events -H "Authorization: Bearer {secret}" \\
-    -d '{{"events": [{{"user_id": "u-1", "kind": "purchase", "occurred_at": "2026-01-31T12:00:00Z", "price": 19.9, "currency": "EUR"}}]}}'
+  curl {address}/api/events -H "Authorization: Bearer {secret}" -d '{event}'
 """

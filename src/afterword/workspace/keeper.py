@@ -85,7 +85,7 @@ class Keeper:
                 self._waiting_since = self._clock()
 
     def caught_up(self, timeout: float | None = None) -> bool:
-        """Wait until the results know all that was durable, and every definition that was there, when this was called."""
+        """Wait until the results know all facts and definitions that were there when this was called."""
         with self._changed:
             wanted = self._rounds + 2  # the round under way may have begun before
             self._wanted = max(self._wanted, wanted)

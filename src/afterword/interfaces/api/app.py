@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from afterword.interfaces.api.answers import Form, answer_refused, form_of
+from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
+from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Server
-from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -50,7 +50,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _unrouted(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = request.url.path[:100]
-    message = f"there is nothing at {path}" if error.status_code == 404 else f"{request.method} is not answered at {path}"
+    message = f"there is nothing at {path}"
+    if error.status_code != 404:
+        message = f"{request.method} is not answered at {path}"
     return answer_refused(form_of(request.url.path), Refused(error.status_code, message, error.headers))
 
 

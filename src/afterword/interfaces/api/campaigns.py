@@ -36,7 +36,9 @@ def routes(server: Server) -> list[Route]:
         Route("/api/campaigns", campaigns.created, methods=["POST"]),
         Route(one, campaigns.told, methods=["GET"]),
         Route(one, campaigns.changed, methods=["PUT"]),
-        *(Route(f"{one}/{verb}", campaigns.moved, methods=["POST"]) for verb in ("launch", "stop", "archive")),
+        Route(f"{one}/launch", campaigns.moved, methods=["POST"]),
+        Route(f"{one}/stop", campaigns.moved, methods=["POST"]),
+        Route(f"{one}/archive", campaigns.moved, methods=["POST"]),
         Route(f"{one}/report", campaigns.reported, methods=["GET"]),
         Route("/api/report", campaigns.reported, methods=["GET"]),
     ]
@@ -44,8 +46,8 @@ def routes(server: Server) -> list[Route]:
 
 def told(stored: StoredCampaign) -> dict[str, Any]:
     """Return a campaign as the API tells it: the fields of definition files, and what became of it."""
-    data = definitions_to_data(Definitions(campaigns=(stored.campaign,)))
-    definition: dict[str, Any] = next(iter([*data.get("campaigns", []), *data.get("canvases", [])]))
+    data: dict[str, Any] = definitions_to_data(Definitions(campaigns=(stored.campaign,)))
+    (definition,) = [*data.get("campaigns", []), *data.get("canvases", [])]
     return {
         **definition,
         "kind": stored.campaign.kind,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.routing import Route
 
 from afterword.intake.native import read_events, read_exposures, read_step_messages
@@ -13,13 +15,8 @@ from afterword.store.permissions import Permission
 def routes(server: Server) -> list[Route]:
     """Return the routes."""
     limit, intake = server.policy.batch_bytes, server.policy.intake
+    dialects = {"events": read_events, "exposures": read_exposures, "step-messages": read_step_messages}
     return [
-        write_route(
-            server, f"/api/{name}", Permission.API_WRITE, limit, lambda body, kind, at, read=read: read(body, kind, at, intake)
-        )
-        for name, read in (
-            ("events", read_events),
-            ("exposures", read_exposures),
-            ("step-messages", read_step_messages),
-        )
+        write_route(server, f"/api/{name}", Permission.API_WRITE, limit, partial(read, policy=intake))
+        for name, read in dialects.items()
     ]

@@ -22,7 +22,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-act
 """The page is one self-contained document without scripts."""
 LOGIN = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Afterword</title>
 <meta name="viewport" content="width=device-width"><style>
-:root {{ color-scheme: light dark; font: 16px system-ui }} body {{ max-width: 24rem; margin: 20vh auto; padding: 0 1rem }}
+:root {{ color-scheme: light dark; font: 16px system-ui }}
+body {{ max-width: 24rem; margin: 20vh auto; padding: 0 1rem }}
 input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5rem; margin-top: .5rem }}
 </style></head><body><h1>Afterword</h1><p>{message}</p>
 <form method="post"><label>Admin key<input name="key" type="password" autocomplete="off" required></label>

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from afterword.intake.segment import read_batch, read_message
+from afterword.intake.segment import Received, read_batch, read_message
 from afterword.interfaces.api.access import basic
 from afterword.interfaces.api.server import Server
-from afterword.interfaces.api.writing import write_route
+from afterword.interfaces.api.writing import Dialect, write_route
 from afterword.store.permissions import Permission
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
@@ -19,18 +19,17 @@ MESSAGE_BYTES = 32 << 10
 def routes(server: Server) -> list[Route]:
     """Return the routes."""
     write = Permission.SEGMENT_WRITE
-    found = [
-        write_route(server, "/v1/batch", write, BATCH_BYTES, lambda body, _, at: read_batch(body, at), basic),
-    ]
-    for kind in KINDS:
-        found.append(
-            write_route(
-                server,
-                f"/v1/{kind}",
-                write,
-                MESSAGE_BYTES,
-                lambda body, _, at, kind=kind: read_message(kind, body, at),
-                basic,
-            )
-        )
+    found = [write_route(server, "/v1/batch", write, BATCH_BYTES, _batch, basic)]
+    found += [write_route(server, f"/v1/{kind}", write, MESSAGE_BYTES, _message(kind), basic) for kind in KINDS]
     return found
+
+
+def _batch(body: bytes, _content_type: str | None, received_at: int) -> Received:
+    return read_batch(body, received_at)
+
+
+def _message(kind: str) -> Dialect:
+    def read(body: bytes, _content_type: str | None, received_at: int) -> Received:
+        return read_message(kind, body, received_at)
+
+    return read

@@ -7,17 +7,17 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from starlette.requests import Request
 
+from afterword.intake.accepted import DIALECT, Accepted
+from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.interfaces.api.access import shown
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
-from afterword.intake.accepted import DIALECT, Accepted
-from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.store.keys import Key
 from afterword.store.permissions import Permission
@@ -37,9 +37,9 @@ class Policy:
     body_bytes: int = 4 << 20
     batch_bytes: int = 16 << 20
     """For Afterword's own paths, which take up to 10,000 items."""
-    rate: Rate = Rate(250_000, 3600.0)
-    track_rate: Rate = Rate(3_000, 3.0)
-    intake: IntakePolicy = IntakePolicy()
+    rate: Rate = field(default_factory=lambda: Rate(250_000, 3600.0))
+    track_rate: Rate = field(default_factory=lambda: Rate(3_000, 3.0))
+    intake: IntakePolicy = field(default_factory=lambda: IntakePolicy(track_each=None, track_in_all=225))
     unloaded_bytes: int = 2 << 30
     """How much of the log may wait for the loader before new requests are asked to come later."""
 
@@ -67,15 +67,15 @@ class Server:
         self._announce()
 
     def _announce(self) -> None:
-        metrics, data = self.metrics, self.data
+        metrics, data, keeper = self.metrics, self.data, self.data.keeper
         metrics.counter("afterword_accepted_total", "Items accepted, by kind.")
         metrics.counter("afterword_rejected_total", "Items rejected, by reason.")
         metrics.counter("afterword_faults_total", "Requests that failed by a fault of the server.")
         metrics.histogram("afterword_request_seconds", "Time to answer, by path and status.")
         metrics.gauge("afterword_log_position", "Requests that are durable.", lambda: data.log.durable)
-        metrics.gauge("afterword_loaded_position", "Requests that are loaded.", lambda: data.keeper.loaded)
-        metrics.gauge("afterword_loading_lag_seconds", "Age of the oldest durable request that is not loaded.", self._lag)
-        metrics.gauge("afterword_attributed_position", "Requests that the results know.", lambda: data.keeper.attributed)
+        metrics.gauge("afterword_loaded_position", "Requests that are loaded.", lambda: keeper.loaded)
+        metrics.gauge("afterword_loading_lag_seconds", "Age of what is durable and not loaded.", self._lag)
+        metrics.gauge("afterword_attributed_position", "Requests that the results know.", lambda: keeper.attributed)
         metrics.gauge("afterword_log_waiting_bytes", "Bytes that wait for the disk.", lambda: data.log.pending)
 
     def _lag(self) -> float:

@@ -112,7 +112,7 @@ async def _take_once(
 
 
 def name_equals(accepted: Accepted, key_id: str, name: str) -> None:
-    """Give events that would be new every time an id from the request's own: a retry whose answer was lost repeats them."""
+    """Give events that would be new every time an id from the request's own, so that a retry repeats them."""
     stem = hashlib.sha256(f"{key_id}\0{name}".encode()).hexdigest()[:32]
     for event in accepted.events:
         if event.event_id is None and not event.once:
