@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
+from afterword.interfaces.api import braze, braze_reading, campaigns, native, pages, segment, watching
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Server
@@ -32,6 +32,7 @@ def make_app(server: Server) -> Starlette:
         *watching.routes(server),
         *native.routes(server),
         *braze.routes(server),
+        *braze_reading.routes(server),
         *segment.routes(server),
         *campaigns.routes(server),
         *pages.routes(server),
