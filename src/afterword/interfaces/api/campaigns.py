@@ -47,9 +47,8 @@ def routes(server: Server) -> list[Route]:
 def told(stored: StoredCampaign) -> dict[str, Any]:
     """Return a campaign as the API tells it: the fields of definition files, and what became of it."""
     data: dict[str, Any] = definitions_to_data(Definitions(campaigns=(stored.campaign,)))
-    (definition,) = [*data.get("campaigns", []), *data.get("canvases", [])]
     return {
-        **definition,
+        **(data.get("campaigns") or data["canvases"])[0],
         "kind": stored.campaign.kind,
         "description": stored.description,
         "status": stored.status.value,
