@@ -77,7 +77,7 @@ class Keeper:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wake(self, size: int) -> None:
+    def wake(self, position: int, size: int) -> None:
         """Take note that something of this size is durable."""
         with self._changed:
             self._waiting_bytes += size

@@ -9,13 +9,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.api.server import Answers, Gate, Reading, Receiving, Server
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -27,18 +28,33 @@ HEADERS = (
 
 
 def make_app(server: Server) -> Starlette:
-    """Return the application; `server` is started and stopped by who runs it."""
-    routes: list[BaseRoute] = [
-        *watching.routes(server),
-        *native.routes(server),
-        *braze.routes(server),
-        *segment.routes(server),
-        *campaigns.routes(server),
-        *pages.routes(server),
-    ]
+    """Return the whole application in one process; `server` is started and stopped by who runs it."""
+    return _app(server, [*receiving_routes(server), *reading_routes(server)])
+
+
+def make_receiving_app(server: Receiving, others: ASGIApp) -> Starlette:
+    """Return the application that takes facts in; everything else is for `others`."""
+    return _app(server, [*receiving_routes(server), Mount("/", others)])
+
+
+def make_reading_app(server: Reading) -> Starlette:
+    """Return the application that answers for facts and results."""
+    return _app(server, reading_routes(server))
+
+
+def receiving_routes(server: Receiving) -> list[BaseRoute]:
+    """Return the routes that take facts in."""
+    return [*watching.routes(server), *native.routes(server), *braze.routes(server), *segment.routes(server)]
+
+
+def reading_routes(server: Answers) -> list[BaseRoute]:
+    """Return the routes that read facts and results."""
+    return [*campaigns.routes(server), *pages.routes(server)]
+
+
+def _app(server: Gate, routes: list[BaseRoute]) -> Starlette:
     app = Starlette(routes=routes, exception_handlers={Refused: _refused, HTTPException: _unrouted})
-    app.state.server = server
-    app.add_middleware(_Around, server=server)
+    app.add_middleware(_Around, metrics=server.metrics)
     return app
 
 
@@ -59,9 +75,9 @@ async def _unrouted(request: Request, error: Exception) -> Response:
 class _Around:
     """Times every request, adds the headers of all answers, and turns a fault of ours into one line of the log."""
 
-    def __init__(self, app: ASGIApp, server: Server) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._server = server
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,6 +97,6 @@ class _Around:
             await self._app(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", None) or "other"
-            self._server.metrics.observe(
+            self._metrics.observe(
                 "afterword_request_seconds", time.perf_counter() - began, path=route, status=str(status)
             )
