@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -219,7 +220,18 @@ def test_without_an_id_and_a_time_nothing_is_a_repetition() -> None:
     assert (found.event_id, found.once, found.corrected) == (None, False, True)
 
 
-def test_what_is_accepted_can_be_read_by_the_database() -> None:
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as con:
+        yield con
+
+
+def row_of(database: duckdb.DuckDBPyConnection, query: str, received: Received) -> tuple[Any, ...]:
+    ((*row,),) = database.execute(query, [msgspec.json.encode(received.accepted).decode()]).fetchall()
+    return tuple(row)
+
+
+def test_what_is_accepted_can_be_read_by_the_database(database: duckdb.DuckDBPyConnection) -> None:
     text = "a\0b😀'\"\\\u2028"
     received = read(
         track(text.replace("\0", ""), {text: [text, 1e300, 2**63, {"x": None}]}),
@@ -227,15 +239,14 @@ def test_what_is_accepted_can_be_read_by_the_database() -> None:
         track("Order Completed", {"order_id": text.replace("\0", ""), "total": "19.99"}),
         {"type": text},
     )
-    body = msgspec.json.encode(received.accepted).decode()
-    row = duckdb.execute(
+    row = row_of(
+        database,
         """
         SELECT json_valid(f), json_extract_string(f, '$.events[0].name'), json_keys(f, '$.events[0].properties'),
             json_extract_string(f, '$.events[1].price')::DECIMAL(18, 6), json_keys(f, '$.attributes[0].values')
         FROM (SELECT $1::JSON AS f)""",
-        [body],
-    ).fetchone()
-    assert row is not None
+        received,
+    )
     assert row[0] is True
     assert row[1:3] == (text.replace("\0", ""), [text])
     assert (str(row[3]), row[4]) == ("19.990000", [text.replace("\0", "")])
@@ -296,8 +307,10 @@ def read_items(received: Received) -> set[int]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(MESSAGES, max_size=5))
-def test_any_message_is_read_or_rejected_or_said_to_be_nothing(messages: list[Any]) -> None:
+@given(messages=st.lists(MESSAGES, max_size=5))
+def test_any_message_is_read_or_rejected_or_said_to_be_nothing(
+    database: duckdb.DuckDBPyConnection, messages: list[Any]
+) -> None:
     # Python's own encoder: it writes NaN and halves of surrogate pairs, as real clients do.
     body = json.dumps({"batch": [track("good"), *messages, track("good", messageId="m-2")]}).encode()
     received = read_batch(body, NOW, Policy())
@@ -305,7 +318,7 @@ def test_any_message_is_read_or_rejected_or_said_to_be_nothing(messages: list[An
     items = read_items(received)
     assert {0, len(messages) + 1} <= {event.item for event in received.accepted.events if event.name == "good"}
     assert len(items) + sum(received.unread.values()) == len(messages) + 2
-    duckdb.execute("SELECT $1::JSON", [msgspec.json.encode(received.accepted).decode()])
+    assert row_of(database, "SELECT json_valid($1)", received) == (True,)
 
 
 @settings(deadline=None)
