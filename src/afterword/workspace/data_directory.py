@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from afterword.workspace.live import Live
 LOG, FACTS, SECRET, TEMPORARY = "log", "facts.duckdb", "secret", "temporary"
 """What lies in a data directory, beside the metadata."""
 SECRET_BYTES = 32
+PATIENCE_SECONDS, RETRY_SECONDS = 15.0, 0.25
 DATABASE_SHARE = 0.5
 """Of the memory allowed; attribution takes most of the rest."""
 STORE_SHARE = 0.3
@@ -150,11 +152,12 @@ def open_answering(
     count = thread_count(threads, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     temporary = path / TEMPORARY
     with ExitStack() as stack:
+        facts = _open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
+        stack.callback(facts.close)
+        # Only now is it sure that nobody else is there.
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-        facts = open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
-        stack.callback(facts.close)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=(path / SECRET).read_bytes())
@@ -214,6 +217,18 @@ def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> 
     if any(key.revoked_at is None for key in metadata.keys.list()):
         return None
     return metadata.keys.create("first admin key", [Permission.ADMIN], now, chance).secret
+
+
+def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckdb.DuckDBPyConnection:
+    """Open the facts; one who was here before may need a moment to end."""
+    for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
+        try:
+            return open_facts(path, memory, threads, temporary)
+        except UserError as error:
+            if "another process" not in str(error):
+                raise
+            time.sleep(RETRY_SECONDS)
+    return open_facts(path, memory, threads, temporary)
 
 
 def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:

@@ -28,8 +28,11 @@ class Keeper:
         attributed: every request before this position is known to the results.
         as_of: of the results, in microseconds since 1970.
         failure: what stopped it, in a sentence.
+        heard: whether it is there: always.
 
     """
+
+    heard = True
 
     def __init__(
         self,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
 from afterword.interfaces.api.answers import answer_refused, form_of
@@ -32,9 +33,17 @@ def make_app(server: Server) -> Starlette:
     return _app(server, [*receiving_routes(server), *reading_routes(server)])
 
 
-def make_receiving_app(server: Receiving, others: ASGIApp) -> Starlette:
-    """Return the application that takes facts in; everything else is for `others`."""
-    return _app(server, [*receiving_routes(server), Mount("/", others)])
+def make_receiving_app(
+    server: Receiving, others: ASGIApp, running: Callable[[], AbstractAsyncContextManager[None]]
+) -> Starlette:
+    """Return the application that takes facts in; everything else is for `others`, which `running` keeps going."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with running():
+            yield
+
+    return _app(server, [*receiving_routes(server), Mount("/", others)], lifespan)
 
 
 def make_reading_app(server: Reading) -> Starlette:
@@ -52,8 +61,9 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     return [*campaigns.routes(server), *pages.routes(server)]
 
 
-def _app(server: Gate, routes: list[BaseRoute]) -> Starlette:
-    app = Starlette(routes=routes, exception_handlers={Refused: _refused, HTTPException: _unrouted})
+def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    handlers = {Refused: _refused, HTTPException: _unrouted}
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.add_middleware(_Around, metrics=server.metrics)
     return app
 
@@ -90,7 +100,8 @@ class _Around:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *HEADERS]
+                there = {name for name, _ in message["headers"]}  # of an answer that was handed on
+                message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in there)]
             await send(message)
 
         try:

@@ -67,6 +67,10 @@ class LoadState(Protocol):
         """What stopped loading."""
 
     @property
+    def heard(self) -> bool:
+        """Whether the process that answers is there."""
+
+    @property
     def waiting_bytes(self) -> int:
         """How much is durable and not loaded, about."""
 

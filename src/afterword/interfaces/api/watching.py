@@ -21,6 +21,8 @@ def routes(server: Receiving) -> list[Route]:
     async def readyz(request: Request) -> Response:
         try:
             server.ready_to_accept()
+            if not server.data.keeper.heard:
+                raise Refused(503, "results are not there yet", {"Retry-After": "1"})
         except Refused as refused:
             return answer(503, {"status": "not ready", "message": refused.message}, refused.headers)
         return answer(200, {"status": "ready"})
