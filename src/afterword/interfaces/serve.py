@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-import sys
-import time
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from afterword.errors import UserError
-from afterword.interfaces.api.app import make_app
-from afterword.interfaces.api.server import Policy, Server
-from afterword.workspace.data_directory import open_data_directory
+from afterword.interfaces.answering import Configuration
+from afterword.interfaces.api.app import make_receiving_app
+from afterword.interfaces.api.forwarding import Forwarder
+from afterword.interfaces.api.server import Policy, Receiving
+from afterword.interfaces.clock import now
+from afterword.interfaces.companion import Companion
+from afterword.interfaces.logs import log_to_stderr
+from afterword.log import Writer
+from afterword.store.metadata import Metadata
+from afterword.workspace.backlog import Backlog
+from afterword.workspace.data_directory import open_intake
 
 KEEP_ALIVE = 75
 """Seconds; shorter than what clients assume, they see connections reset."""
 STOP_SECONDS = 10
-LOGGER = logging.getLogger("afterword")
 
 
-def now() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1000
+@dataclass(frozen=True)
+class Front:
+    """What the process that takes facts in holds of a data directory."""
 
-
-class _Lines(logging.Formatter):
-    """One JSON object per line and problem."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
-
-
-def log_to_stderr() -> None:
-    """Write what the server has to say to standard error, structured."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines())
-    for name in ("afterword", "uvicorn", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == "afterword" else logging.WARNING)
+    path: Path
+    log: Writer
+    metadata: Metadata
+    keeper: Backlog
 
 
 def serve(
@@ -78,16 +64,24 @@ def serve(
 
     """
     log_to_stderr()
-
-    def failed(error: BaseException) -> None:
-        LOGGER.error("loading has stopped", exc_info=error)
-
-    with open_data_directory(
-        data, memory=memory, threads=threads, clock=now, chance=os.urandom, failed=failed
-    ) as opened:
-        server = Server(opened, policy, now)
+    with (
+        open_intake(data, clock=now, chance=os.urandom) as intake,
+        tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
+    ):
+        socket = Path(place) / "answering"
+        backlog = Backlog(intake.log.durable, now)
+        companion = Companion(
+            socket,
+            lambda durable: Configuration(
+                str(data.resolve()), str(socket), memory, threads, None, policy.rate, durable
+            ).line(),
+            lambda: intake.log.durable,
+            backlog,
+        )
+        server = Receiving(Front(intake.path, intake.log, intake.metadata, backlog), policy, now)
+        app = make_receiving_app(server, Forwarder(socket, policy.body_bytes), companion.running)
         config = uvicorn.Config(
-            make_app(server),
+            app,
             host=host,
             port=port,
             log_config=None,
@@ -95,13 +89,13 @@ def serve(
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=STOP_SECONDS,
-            lifespan="off",
+            lifespan="on",
             ws="none",
         )
         listening = _listen(config)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
-        if (secret := opened.first_key) is not None:
+        if (secret := intake.first_key) is not None:
             say(_first_steps(address, secret))
         uvicorn.Server(config).run(sockets=[listening])
 

@@ -28,8 +28,11 @@ class Keeper:
         attributed: every request before this position is known to the results.
         as_of: of the results, in microseconds since 1970.
         failure: what stopped it, in a sentence.
+        heard: whether it is there: always.
 
     """
+
+    heard = True
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class Keeper:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wake(self, size: int) -> None:
+    def wake(self, position: int, size: int) -> None:
         """Take note that something of this size is durable."""
         with self._changed:
             self._waiting_bytes += size

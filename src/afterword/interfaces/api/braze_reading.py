@@ -27,7 +27,7 @@ from afterword.interfaces.api.braze_parameters import (
     required,
 )
 from afterword.interfaces.api.faults import Refused, bad_request
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Answers
 from afterword.model import Definitions
 from afterword.reports.braze_series import campaign_series, canvas_series, canvas_summary
 from afterword.reports.daily import DailyNumbers, days_until
@@ -39,12 +39,12 @@ CAUGHT_UP_SECONDS = 60.0
 """How long an answer waits for results of a definition that was just launched or changed."""
 CANVAS_LENGTH = 14
 
-Ask = Callable[[Server, Parameters], dict[str, Any]]
+Ask = Callable[[Answers, Parameters], dict[str, Any]]
 """Answers a request from its parameters; runs in a thread of its own."""
 T = TypeVar("T")
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Answers) -> list[Route]:
     """Return the routes."""
     paths: tuple[tuple[str, Permission, Ask], ...] = (
         ("/campaigns/list", Permission.CAMPAIGNS_LIST, _campaigns),
@@ -59,7 +59,7 @@ def routes(server: Server) -> list[Route]:
     return [read_route(server, path, permission, ask) for path, permission, ask in paths]
 
 
-def read_route(server: Server, path: str, permission: Permission, ask: Ask) -> Route:
+def read_route(server: Answers, path: str, permission: Permission, ask: Ask) -> Route:
     """Return the route of a path that answers from the parameters of its URL."""
 
     async def read(request: Request) -> Response:
@@ -70,12 +70,12 @@ def read_route(server: Server, path: str, permission: Permission, ask: Ask) -> R
     return Route(path, read, methods=["GET"])
 
 
-def zone_of(server: Server) -> ZoneInfo:
+def zone_of(server: Answers) -> ZoneInfo:
     """Return the time zone of the workspace, whose calendar days all series have."""
     return ZoneInfo(server.data.metadata.workspace().timezone)
 
 
-def _listed(server: Server, parameters: Parameters, kind: str) -> Sequence[StoredCampaign]:
+def _listed(server: Answers, parameters: Parameters, kind: str) -> Sequence[StoredCampaign]:
     return server.data.metadata.campaigns.list(
         kind=kind,
         page=page_of(parameters),
@@ -85,7 +85,7 @@ def _listed(server: Server, parameters: Parameters, kind: str) -> Sequence[Store
     )
 
 
-def _campaigns(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _campaigns(server: Answers, parameters: Parameters) -> dict[str, Any]:
     found = _listed(server, parameters, "campaign")
     return {
         "campaigns": [
@@ -101,7 +101,7 @@ def _campaigns(server: Server, parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def _canvases(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _canvases(server: Answers, parameters: Parameters) -> dict[str, Any]:
     found = _listed(server, parameters, "canvas")
     return {
         "canvases": [
@@ -116,17 +116,17 @@ def _canvases(server: Server, parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def _campaign(server: Server, parameters: Parameters) -> StoredCampaign:
+def _campaign(server: Answers, parameters: Parameters) -> StoredCampaign:
     return _one(
         server, parameters, "campaign_id", "campaign", "campaign_id must be a string of the campaign api identifier"
     )
 
 
-def _canvas(server: Server, parameters: Parameters) -> StoredCampaign:
+def _canvas(server: Answers, parameters: Parameters) -> StoredCampaign:
     return _one(server, parameters, "canvas_id", "canvas", "canvas_id must be a string of the Canvas api identifier")
 
 
-def _one(server: Server, parameters: Parameters, name: str, kind: str, sentence: str) -> StoredCampaign:
+def _one(server: Answers, parameters: Parameters, name: str, kind: str, sentence: str) -> StoredCampaign:
     try:
         stored = server.data.metadata.campaigns.get(parameters.get(name, ""))
     except UnknownCampaign:
@@ -136,7 +136,7 @@ def _one(server: Server, parameters: Parameters, name: str, kind: str, sentence:
     return stored
 
 
-def _derived(server: Server, ask: Callable[[Definitions], T]) -> T:
+def _derived(server: Answers, ask: Callable[[Definitions], T]) -> T:
     """Ask the results; waits where a definition was just launched or changed.
 
     Raises:
@@ -151,23 +151,23 @@ def _derived(server: Server, ask: Callable[[Definitions], T]) -> T:
     raise Refused(503, "the results of a changed definition are not there yet: come again", {"Retry-After": "5"})
 
 
-def _sent(server: Server, stored: StoredCampaign) -> tuple[int | None, int | None]:
+def _sent(server: Answers, stored: StoredCampaign) -> tuple[int | None, int | None]:
     if stored.launched_at is None:
         return None, None
     return _derived(server, lambda known: server.data.live.first_and_last_exposure(known, stored.campaign.id))
 
 
-def _campaign_details(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _campaign_details(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _campaign(server, parameters)
     return campaign_details(stored, *_sent(server, stored))
 
 
-def _canvas_details(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _canvas_details(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _canvas(server, parameters)
     return canvas_details(stored, *_sent(server, stored))
 
 
-def _numbers(server: Server, stored: StoredCampaign, days: Sequence[date]) -> DailyNumbers:
+def _numbers(server: Answers, stored: StoredCampaign, days: Sequence[date]) -> DailyNumbers:
     """Return what a campaign counts on some days; before its launch that is nothing."""
     if stored.launched_at is None:
         return DailyNumbers(stored.campaign)
@@ -175,14 +175,14 @@ def _numbers(server: Server, stored: StoredCampaign, days: Sequence[date]) -> Da
     return _derived(server, lambda known: live.daily(known, name, days[0], days[-1]))
 
 
-def _campaign_series(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _campaign_series(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _campaign(server, parameters)
     length = length_of(parameters)
     days = days_until(last_day(parameters, zone_of(server), server.clock()), length)
     return {"data": campaign_series(_numbers(server, stored, days), days)}
 
 
-def _send_series(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _send_series(server: Answers, parameters: Parameters) -> dict[str, Any]:
     _campaign(server, parameters)
     length_of(parameters)
     send = required(parameters, "send_id")
@@ -193,7 +193,7 @@ def _send_series(server: Server, parameters: Parameters) -> dict[str, Any]:
     )
 
 
-def _canvas_series(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _canvas_series(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _canvas(server, parameters)
     days = _canvas_days(server, parameters)
     variants, steps = _breakdowns(parameters)
@@ -203,7 +203,7 @@ def _canvas_series(server: Server, parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def _canvas_summary(server: Server, parameters: Parameters) -> dict[str, Any]:
+def _canvas_summary(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _canvas(server, parameters)
     days = _canvas_days(server, parameters)
     variants, steps = _breakdowns(parameters)
@@ -217,7 +217,7 @@ def _breakdowns(parameters: Parameters) -> tuple[bool, bool]:
     return flag(parameters, "include_variant_breakdown"), flag(parameters, "include_step_breakdown")
 
 
-def _canvas_days(server: Server, parameters: Parameters) -> list[date]:
+def _canvas_days(server: Answers, parameters: Parameters) -> list[date]:
     """Return the days from `starting_at`, or so many as `length` says, up to `ending_at`."""
     zone = zone_of(server)
     last = last_day(parameters, zone, server.clock())

@@ -1,0 +1,121 @@
+"""The process that answers: it owns the database, loads the log, keeps the results, and serves what is read.
+
+It is started by `serve` and ends when that process does: its standard input is a pipe that the other holds open.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from afterword.errors import UserError
+from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.app import make_reading_app
+from afterword.interfaces.api.limits import Rate
+from afterword.interfaces.api.server import Policy, Reading
+from afterword.interfaces.clock import now
+from afterword.interfaces.logs import log_to_stderr
+from afterword.workspace.data_directory import open_answering
+
+LOGGER = logging.getLogger("afterword")
+STATE = "/internal/state"
+NICE = 10
+"""Results may wait; an acknowledgement may not."""
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the process must know; it comes as the first line of standard input."""
+
+    path: str
+    socket: str
+    memory: str | None
+    threads: int | None
+    metadata_url: str | None
+    rate: Rate
+    durable: int
+    """The position of the log."""
+
+    @classmethod
+    def read(cls, line: str) -> Configuration:
+        """Read what `line` wrote."""
+        told = json.loads(line)
+        return cls(**{**told, "rate": Rate(**told["rate"])})
+
+    def line(self) -> str:
+        """Return it as one line."""
+        return json.dumps(asdict(self))
+
+
+def main() -> int:
+    """Run until standard input ends; return the exit code."""
+    with suppress(OSError):
+        os.nice(NICE)
+    log_to_stderr()
+    told = Configuration.read(sys.stdin.readline())
+    try:
+        _run(told)
+    except UserError as error:
+        LOGGER.error(str(error))
+        return error.exit_code
+    return 0
+
+
+def _run(told: Configuration) -> None:
+    durable = [told.durable]
+
+    def failed(error: BaseException) -> None:
+        LOGGER.error("loading has stopped", exc_info=error)
+
+    with open_answering(
+        Path(told.path),
+        memory=told.memory,
+        threads=told.threads,
+        clock=now,
+        durable=lambda: durable[0],
+        failed=failed,
+        metadata_url=told.metadata_url,
+    ) as data:
+        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
+
+        async def state(request: Request) -> Response:
+            durable[0] = max(durable[0], int(request.query_params["durable"]))
+            keeper = data.keeper
+            return answer(200, {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure})
+
+        app.router.routes.insert(0, Route(STATE, state))
+        config = uvicorn.Config(
+            app,
+            uds=told.socket,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        threading.Thread(target=_stop_at_end, args=(server,), daemon=True).start()
+        server.run()
+
+
+def _stop_at_end(server: uvicorn.Server) -> None:
+    """Stop when the other process ends, however it does."""
+    sys.stdin.read()
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
