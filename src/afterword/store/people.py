@@ -52,7 +52,9 @@ def load_attributes(con: duckdb.DuckDBPyConnection, batch: Batch, key: bytes) ->
         FROM staged, json_each(CAST(staged.values AS JSON)) AS entry
         QUALIFY row_number() OVER (PARTITION BY user_id, entry.key ORDER BY position DESC, item DESC, entry.id DESC) = 1"""
     )
-    con.execute("DELETE FROM attributes USING latest l WHERE attributes.user_id = l.user_id AND attributes.name = l.name")
+    con.execute(
+        "DELETE FROM attributes USING latest l WHERE attributes.user_id = l.user_id AND attributes.name = l.name"
+    )
     con.execute(
         "INSERT INTO attributes SELECT user_id, name, value, position, item, arrived_at FROM latest WHERE NOT gone"
     )
@@ -122,11 +124,11 @@ def _stage(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, *columns: st
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return row[0] if row else 0
+    rows = con.execute(f"SELECT count(*) FROM {table}").fetchall()  # a result not read to its end stays open
+    return int(rows[0][0])
 
 
 def _changed(con: duckdb.DuckDBPyConnection, statement: str, parameters: object = None) -> int:
     """Run a statement that inserts or deletes; return how many rows."""
-    row = con.execute(statement, parameters).fetchone()
-    return row[0] if row else 0
+    rows = con.execute(statement, parameters).fetchall()
+    return int(rows[0][0]) if rows else 0
