@@ -83,7 +83,7 @@ class World:
             assert not {"errors", "rejected"} & {name for name, value in response.json().items() if value}, (
                 response.text
             )
-        assert self.data.keeper.caught_up(60)
+        assert self.data.keeper.caught_up(60), self.data.keeper.failure
 
     def key_for(self, *permissions: Permission) -> str:
         """Return a new key with these permissions alone."""
