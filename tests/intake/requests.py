@@ -15,15 +15,21 @@ RECEIVED_AT = 1_735_689_600_000_000
 TIME = "2024-12-01T09:30:00Z"
 AT = 1_733_045_400_000_000
 
-EVENT = {"user_id": "u", "kind": "session", "occurred_at": TIME}
-PURCHASE = {**EVENT, "kind": "purchase", "price": "10", "currency": "EUR"}
-OPEN = {**EVENT, "kind": "message_open", "campaign_id": "cart"}
-EXPOSURE = {"user_id": "u", "campaign_id": "cart", "variant_id": "a", "exposed_at": TIME}
-STEP = {"user_id": "u", "campaign_id": "welcome", "step_id": "tips", "received_at": TIME}
+EVENT: dict[str, Any] = {"user_id": "u", "kind": "session", "occurred_at": TIME}
+PURCHASE: dict[str, Any] = {**EVENT, "kind": "purchase", "price": "10", "currency": "EUR"}
+OPEN: dict[str, Any] = {**EVENT, "kind": "message_open", "campaign_id": "cart"}
+EXPOSURE: dict[str, Any] = {"user_id": "u", "campaign_id": "cart", "variant_id": "a", "exposed_at": TIME}
+STEP: dict[str, Any] = {"user_id": "u", "campaign_id": "welcome", "step_id": "tips", "received_at": TIME}
 
-TRACK_EVENT = {"external_id": "u", "name": "seen", "time": TIME}
-TRACK_PURCHASE = {"external_id": "u", "product_id": "p", "currency": "EUR", "price": 19.99, "time": TIME}
-TRACK_SESSION = {"external_id": "u", "time": TIME, "app_id": "ios", "app_version": "1.2"}
+TRACK_EVENT: dict[str, Any] = {"external_id": "u", "name": "seen", "time": TIME}
+TRACK_PURCHASE: dict[str, Any] = {
+    "external_id": "u",
+    "product_id": "p",
+    "currency": "EUR",
+    "price": 19.99,
+    "time": TIME,
+}
+TRACK_SESSION: dict[str, Any] = {"external_id": "u", "time": TIME, "app_id": "ios", "app_version": "1.2"}
 
 
 def encoded(body: object) -> bytes:

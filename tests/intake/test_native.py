@@ -217,7 +217,19 @@ def test_items_without_an_id_are_told_apart_by_their_content_and_number() -> Non
         ("-0.0", "0"),
         ("0e999999999", "0"),
         ("999999999999.999999", "999999999999.999999"),
-        *((text, None) for text in ("1e12", "1e400", "-1e400", "1e-7", "0.30000000000000004", "1" + "0" * 400)),
+        *(
+            (text, None)
+            for text in (
+                "1e12",
+                "1e400",
+                "-1e400",
+                "1e9999999",
+                "1e-9999999",
+                "1e-7",
+                "0.30000000000000004",
+                "1" + "0" * 400,
+            )
+        ),
         *((text, None) for text in ("1e99999999999999999999", "true", "[]", "{}", '"1,50"', '"1_000"', '" 1"')),
         *((text, None) for text in ('"NaN"', '"Infinity"', '"\\u0661"', '"1\\n"', '"0x1"')),
     ],
@@ -247,7 +259,9 @@ SHAPES = [
     pytest.param(b"\xef\xbb\xbf " + encoded([EVENT]), None, 1, id="byte-order-mark"),
     pytest.param(encoded({"events": []}), None, 0, id="no-items"),
     pytest.param(encoded({"events": None}), None, 0, id="null-for-a-list"),
-    pytest.param(encoded(EVENT) + b"\n\n  \r\n" + encoded(EVENT) + b"\r\n", NDJSON, 2, id="lines"),
+    pytest.param(
+        encoded(EVENT) + b"\n\n  \r\n" + encoded(EVENT) + b"\r\n", "Application/X-NDJSON; charset=utf-8", 2, id="lines"
+    ),
     pytest.param(b"", NDJSON, 0, id="no-lines"),
 ]
 

@@ -117,7 +117,7 @@ def _read_attributes(reading: _Reading, objects: list[Any], first: int) -> int:
     good = 0
     for index, sent in enumerate(objects):
         draft = Draft(sent) if isinstance(sent, dict) else draft_of(sent)
-        fact = None if draft.faults else braze_items.attributes(first + index, draft)
+        fact = braze_items.attributes(first + index, draft)
         if fact is None:
             reading.refuse(draft, "attributes", index, first + index)
         else:
@@ -148,7 +148,7 @@ def _read_events(reading: _Reading, name: str, objects: list[Any], first: int) -
         if raws is None:
             raws = reading.array(name) or []
         draft = draft_of(raws[index])
-        facts = [] if draft.faults else read(first + index, draft, reading.clock)
+        facts = read(first + index, draft, reading.clock)
         if draft.faults:
             reading.refuse(draft, name, index, first + index)
         else:

@@ -59,7 +59,7 @@ def _external(draft: Draft, name: str) -> str | None:
 def _alias(draft: Draft, name: str) -> str | None:
     inner = draft_of(draft.fields[name])
     user = alias_id(inner, name)
-    draft.faults.extend(Fault(fault.reason, name, f"{name}: {fault.message}") for fault in inner.faults)
+    draft.take(inner, name, f"{name}: ")
     return user
 
 
@@ -107,7 +107,7 @@ def read_delete(body: bytes) -> Answer:
     accepted, errors = Accepted(), list[dict[str, Any]]()
     for item, raw in enumerate(items):
         draft = Draft({names[array]: raw}) if raw is not SPOILED else draft_of(raw)
-        user = None if draft.faults else user_of(draft)
+        user = user_of(draft)
         if draft.faults or user is None:
             errors.append(_refuse(accepted, draft, item, "deletions", array, item))
         else:
@@ -148,8 +148,8 @@ def _merge_update(draft: Draft) -> _Pair:
     for name in ("identifier_to_merge", "identifier_to_keep"):
         draft.need(name)
         inner = draft_of(draft.fields.get(name, Raw(b"{}")))
-        found.append(None if inner.faults else user_of(inner))
-        draft.faults.extend(Fault(fault.reason, name, f"{name}: {fault.message}") for fault in inner.faults)
+        found.append(user_of(inner))
+        draft.take(inner, name, f"{name}: ")
     return found[0], found[1]
 
 
@@ -192,7 +192,7 @@ def _merges(
     for array, items in arrays.items():
         for index, raw in enumerate(items or ()):
             draft = draft_of(raw)
-            known, user = (None, None) if draft.faults else readers[array](draft)
+            known, user = readers[array](draft)
             if draft.faults or known is None:
                 errors.append(_refuse(accepted, draft, item, "merges", array, index))
             else:

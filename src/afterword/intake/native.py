@@ -84,7 +84,7 @@ def _read(
     received_at: int,
     policy: Policy,
 ) -> Items:
-    raws = _items(kind, check_text(body), content_type or "")
+    raws = _items(kind, check_text(body), (content_type or "").lower())
     if len(raws) > policy.max_items:
         raise RequestError(f"the request has {len(raws)} {kind}, must be at most {policy.max_items}")
     clock = Clock(policy.latest(received_at), policy.skew_seconds)
@@ -164,8 +164,6 @@ def _values(draft: Draft, these: tuple[tuple[str, Step], ...]) -> dict[str, Any]
 
 
 def _event(item: int, draft: Draft, clock: Clock) -> Event | Rejected:
-    if draft.faults:  # not an object at all
-        return _rejected(draft, item, "events")
     draft.need("user_id")
     draft.need("kind")
     kind = _KIND(draft, "kind")
@@ -177,7 +175,7 @@ def _event(item: int, draft: Draft, clock: Clock) -> Event | Rejected:
     values = _values(draft, _EVENT_STEPS)
     if "price" in values:
         exact = values["price"]
-        steps.check_amount(draft, kind, exact, values.get("quantity", 1))
+        steps.check_amount(draft, "price", kind, exact, values.get("quantity", 1))
         values["price"] = steps.price_text(draft["price"], exact)
     if draft.faults or user_id is None or occurred_at is None:
         return _rejected(draft, item, "events")
@@ -185,8 +183,6 @@ def _event(item: int, draft: Draft, clock: Clock) -> Event | Rejected:
 
 
 def _exposure(item: int, draft: Draft, clock: Clock) -> Exposure | Rejected:
-    if draft.faults:
-        return _rejected(draft, item, "exposures")
     draft.need("user_id")
     draft.need("campaign_id")
     exposed_at = steps.time(clock)(draft, "exposed_at")
@@ -198,8 +194,6 @@ def _exposure(item: int, draft: Draft, clock: Clock) -> Exposure | Rejected:
 
 
 def _step_message(item: int, draft: Draft, clock: Clock) -> StepMessage | Rejected:
-    if draft.faults:
-        return _rejected(draft, item, "step_messages")
     for name in ("user_id", "campaign_id", "step_id"):
         draft.need(name)
     received_at = steps.time(clock)(draft, "received_at")
