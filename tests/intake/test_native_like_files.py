@@ -89,6 +89,9 @@ def test_a_table_of_rows(tmp_path: Path) -> None:
         *(None, "missing_field", "bad_type", "bad_time", "ambiguous_time", "bad_kind", "bad_amount", "bad_currency"),
         *("bad_properties", "too_long", "too_large", "unknown_channel"),
     }
+    for row, reason in zip(ROWS, reasons, strict=True):  # alone, so that a good one is decoded all at once
+        alone = read_events(json.dumps([row]).encode(), None, RECEIVED_AT).accepted
+        assert [each.reason.value for each in alone.rejected] == ([] if reason is None else [reason])
     for item, (ours, theirs) in sentences.items():
         # Files have flags to say what such a time means, broken lines, and other ways to guess and to write 1e-7.
         if reasons[item] not in ("bad_time", "ambiguous_time") and not theirs.startswith(("the line", "price 1e-7")):

@@ -6,5 +6,6 @@
 - `facts`, `scan`: one normalised SELECT per kind of fact; `side_tables`: merges and exchange rates
 - `definition_files`, `definition_fields`, `definition_filters`, `definition_forms`: its parts
 - `accepted`: what a request is accepted as, in whatever dialect; `bodies`, `instants`, `steps`: the way from JSON to it
-- `native`: Afterword's own dialect; `braze`, with `braze_typed`, `braze_items`, `braze_orders`, `braze_users`: another
+- `native`: Afterword's own dialect; `braze`, with `braze_items`, `braze_orders`, `braze_users`: another;
+  `typed`, `native_typed`, `braze_typed`: their good items, decoded all at once
 """

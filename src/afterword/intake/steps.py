@@ -122,10 +122,12 @@ class Draft:
         if fault is not None:
             self.fault(fault.reason, field, prefix + fault.message)
 
-    def rejected(self, item: int, kind: str) -> Rejected | None:
-        """Return the item as rejected, if anything is wrong with it."""
+    def rejected(self, item: int, kind: str) -> Rejected:
+        """Return the item as rejected, for what is wrong with it."""
         fault = self.worst
-        return Rejected(item, kind, fault.reason, fault.message) if fault else None
+        if fault is None:  # a mandatory field without a step that looks at it: our mistake
+            raise RuntimeError(f"an item of {kind} without a fault is no fact")
+        return Rejected(item, kind, fault.reason, fault.message)
 
 
 def _field(raw: Raw) -> Field | None:
