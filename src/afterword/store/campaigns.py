@@ -15,7 +15,7 @@ from afterword.intake.definitions import check_definitions, definition_version
 from afterword.model import Campaign, Definitions, Workspace
 from afterword.store import campaign_history as history
 from afterword.store.campaign_forms import from_document, to_document
-from afterword.store.campaign_rules import Status, refusals
+from afterword.store.campaign_rules import Status, noun, refusals
 from afterword.store.metadata_database import Database
 from afterword.store.metadata_tables import campaigns as table
 from afterword.store.settings_table import read_workspace
@@ -279,5 +279,4 @@ def _from_row(row: Any, adopted: list[str]) -> StoredCampaign:
 
 
 def _called(stored: StoredCampaign) -> str:
-    noun = "Canvas" if stored.campaign.kind == "canvas" else "campaign"
-    return f'{noun} "{stored.campaign.id}"'
+    return f'{noun(stored.campaign)} "{stored.campaign.id}"'
