@@ -82,8 +82,7 @@ def _apply_one(
     else:
         steps.update(connection, stored, campaign, now)
     if difference.launches:
-        draft = steps.find(connection, [campaign.id])[campaign.id]
-        steps.set_status(connection, draft, Status.RUNNING, now)
+        steps.set_status(connection, steps.one(connection, campaign.id), Status.RUNNING, now)
 
 
 def _merged(workspace: Workspace, plan: Plan) -> Workspace:
