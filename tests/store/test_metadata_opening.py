@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from afterword.errors import UserError
+from afterword.model import Definitions
 from afterword.store.campaigns import CampaignRefused
 from afterword.store.metadata import open_metadata
 from afterword.store.metadata_database import Database, MetadataUnavailable, open_database
@@ -173,6 +175,28 @@ def test_a_writer_that_waits_too_long_says_so(tmp_path: Path, monkeypatch: pytes
     busy = pytest.raises(MetadataUnavailable, match="another process has been writing for more than 5 seconds")
     with open_metadata(file) as metadata, opened(file) as database, database.writing(), busy:
         metadata.campaigns.create(campaign(), 1)
+
+
+def test_a_new_file_that_someone_else_is_at_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "metadata.sqlite"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, lambda: other.execute("ROLLBACK"))
+    release.start()
+    open_metadata(file).close()
+    release.join()
+    other.close()
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "metadata.sqlite"
+    open_metadata(file).close()
+    monkeypatch.setattr("afterword.store.metadata_database._PRAGMAS", ("PRAGMA max_page_count = 1",))
+    with open_metadata(file) as metadata:
+        plan = metadata.plan(Definitions(campaigns=tuple(campaign(f"c{number:03}") for number in range(200))))
+        with pytest.raises(MetadataUnavailable, match="cannot be written: the disk is full or failing"):
+            metadata.apply(plan, 1)
+        assert metadata.campaigns.list() == []
 
 
 # --- SQLite -----------------------------------------------------------------------------------------

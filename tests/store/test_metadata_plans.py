@@ -2,16 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
 
 from afterword.errors import DefinitionError, UserError
-from afterword.intake.definitions import definition_version
+from afterword.intake.definitions import canonical_form, definition_version
 from afterword.model import Campaign, ConversionEvent, ConversionKind, Definitions, Op, PropertyFilter, Workspace
 from afterword.store.campaign_rules import Status
 from afterword.store.differences import FieldChange, campaign_changes
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.plans import PlanOutdated
+from tests.intake.test_definition_forms import all_definitions
 from tests.store.campaign_world import DAY, PURCHASE, SESSION, campaign, canvas, variants
 
 
@@ -161,6 +165,37 @@ def test_definitions_made_in_python_are_checked(metadata: Metadata) -> None:
         metadata.plan(file(campaign(shares={"a": 90})))
     with pytest.raises(UserError, match="NUL"):
         metadata.plan(file(campaign("a\0b")))
+
+
+# --- whatever is defined ----------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(before=all_definitions(), after=all_definitions())
+def test_what_was_applied_is_what_is_kept(before: Definitions, after: Definitions) -> None:
+    # What is fixed at launch stays; the rest is as the second file says.
+    before, after = (
+        replace(one, campaigns=tuple(c for c in one.campaigns if "\0" not in c.id)) for one in (before, after)
+    )
+    first = {one.id: one for one in before.campaigns}
+    changed = [_kept_shape(old, new) for old, new in zip(before.campaigns, after.campaigns, strict=False)]
+    after = file(*changed, *(c for c in after.campaigns if c.id not in first), workspace=after.workspace)
+    with TemporaryDirectory() as directory, open_metadata(Path(directory) / "metadata.sqlite") as metadata:
+        apply(metadata, before, 10)
+        assert metadata.campaigns.definitions() == before
+        assert not metadata.plan(before).does_something
+        apply(metadata, after, 20)
+        assert not metadata.plan(after).does_something
+        kept = {one.id: one for one in metadata.campaigns.definitions().campaigns}
+        assert kept == first | {one.id: one for one in after.campaigns}
+        then = metadata.campaigns.definitions(10).campaigns
+        assert [(canonical_form(c), c.variants) for c in then] == [
+            (canonical_form(c), c.variants) for c in before.campaigns
+        ]
+
+
+def _kept_shape(old: Campaign, new: Campaign) -> Campaign:
+    return replace(old, name=new.name, tags=new.tags, conversion_events=new.conversion_events)
 
 
 # --- field by field ---------------------------------------------------------------------------------

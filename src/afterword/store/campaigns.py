@@ -206,10 +206,11 @@ def update(
     connection: Connection, stored: StoredCampaign, campaign: Campaign, now: int, description: str | None = None
 ) -> None:
     """Replace the definition of a campaign, which `refusals` had nothing against."""
-    values = {"definition": to_document(campaign)}
+    old = {"definition": to_document(stored.campaign), "description": stored.description}
+    values = {"definition": to_document(campaign), "description": stored.description}
     if description is not None:
         values["description"] = _description(description)
-    if campaign == stored.campaign and values.get("description", stored.description) == stored.description:
+    if values == old:  # as texts: a filter on 1 is not one on true, which Python takes for equal
         return
     connection.execute(sa.update(table).where(table.c.id == campaign.id).values(**values, updated_at=now))
     if stored.launched_at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,12 +64,17 @@ def mapping_changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str 
     """Yield the fields in which two mappings differ; lists of mappings are compared item by item."""
     for name in [*old, *(name for name in new if name not in old)]:
         before, after = old.get(name), new.get(name)
-        if before != after:
+        if not _same(before, after):
             field = f"{prefix}{name}"
             if _is_items(before) or _is_items(after):
                 yield from _item_changes(_by_label(field, before or []), _by_label(field, after or []), field)
             else:
                 yield FieldChange(field, before, after)
+
+
+def _same(before: object, after: object) -> bool:
+    # As texts, since Python takes 1 and True for equal.
+    return json.dumps(before) == json.dumps(after)
 
 
 def _is_items(value: object) -> bool:

@@ -27,11 +27,12 @@ _POSTGRESQL_LOCK = sa.text("SELECT pg_advisory_xact_lock(7120473385)")
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # what is deleted is overwritten, not only unlinked
     "PRAGMA synchronous = FULL",  # in WAL mode anything less may lose the last commits in a power cut
 )
+
+_ATTEMPTS = 20
 
 
 class MetadataUnavailable(UserError):
@@ -120,6 +121,17 @@ def _make_file(path: Path, *, create: bool) -> None:
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    for attempt in range(_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or attempt == _ATTEMPTS - 1:
+                raise
+        # Several opened a new file at once. Changing the mode does not wait for the others; a transaction does, and
+        # the file keeps its mode.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def _begin(connection: Connection) -> None:
