@@ -15,7 +15,7 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import options, output
+from afterword.interfaces import apply_cli, keys_cli, options, output
 from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
@@ -299,6 +299,10 @@ def verify(
         output.say("\n".join(differences) if differences else "same")
     if differences:
         raise typer.Exit(DIFFERENT)
+
+
+app.command()(apply_cli.apply)
+app.add_typer(keys_cli.app)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:
