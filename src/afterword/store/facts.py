@@ -10,6 +10,7 @@ import duckdb
 
 from afterword.errors import UserError
 from afterword.store.connection import configuration
+from afterword.store.statements import run
 
 
 def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> duckdb.DuckDBPyConnection:
@@ -33,8 +34,8 @@ def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> d
         connection = duckdb.connect(str(path), config=configuration(memory_bytes, threads, temp_dir))
     except duckdb.Error as error:
         raise UserError(_explained(path, str(error))) from error
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute(facts_sql())
+    run(connection, "SET enable_progress_bar = false")
+    run(connection, facts_sql())
     return connection
 
 

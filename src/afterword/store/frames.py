@@ -14,6 +14,7 @@ import pyarrow as pa
 from afterword.errors import Reason
 from afterword.intake.accepted import DIALECT
 from afterword.log import Entry, Reader
+from afterword.store.statements import run
 
 WHOLE_REQUEST: Final = -1
 """The item of what concerns a request as a whole."""
@@ -140,7 +141,7 @@ def add_refusals(con: duckdb.DuckDBPyConnection, refusals: list[Refusal]) -> Non
     """Keep what could not be read at all in `rejected`."""
     for each in refusals:
         row = [each.position, WHOLE_REQUEST, each.kind, Reason.BAD_TYPE.value, each.message, each.arrived_at]
-        con.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", row)
+        run(con, "INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def _is_text(text: bytes) -> bool:
