@@ -156,6 +156,7 @@ class Loader:
         counts.refused += refused
         load_rejected(self._con, batch)
         add_refusals(self._con, batch.refusals)
+        run(self._con, "DROP TABLE IF EXISTS staged")  # a deletion must not leave a copy of the person there
         return counts
 
     def _load_facts(self, shape: Shape, counts: _Counts) -> Keys:
