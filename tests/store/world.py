@@ -37,7 +37,7 @@ def write(log: Path, bodies: Iterable[Request | bytes], dialect: str = "facts") 
 
 def opened(directory: Path) -> duckdb.DuckDBPyConnection:
     """The store of a directory."""
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     return open_facts(directory / "facts.duckdb", 500_000_000, 1, directory / "spill")
 
 

@@ -28,13 +28,13 @@ def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path
     for leftover in (aside, _wal(aside)):
         leftover.unlink(missing_ok=True)
     before = path.stat().st_size
-    try:
-        with open_memory(memory_bytes, threads, temp_dir, preserve_insertion_order=True) as con:
-            run(con, f"ATTACH {literal(str(path))} AS old; CHECKPOINT old")
-            run(con, f"ATTACH {literal(str(aside))} AS fresh")
-            run(con, "COPY FROM DATABASE old TO fresh; CHECKPOINT fresh; DETACH fresh; DETACH old")
-    except duckdb.IOException as error:
-        raise UserError(f"{path} cannot be rewritten while it is open: close it first ({error})") from error
+    with open_memory(memory_bytes, threads, temp_dir, preserve_insertion_order=True) as con:
+        try:
+            run(con, f"ATTACH {literal(str(path))} AS old")
+        except duckdb.Error as error:
+            raise UserError(f"{path} cannot be rewritten while it is open: close it first ({error})") from error
+        run(con, f"CHECKPOINT old; ATTACH {literal(str(aside))} AS fresh")
+        run(con, "COPY FROM DATABASE old TO fresh; CHECKPOINT fresh; DETACH fresh; DETACH old")
     if _wal(path).exists() or _wal(aside).exists():  # it would be applied to the wrong file
         raise UserError(f"{path} has changes in {_wal(path).name} that were not checkpointed: open and close it first")
     _sync(aside)

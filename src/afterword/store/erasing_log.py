@@ -13,6 +13,7 @@ from afterword.intake.accepted import DIALECT
 from afterword.log import Frame
 from afterword.log.rewriting import Change
 from afterword.store.erasing import ERASED_MESSAGE, Erasure
+from afterword.store.frames import decoded
 from afterword.store.shapes import SHAPES, Shape
 
 Kept: TypeAlias = Mapping[tuple[str, int, int], dict[str, Any]]
@@ -49,10 +50,7 @@ def change(con: duckdb.DuckDBPyConnection, erasure: Erasure) -> Change:
     def changed(position: int, frame: Frame) -> Frame | None:
         if not any(form in frame.body for form in spellings):
             return frame
-        try:
-            lists = _DECODER.decode(frame.body) if frame.dialect == DIALECT else None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            lists = None
+        lists = decoded(frame.body, _DECODER) if frame.dialect == DIALECT else None
         if lists is None:
             return None
         if not _take_out(lists, position, users, kept):
@@ -69,7 +67,7 @@ def _take_out(lists: _Items, position: int, users: frozenset[str], kept: Kept) -
     for name in _Items.__struct_fields__:
         remaining: list[msgspec.Raw] = []
         for raw in getattr(lists, name):
-            item = _decoded(raw)
+            item = msgspec.json.decode(raw)
             if not _names(item, users):
                 remaining.append(raw)
                 continue
@@ -88,13 +86,6 @@ def _names(item: Any, users: frozenset[str]) -> bool:
     named = any(str(item.get(field)) in users for field in ("user_id", "from_user_id", "to_user_id"))
     message = item.get("message")
     return named or (isinstance(message, str) and any(user in message for user in users))
-
-
-def _decoded(raw: msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
-        return json.loads(bytes(raw).decode("utf-8", "replace"))
 
 
 def _number(item: dict[str, Any]) -> int:

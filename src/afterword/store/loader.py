@@ -118,7 +118,12 @@ class Loader:
         if self._reader.position != (position := self.position):
             self._reader.position = position
         for batch in batches(self._reader, up_to, self._batch_bytes):
-            yield self._load(batch)
+            try:
+                loaded = self._load(batch)
+            except BaseException:
+                self._known.clear()  # the failure may have come just after the commit
+                raise
+            yield loaded
 
     def _learn_keys(self) -> None:
         if not self._known:

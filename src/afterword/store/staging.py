@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
-from afterword.store.frames import Batch, Refusal
+from afterword.store.frames import Batch
 from afterword.store.shapes import ABSENT, SEPARATOR, Shape
 from afterword.store.sql import literal
 from afterword.store.statements import run
@@ -36,14 +36,7 @@ def shred(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, select: str) 
         return False
     con.register("frames", frames)
     run(con, f"CREATE OR REPLACE TEMP TABLE staged AS {select}")
-    repaired = batch.look_again(name, _positions(con))
-    if repaired.num_rows:
-        con.register("frames", repaired)
-        run(con, f"INSERT INTO staged {select}")
-        given = _positions(con)
-        for position, arrived_at in zip(*(repaired.column(i).to_pylist() for i in (0, 1)), strict=True):
-            if position not in given:
-                batch.refusals.append(Refusal(position, arrived_at, name, f"{name} cannot be read"))
+    batch.refuse_unread(name, _positions(con))
     con.unregister("frames")
     return True
 

@@ -35,8 +35,8 @@ def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
 @contextlib.contextmanager
 def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Commit what is done inside, or nothing of it."""
-    run(con, "BEGIN")
     try:
+        run(con, "BEGIN")
         yield
         run(con, "COMMIT")
     except BaseException:
