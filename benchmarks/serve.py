@@ -2,10 +2,11 @@
 
     python -m benchmarks.serve [--rate 1000] [--objects 225] [--seconds 60] [--users 1000000] [--campaigns 20]
 
-Starts a server on an empty directory, launches campaigns, exposes a fifth of the users (each to one of them), then sends
-`/users/track` requests of so many objects about random users over keep-alive connections, whatever the answers do, while
-a reader asks for the report every two seconds. Prints percentiles of the time to acknowledgement, errors, how long
-loading and results took after the end, and the server's processor time and memory. Generator and server share the machine.
+Starts a server on an empty directory, launches campaigns, exposes a fifth of the users (each to one of them), then
+sends `/users/track` requests of so many objects about random users over keep-alive connections, whatever the answers
+do, while a reader asks for the report every two seconds. Prints percentiles of the time to acknowledgement, errors, how
+long loading and results took after the end, and processor time and memory of the server's two processes. Generator
+and server share the machine.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ async def send(port: int, key: str, pool: list[bytes], rate: float, seconds: flo
         free.put_nowait(await connection(port))
     begin = time.perf_counter()
     heads = [
-        f"POST /users/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(b)}\r\n\r\n".encode()
+        f"POST /users/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Length: {len(b)}\r\n\r\n".encode()
         for b in pool
     ]
 
@@ -288,10 +290,12 @@ def main() -> None:
     generator = used.ru_utime + used.ru_stime - own.ru_utime - own.ru_stime
     machine = described()
     print(
-        f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit']}; {told.stored:,} events stored before"
+        f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit']}; "
+        f"{told.stored:,} events stored before"
     )
     print(
-        f"{told.rate:g} requests/s of {told.objects} objects ({len(pool[0]):,} bytes) for {told.seconds:g} s: {wall:.1f} s"
+        f"{told.rate:g} requests/s of {told.objects} objects ({len(pool[0]):,} bytes) "
+        f"for {told.seconds:g} s: {wall:.1f} s"
     )
     print(f"answers: {dict(sent.statuses)}")
     print(f"ms to acknowledgement: {percentiles(sent.latencies)}")

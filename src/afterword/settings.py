@@ -41,7 +41,10 @@ METADATA = Setting(
     "Not set: metadata.sqlite in the data directory.",
 )
 
-SETTINGS = (MEMORY, THREADS, RESULTS, OUT, DATA, METADATA)
+HOST = Setting("host", "127.0.0.1", "The address to listen on; 0.0.0.0 is every address of the machine.")
+PORT = Setting("port", "8640", "The port to listen on; 0 takes a free one.")
+
+SETTINGS = (MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT)
 
 DEFAULT_MEMORY = "4GB"
 MIN_MEMORY_BYTES = 100 * 1000**2

@@ -47,6 +47,7 @@ def serve(
     threads: int | None,
     say: Callable[[str], None],
     policy: Policy,
+    metadata_url: str | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -58,6 +59,7 @@ def serve(
         threads: how many; all cores if None.
         say: prints what the user must know at the start.
         policy: limits.
+        metadata_url: a database for campaigns and keys instead of a file in the directory.
 
     Raises:
         UserError: the address or the directory cannot be used.
@@ -65,7 +67,7 @@ def serve(
     """
     log_to_stderr()
     with (
-        open_intake(data, clock=now, chance=os.urandom) as intake,
+        open_intake(data, clock=now, chance=os.urandom, metadata_url=metadata_url) as intake,
         tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
     ):
         socket = Path(place) / "answering"
@@ -73,7 +75,7 @@ def serve(
         companion = Companion(
             socket,
             lambda durable: Configuration(
-                str(data.resolve()), str(socket), memory, threads, None, policy.rate, durable
+                str(data.resolve()), str(socket), memory, threads, metadata_url, policy.rate, durable
             ).line(),
             lambda: intake.log.durable,
             backlog,

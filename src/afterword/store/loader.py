@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from afterword.log import Reader
-from afterword.store.frames import Batch, add_refusals, batches
 from afterword.store.fact_keys import Keys, KnownKeys
+from afterword.store.frames import Batch, add_refusals, batches
 from afterword.store.people import load_attributes, load_deletions, load_merges, load_rejected, refuse
 from afterword.store.repetitions import known_keys, take_out_repetitions
 from afterword.store.shapes import SHAPES, Shape

@@ -104,10 +104,11 @@ async def _take_once(
         name_equals(found.accepted, key.id, name)
         await server.keep(found.accepted, key, received_at)
     except BaseException:
-        await asyncio.to_thread(store.abandon, key.id, name)
+        await asyncio.to_thread(store.abandon, key.id, name, received_at)
         raise
     response = answer(found.status, found.answer, headers)
-    await asyncio.to_thread(store.finish, key.id, name, Answer(found.status, bytes(response.body)))
+    given = Answer(found.status, bytes(response.body))
+    await asyncio.to_thread(store.finish, key.id, name, received_at, given)
     return response
 
 
