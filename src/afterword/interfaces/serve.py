@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from afterword.workspace.data_directory import open_data_directory
 KEEP_ALIVE = 75
 """Seconds; shorter than what clients assume, they see connections reset."""
 STOP_SECONDS = 10
+BACKLOG = 2048
 LOGGER = logging.getLogger("afterword")
 
 
@@ -78,18 +82,19 @@ def serve(
 
     """
     log_to_stderr()
-
-    def failed(error: BaseException) -> None:
-        LOGGER.error("loading has stopped", exc_info=error)
-
-    with open_data_directory(
-        data, memory=memory, threads=threads, clock=now, chance=os.urandom, failed=failed
-    ) as opened:
-        server = Server(opened, policy, now)
+    # Before the directory is opened: at the first start its admin key is shown once, and must not be lost to a port.
+    with (
+        closing(_listen(host, port)) as listening,
+        open_data_directory(data, memory=memory, threads=threads, clock=now, chance=os.urandom, tell=_tell) as opened,
+    ):
+        if (cut := opened.log.cut) is not None:
+            LOGGER.warning("%s: the last %d bytes were no whole request and were cut off", cut.path, cut.size)
+        address = _address(listening)
+        say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
+        if (secret := opened.first_key) is not None:
+            say(_first_steps(address, secret))
         config = uvicorn.Config(
-            make_app(server),
-            host=host,
-            port=port,
+            make_app(Server(opened, policy, now)),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -98,22 +103,53 @@ def serve(
             lifespan="off",
             ws="none",
         )
-        listening = _listen(config)
-        address = "http://{}:{}".format(*listening.getsockname()[:2])
-        say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
-        if (secret := opened.first_key) is not None:
-            say(_first_steps(address, secret))
-        uvicorn.Server(config).run(sockets=[listening])
+        with _stopped_by_signals():
+            _Uvicorn(config, opened.keeper.begin_to_stop).run(sockets=[listening])
 
 
-def _listen(config: uvicorn.Config) -> Any:
-    """Bind the socket, so that a port in use is one sentence and not a traceback."""
+def _tell(message: str, error: BaseException | None) -> None:
+    LOGGER.log(logging.INFO if error is None else logging.ERROR, message, exc_info=error)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Lets nobody wait for results any more once it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way, and end."""
+        self._stopping()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Take the signals that uvicorn sends again when it has ended: they would end the process with its work undone."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return config.bind_socket()
-    except SystemExit:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port for good; requests wait in the queue until the data are open."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(
-            f"cannot listen on {config.host}:{config.port}: is something else using the port? Name another with --port"
+            f"cannot listen on {host}:{port} ({reason}): is something else using the port? Name another with --port"
         ) from None
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _first_steps(address: str, secret: str) -> str:
