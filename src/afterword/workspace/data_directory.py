@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import duckdb
 
 from afterword.attribution.gather import Limits
 from afterword.errors import UserError
-from afterword.log import LogError, Writer
+from afterword.log import LogError
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.facts import open_facts
@@ -23,6 +23,7 @@ from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
+from afterword.workspace.reopened_log import ReopenedLog
 
 LOG, FACTS, SECRET, TEMPORARY = "log", "facts.duckdb", "secret", "temporary"
 """What lies in a data directory, beside the metadata."""
@@ -39,7 +40,7 @@ class DataDirectory:
     """An open data directory."""
 
     path: Path
-    log: Writer
+    log: ReopenedLog
     facts: duckdb.DuckDBPyConnection
     metadata: Metadata
     live: Live
@@ -70,7 +71,9 @@ class _Work:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
         self._live.refresh(self._metadata.campaigns.definitions(), as_of=as_of)
-        if as_of - self._kept_up_at > UPKEEP_MICROSECONDS:
+
+    def look_after(self, as_of: int) -> None:
+        if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
@@ -84,7 +87,7 @@ def open_data_directory(
     threads: int | None,
     clock: Callable[[], int],
     chance: Callable[[int], bytes],
-    failed: Callable[[BaseException], None],
+    tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
 ) -> Iterator[DataDirectory]:
     """Open a data directory, made if it is not there, and keep its results up to date until it is closed.
@@ -95,7 +98,7 @@ def open_data_directory(
         threads: all cores if None.
         clock: the time, in microseconds since 1970.
         chance: returns so many unpredictable bytes.
-        failed: told what stopped loading.
+        tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
 
     Raises:
@@ -115,18 +118,25 @@ def open_data_directory(
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         facts = open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
         stack.callback(facts.close)
+        loaded = _checked_position(facts, log, path)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
         first_key = _first_key(metadata, clock(), chance)
         live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=_secret(path / SECRET, chance))
         work = _Work(loader, live, metadata)
-        keeper = Keeper(work, lambda: log.durable, clock, loaded_position(facts), failed)
+
+        def durable() -> int:
+            if log.mend():
+                tell("the log was opened again after it had failed", None)
+            return log.durable
+
+        keeper = Keeper(work, durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         yield DataDirectory(path, log, facts, metadata, live, keeper, first_key)
-        if keeper.failure is None:
-            log.seal().result()  # a planned stop: nothing in the last segment may look like a torn write
+        with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
+            log.seal()  # a planned stop: nothing in the last segment may look like a torn write
 
 
 def _make(path: Path) -> None:
@@ -140,11 +150,22 @@ def _make(path: Path) -> None:
         raise UserError(f"{path} cannot be written to; name another directory with --data, or mend its permissions")
 
 
-def _open_log(path: Path) -> Writer:
+def _open_log(path: Path) -> ReopenedLog:
     try:
-        return Writer(path)
+        return ReopenedLog(path)
     except LogError as error:
         raise UserError(str(error)) from error
+
+
+def _checked_position(facts: duckdb.DuckDBPyConnection, log: ReopenedLog, path: Path) -> int:
+    """Return up to where the log is loaded; a log that ends before that is not the one that was loaded."""
+    loaded = loaded_position(facts)
+    if loaded > log.durable:
+        raise UserError(
+            f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} has only {log.durable}: new ones "
+            f"would be taken for old; put the log back that belongs to the facts, or move {FACTS} away"
+        )
+    return loaded
 
 
 def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> str | None:

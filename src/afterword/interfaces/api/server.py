@@ -7,7 +7,10 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -23,11 +26,12 @@ from afterword.store.keys import Key
 from afterword.store.permissions import Permission
 from afterword.workspace.data_directory import DataDirectory
 
-FREE_BYTES = 256 << 20
-"""With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
 SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""
 RETRY_SECONDS = "2"
+THREADS = 4
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class Policy:
     intake: IntakePolicy = field(default_factory=lambda: IntakePolicy(track_each=None, track_in_all=225))
     unloaded_bytes: int = 2 << 30
     """How much of the log may wait for the loader before new requests are asked to come later."""
+    free_bytes: int = 256 << 20
+    """With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
+    body_seconds: float = 20.0
+    """How long a client may take to send its body."""
 
 
 class Server:
@@ -62,8 +70,9 @@ class Server:
         self.metrics = Metrics()
         self._limits = RateLimits(policy.rate)
         self._track_limits = RateLimits(policy.track_rate)
-        self._space_at = 0.0
+        self._space_at = float("-inf")
         self._space = 0
+        self._threads = ThreadPoolExecutor(THREADS, "afterword-metadata")
         self._announce()
 
     def _announce(self) -> None:
@@ -97,6 +106,10 @@ class Server:
         limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
         return key, limits.take(key.id, time.time())
 
+    async def in_thread(self, ask: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Ask the metadata on the way of facts: in threads of its own, so that reports that wait are not in the way."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *arguments, **named))
+
     def ready_to_accept(self) -> None:
         """Refuse while the loader is too far behind or the disk is nearly full.
 
@@ -105,6 +118,8 @@ class Server:
 
         """
         keeper = self.data.keeper
+        if (lost := self.data.log.failure) is not None:
+            raise Refused(503, str(lost), {"Retry-After": RETRY_SECONDS})
         if keeper.failure is not None:
             raise Refused(503, f"loading has stopped: {keeper.failure}", {"Retry-After": RETRY_SECONDS})
         if keeper.waiting_bytes > self.policy.unloaded_bytes:
@@ -112,8 +127,8 @@ class Server:
         now = time.monotonic()
         if now - self._space_at > SPACE_EVERY:
             self._space, self._space_at = shutil.disk_usage(self.data.path).free, now
-        if self._space < FREE_BYTES:
-            message = f"only {self._space >> 20} MiB of the disk are free, {FREE_BYTES >> 20} must be"
+        if self._space < (needed := self.policy.free_bytes):
+            message = f"only {self._space / 2**20:.1f} MiB of the disk are free, {needed / 2**20:.1f} must be"
             raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
 
     async def keep(self, accepted: Accepted, key: Key, received_at: int) -> None:
