@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
@@ -9,14 +10,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import RETRY_SECONDS, Server
+from afterword.store.metadata_database import MetadataUnavailable
 
+LOGGER = logging.getLogger("afterword")
+FAULT = "the server failed at this request: its log says how"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 HEADERS = (
@@ -36,7 +40,10 @@ def make_app(server: Server) -> Starlette:
         *campaigns.routes(server),
         *pages.routes(server),
     ]
-    app = Starlette(routes=routes, exception_handlers={Refused: _refused, HTTPException: _unrouted})
+    handlers = {Refused: _refused, HTTPException: _unrouted, MetadataUnavailable: _unavailable}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    # A redirect would send a client, and its key, to where its own Host header says.
+    app.router.redirect_slashes = False
     app.state.server = server
     app.add_middleware(_Around, server=server)
     return app
@@ -44,16 +51,25 @@ def make_app(server: Server) -> Starlette:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return answer_refused(form_of(request.url.path), error)
+    return answer_refused(form_of(request.scope["path"]), error)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    path = request.url.path[:100]
-    message = f"there is nothing at {path}"
-    if error.status_code != 404:
-        message = f"{request.method} is not answered at {path}"
-    return answer_refused(form_of(request.url.path), Refused(error.status_code, message, error.headers))
+    path = request.scope["path"]
+    if error.status_code == 404:
+        return answer_refused(form_of(path), Refused(404, f"there is nothing at {path[:100]}"))
+    matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    allowed = sorted({method for route in matching for method in route.methods})
+    refused = Refused(
+        error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
+    )
+    return answer_refused(form_of(path), refused)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    refused = Refused(503, str(error), {"Retry-After": RETRY_SECONDS})
+    return answer_refused(form_of(request.scope["path"]), refused)
 
 
 class _Around:
@@ -68,19 +84,29 @@ class _Around:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 500
+        status, started = 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
+        except Exception as error:
+            LOGGER.error("%s %s failed", scope["method"], _label(scope), exc_info=error)
+            self._server.metrics.add("afterword_faults_total")
+            if started:
+                raise
+            response = answer_refused(form_of(scope["path"]), Refused(500, FAULT))
+            await response(scope, receive, sending)
         finally:
-            route = getattr(scope.get("route"), "path", None) or "other"
-            self._server.metrics.observe(
-                "afterword_request_seconds", time.perf_counter() - began, path=route, status=str(status)
-            )
+            seconds = time.perf_counter() - began
+            self._server.metrics.observe("afterword_request_seconds", seconds, path=_label(scope), status=str(status))
+
+
+def _label(scope: Scope) -> str:
+    """Return the path as the routes have it, which names no person and is one of a few."""
+    return getattr(scope.get("route"), "path", None) or "other"
