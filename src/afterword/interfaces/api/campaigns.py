@@ -49,7 +49,7 @@ def routes(server: Server) -> list[Route]:
 def told(stored: StoredCampaign) -> dict[str, Any]:
     """Return a campaign as the API tells it: the fields of definition files, and what became of it."""
     data: dict[str, Any] = definitions_to_data(Definitions(campaigns=(stored.campaign,)))
-    (definition,) = [*data.get("campaigns", []), *data.get("canvases", [])]
+    (definition,) = data.get("campaigns") or data["canvases"]
     return {
         **definition,
         "kind": stored.campaign.kind,
