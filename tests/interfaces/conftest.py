@@ -25,6 +25,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def client(shared: Served) -> Client:
+    shared.clients[0].http.cookies.clear()
     return shared.clients[0]
 
 

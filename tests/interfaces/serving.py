@@ -12,6 +12,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,8 @@ class Served:
     """How long the last start took until /readyz said so."""
     process: subprocess.Popen[str] | None = None
     clients: list[Client] = field(default_factory=list)
+    others: set[int] = field(default_factory=set)
+    """Processes that answer, which may outlive the one that started them for a moment."""
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
@@ -192,18 +195,44 @@ class Served:
     def stop(self, by: int = signal.SIGTERM) -> int:
         """End it by a signal that it answers; return the exit code."""
         assert self.process is not None
+        self.answering()
         self.process.send_signal(by)
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """End it without a warning."""
+        """End the process that takes facts in, without a warning; the other one then ends by itself."""
         if self.process is not None:
+            self.answering()
             self.process.kill()
             self.process.wait()
+
+    def answering(self) -> int | None:
+        """Return the id of the process that answers, if there is one now."""
+        assert self.process is not None
+        try:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        except FileNotFoundError:
+            return None
+        self.others.update(map(int, children))
+        return int(children[0]) if children else None
+
+    def kill_answering(self) -> None:
+        """End the process that answers, without a warning."""
+        if (number := self.answering()) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+    def wait_for_answering(self, seconds: float = STOP_SECONDS) -> None:
+        """Wait until no process that answers is left of those that were started."""
+        wait_for(lambda: not any(is_ours(number) for number in self.others), seconds)
+        self.others.clear()
 
     def close(self) -> None:
         """End it for good."""
         self.kill()
+        for number in self.others:
+            if is_ours(number):
+                os.kill(number, signal.SIGKILL)
         for client in self.clients:
             client.http.close()
 
@@ -223,6 +252,14 @@ class Served:
     def err(self) -> Path:
         """Its log."""
         return self.directory / "err.txt"
+
+
+def is_ours(process: int) -> bool:
+    """Return whether a process of this id runs, and is one that answers for a test."""
+    try:
+        return b"tests.interfaces.serving_child" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def free_port() -> int:

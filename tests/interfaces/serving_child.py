@@ -1,11 +1,13 @@
-"""The process that tests serve from: `afterword serve` with limits of the test's own, and faults when it asks for them.
+"""What tests serve from: `afterword serve` with limits of the test's own, and faults when it asks for them.
 
     python -m tests.interfaces.serving_child DIRECTORY PORT POLICY FAULTS
+    python -m tests.interfaces.serving_child FAULTS
 
-POLICY is JSON: fields of `Policy`, rates as `[requests, seconds]`. FAULTS is a directory: the file `clock` in it holds
-seconds that the clock goes wrong by, `raise-load` and `raise-refresh` make every round of loading or attribution fail
-with the text in them, `slow-load` and `slow-refresh` make each take so many seconds, and `kill-load`,
-`kill-refresh`, `kill-commit` and `kill-checkpoint` hold after how many rounds the process dies there, as by kill -9.
+The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
+`[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
+`finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as
+by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began, and
+`clock` holds seconds that the clock goes wrong by.
 """
 
 from __future__ import annotations
@@ -20,25 +22,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from afterword.interfaces import answering, companion
 from afterword.interfaces import serve as serving
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.faults import fault_of
-from afterword.store import loader
-from afterword.workspace.live import Live
+from afterword.store.idempotency import Idempotency
 
 
 class Faults:
     """What is to go wrong, looked up in files again and again."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._counts: dict[str, int] = {}
 
     def text(self, name: str) -> str | None:
         """Return the content of a file that asks for a fault."""
         try:
-            return (self._directory / name).read_text()
+            return (self.directory / name).read_text()
         except FileNotFoundError:
             return None
 
@@ -79,17 +81,16 @@ class Faults:
 
 def policy_of(given: dict[str, Any]) -> Policy:
     """Read a policy."""
-    return Policy(**{name: Rate(*value) if isinstance(value, list) else value for name, value in given.items()})
+    named: dict[str, Any] = {n: Rate(*value) if isinstance(value, list) else value for n, value in given.items()}
+    return Policy(**named)
 
 
-def main(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
+def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
     """Serve; return the exit code as the command line would."""
-    serving.now = faults.now
-    # Rows are in, the position is not stored yet: a death here must load them again.
-    loader.store_position = faults.before("load", loader.store_position)
-    loader.transaction = faults.before("transaction", loader.transaction)
-    Live.refresh = faults.during("refreshing", faults.before("refresh", Live.refresh))  # type: ignore[method-assign]
-    loader.Loader._load = faults.during("loading", loader.Loader._load)  # type: ignore[method-assign]
+    vars(serving)["now"] = faults.now
+    companion.COMMAND = (sys.executable, "-m", "tests.interfaces.serving_child", str(faults.directory))
+    # The facts are durable, the answer is not kept yet and nobody has it.
+    Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]
     try:
         serving.serve(directory, "127.0.0.1", port, "1GB", 2, lambda text: print(text, flush=True), policy)
     except Exception as error:
@@ -99,6 +100,23 @@ def main(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
     return 0
 
 
+def answer(faults: Faults) -> int:
+    """Be the process that answers."""
+    from afterword.store import loader
+    from afterword.workspace.live import Live
+
+    vars(answering)["now"] = faults.now
+    # Rows are in, the position is not stored yet: a death here must load them again.
+    loader.store_position = faults.before("commit", loader.store_position)
+    loading = faults.during("loading", faults.before("load", loader.Loader._load))
+    loader.Loader._load = loading  # type: ignore[method-assign]
+    Live.refresh = faults.during("refreshing", faults.before("refresh", Live.refresh))  # type: ignore[method-assign]
+    Live.report = faults.before("report", Live.report)  # type: ignore[method-assign]
+    return answering.main()
+
+
 if __name__ == "__main__":
-    place, number, limits, wrong = sys.argv[1:]
-    sys.exit(main(Path(place), int(number), policy_of(json.loads(limits)), Faults(Path(wrong))))
+    wrong = Faults(Path(sys.argv[-1]))
+    if len(sys.argv) == 2:
+        sys.exit(answer(wrong))
+    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), policy_of(json.loads(sys.argv[3])), wrong))

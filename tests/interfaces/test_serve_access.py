@@ -61,9 +61,8 @@ def test_no_route_is_forgotten_here(tmp_path: Path) -> None:
     def tell(message: str, error: BaseException | None) -> None:
         logging.error(message, exc_info=error)
 
-    with open_data_directory(
-        tmp_path / "data", memory="200MB", threads=1, clock=lambda: 1, chance=os.urandom, tell=tell
-    ) as data:
+    path = tmp_path / "data"
+    with open_data_directory(path, memory="200MB", threads=1, clock=lambda: 1, chance=os.urandom, tell=tell) as data:
         routes = make_app(Server(data, Policy(), lambda: 1)).routes
     there = {
         (method, route.path)
@@ -137,7 +136,7 @@ def test_a_revoked_key_is_refused_within_a_second_or_so(shared: Served, client: 
 )
 @pytest.mark.parametrize("path", ["/users/track", "/v1/batch"])
 def test_a_broken_header_is_no_key(client: Client, header: str, path: str) -> None:
-    answer = client.http.post(path, content=b"{}", headers={"Authorization": header.encode("latin-1")})
+    answer = client.http.post(path, content=b"{}", headers=httpx.Headers({"Authorization": header}, encoding="latin-1"))
     assert answer.status_code == 401
 
 

@@ -101,7 +101,13 @@ def test_gzip_of_very_many_empty_members_holds_up_nobody(client: Client) -> None
 
 @pytest.mark.parametrize(
     "body",
-    [b"no gzip", gzip.compress(b"{}")[:-1], gzip.compress(b"{}")[:5], gzip.compress(b"{}") + b"x", zlib.compress(b"{}")],
+    [
+        b"no gzip",
+        gzip.compress(b"{}")[:-1],
+        gzip.compress(b"{}")[:5],
+        gzip.compress(b"{}") + b"x",
+        zlib.compress(b"{}"),
+    ],
     ids=["plain", "without-its-end", "only-a-head", "with-a-tail", "zlib"],
 )
 def test_broken_gzip_is_400(small: Client, body: bytes) -> None:

@@ -48,9 +48,7 @@ def test_an_unknown_path_of_segment_has_its_form(client: Client) -> None:
         ("PATCH", "/campaigns/x", "GET, HEAD, POST"),
     ],
 )
-def test_a_wrong_method_is_405_and_the_right_ones_are_named(
-    client: Client, method: str, path: str, allow: str
-) -> None:
+def test_a_wrong_method_is_405_and_the_right_ones_are_named(client: Client, method: str, path: str, allow: str) -> None:
     answer = client.send(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
     assert answer.json()["message"] == f"{method} is not answered at {path}"

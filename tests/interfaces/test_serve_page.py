@@ -8,7 +8,7 @@ import pytest
 
 from tests.interfaces.serving import Client, Served, campaign, exposures
 
-HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)>"\'&'
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
 @pytest.fixture

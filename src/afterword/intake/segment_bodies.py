@@ -19,6 +19,7 @@ MAX_MESSAGES = 20_000
 
 # The repetitions give nothing back, so that no body takes more than one pass; a text that never closes ends the body.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[][{},:]', re.DOTALL)
+_HALF = re.compile(rb"\\u[dD][89aAbB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 
 
 class _Envelope(msgspec.Struct):
@@ -120,7 +121,9 @@ def message_of(text: bytes) -> Fields:
     try:
         message = _MESSAGES.decode(text)
     except _FAULTS as fault:
-        raise Unusable(Reason.BAD_TYPE, f"the message is not JSON: {_detail(fault)}") from None
+        # A text cut in the middle of an emoji is the fault that honest clients have; the decoder has no word for it.
+        detail = "it holds half of a surrogate pair" if _HALF.search(text) else _detail(fault)
+        raise Unusable(Reason.BAD_TYPE, f"the message is not JSON: {detail}") from None
     # Counting brackets is cheap, and nearly always enough.
     if text.count(b"{") + text.count(b"[") > MAX_DEPTH:
         check_depth(message)

@@ -260,13 +260,13 @@ def _shares(
 
 
 def _spread(total: Decimal, amounts: list[Decimal], currency: str | None) -> list[Decimal]:
-    """Spread a total by amount; the parts are whole cents if the total is, and sum exactly to it.
+    """Spread a total by amount; the parts sum exactly to it, and are whole cents if all the amounts are.
 
     In units, the share of a line is total x amount / sum, cut; the units that are left go one each to the lines that
     lost most, the earlier first.
     """
     cent = Decimal(1).scaleb(-minor_units(currency or ""))
-    unit = cent if total % cent == 0 else _MILLIONTH
+    unit = _MILLIONTH if any(amount % cent for amount in (total, *amounts)) else cent
     units = int(total / unit)
     weights = [int(amount / _MILLIONTH) for amount in amounts]
     parts, lost = zip(*(divmod(units * weight, sum(weights)) for weight in weights), strict=True)

@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import os
 import signal
 import socket
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
 from afterword.errors import UserError
-from afterword.interfaces.api.app import make_app
-from afterword.interfaces.api.server import Policy, Server
-from afterword.workspace.data_directory import open_data_directory
+from afterword.interfaces.answering import Configuration
+from afterword.interfaces.api.app import make_receiving_app
+from afterword.interfaces.api.forwarding import Forwarder
+from afterword.interfaces.api.server import Policy, Receiving
+from afterword.interfaces.clock import now
+from afterword.interfaces.companion import Companion
+from afterword.interfaces.logs import log_to_stderr
+from afterword.log import LogError
+from afterword.store.metadata import Metadata
+from afterword.workspace.backlog import Backlog
+from afterword.workspace.data_directory import open_intake
+from afterword.workspace.reopened_log import ReopenedLog
 
 KEEP_ALIVE = 75
 """Seconds; shorter than what clients assume, they see connections reset."""
 STOP_SECONDS = 10
 BACKLOG = 2048
+MEND_SECONDS = 2.0
 LOGGER = logging.getLogger("afterword")
 
 
-def now() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1000
+@dataclass(frozen=True)
+class Front:
+    """What the process that takes facts in holds of a data directory."""
 
-
-class _Lines(logging.Formatter):
-    """One JSON object per line and problem."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
-
-
-def log_to_stderr() -> None:
-    """Write what the server has to say to standard error, structured."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines())
-    for name in ("afterword", "uvicorn", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == "afterword" else logging.WARNING)
+    path: Path
+    log: ReopenedLog
+    metadata: Metadata
+    keeper: Backlog
 
 
 def serve(
@@ -82,33 +72,51 @@ def serve(
 
     """
     log_to_stderr()
-    # Before the directory is opened: at the first start its admin key is shown once, and must not be lost to a port.
     with (
+        # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
-        open_data_directory(data, memory=memory, threads=threads, clock=now, chance=os.urandom, tell=_tell) as opened,
+        open_intake(data, clock=now, chance=os.urandom) as intake,
+        tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
     ):
-        if (cut := opened.log.cut) is not None:
+        if (cut := intake.log.cut) is not None:
             LOGGER.warning("%s: the last %d bytes were no whole request and were cut off", cut.path, cut.size)
         address = _address(listening)
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
-        if (secret := opened.first_key) is not None:
+        if (secret := intake.first_key) is not None:
             say(_first_steps(address, secret))
+        local = Path(place) / "answering"
+        backlog = Backlog(intake.log.durable, now)
+        companion = Companion(
+            local,
+            lambda durable: Configuration(
+                str(data.resolve()), str(local), memory, threads, None, policy.rate, durable
+            ).line(),
+            lambda: intake.log.durable,
+            backlog,
+        )
+        server = Receiving(Front(intake.path, intake.log, intake.metadata, backlog), policy, now)
+
+        @asynccontextmanager
+        async def running() -> AsyncIterator[None]:
+            mending = asyncio.create_task(_keep_mending(intake.log))
+            try:
+                async with companion.running():
+                    yield
+            finally:
+                mending.cancel()
+
         config = uvicorn.Config(
-            make_app(Server(opened, policy, now)),
+            make_receiving_app(server, Forwarder(local, policy), running),
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=STOP_SECONDS,
-            lifespan="off",
+            lifespan="on",
             ws="none",
         )
         with _stopped_by_signals():
-            _Uvicorn(config, opened.keeper.begin_to_stop).run(sockets=[listening])
-
-
-def _tell(message: str, error: BaseException | None) -> None:
-    LOGGER.log(logging.INFO if error is None else logging.ERROR, message, exc_info=error)
+            _Uvicorn(config, companion.begin_to_stop).run(sockets=[listening])
 
 
 class _Uvicorn(uvicorn.Server):
@@ -122,6 +130,20 @@ class _Uvicorn(uvicorn.Server):
         """Answer what is under way, and end."""
         self._stopping()
         await super().shutdown(sockets)
+
+
+async def _keep_mending(log: ReopenedLog) -> None:
+    """Open the log again after it has failed, as soon as that can be."""
+    told = ""
+    while True:
+        await asyncio.sleep(MEND_SECONDS)
+        try:
+            if await asyncio.to_thread(log.mend):
+                LOGGER.info("the log was opened again after it had failed")
+                told = ""
+        except (LogError, OSError) as error:
+            if told != (told := str(error)):
+                LOGGER.error("the log cannot be opened again yet: %s", error)
 
 
 @contextmanager

@@ -122,11 +122,10 @@ def _stage(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, *columns: st
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return row[0] if row else 0
+    # Fetched to the end: a result that is not finished lets nothing be registered on its connection.
+    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def _changed(con: duckdb.DuckDBPyConnection, statement: str, parameters: object = None) -> int:
     """Run a statement that inserts or deletes; return how many rows."""
-    row = con.execute(statement, parameters).fetchone()
-    return row[0] if row else 0
+    return int(con.execute(statement, parameters).fetchall()[0][0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from afterword.workspace.reopened_log import ReopenedLog
 LOG, FACTS, SECRET, TEMPORARY = "log", "facts.duckdb", "secret", "temporary"
 """What lies in a data directory, beside the metadata."""
 SECRET_BYTES = 32
+PATIENCE_SECONDS, RETRY_SECONDS = 15.0, 0.25
 DATABASE_SHARE = 0.5
 """Of the memory allowed; attribution takes most of the rest."""
 STORE_SHARE = 0.3
@@ -36,21 +38,37 @@ UPKEEP_MICROSECONDS = 60 * 1_000_000
 
 
 @dataclass
-class DataDirectory:
-    """An open data directory."""
+class Intake:
+    """The part of a data directory that takes facts in: what must answer quickly, whatever the results cost."""
 
     path: Path
     log: ReopenedLog
+    metadata: Metadata
+    first_key: str | None
+    """The secret of the admin key that was made because there was none; shown once."""
+
+
+@dataclass
+class Answering:
+    """The part of a data directory that answers: facts and results."""
+
+    path: Path
     facts: duckdb.DuckDBPyConnection
     metadata: Metadata
     live: Live
     keeper: Keeper
-    first_key: str | None
-    """The secret of the admin key that was made because there was none; shown once."""
 
     def definitions(self) -> Definitions:
         """Return the campaigns that have results: all but drafts."""
         return self.metadata.campaigns.definitions()
+
+
+@dataclass
+class DataDirectory(Answering):
+    """Both parts in one process."""
+
+    log: ReopenedLog
+    first_key: str | None
 
 
 class _Work:
@@ -80,6 +98,80 @@ class _Work:
 
 
 @contextmanager
+def open_intake(
+    path: Path, *, clock: Callable[[], int], chance: Callable[[int], bytes], metadata_url: str | None = None
+) -> Iterator[Intake]:
+    """Open what takes facts in, made if it is not there; one process at a time can.
+
+    Args:
+        path: the data directory.
+        clock: the time, in microseconds since 1970.
+        chance: returns so many unpredictable bytes.
+        metadata_url: a database instead of the file in the directory.
+
+    Raises:
+        UserError: the directory cannot be used, or another process uses it.
+
+    """
+    _make(path)
+    with ExitStack() as stack:
+        log = _open_log(path / LOG)
+        stack.callback(log.close)
+        metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
+        metadata.idempotency.forget_unfinished()
+        _make_secret(path / SECRET, chance)
+        yield Intake(path, log, metadata, _first_key(metadata, clock(), chance))
+        with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
+            log.seal()  # a planned stop: nothing in the last segment may look like a torn write
+
+
+@contextmanager
+def open_answering(
+    path: Path,
+    *,
+    memory: str | None,
+    threads: int | None,
+    clock: Callable[[], int],
+    durable: Callable[[], int],
+    tell: Callable[[str, BaseException | None], None],
+    metadata_url: str | None = None,
+) -> Iterator[Answering]:
+    """Open facts and results beside an open intake, and keep them up to date until they are closed.
+
+    Args:
+        path: the data directory.
+        memory: such as "4GB".
+        threads: all cores if None.
+        clock: the time, in microseconds since 1970.
+        durable: up to where the log may be read.
+        tell: told what goes wrong meanwhile, with the error, and that it goes well again.
+        metadata_url: a database instead of the file in the directory.
+
+    Raises:
+        UserError: the facts cannot be opened.
+
+    """
+    total = memory_bytes(memory)
+    count = thread_count(threads, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    temporary = path / TEMPORARY
+    with ExitStack() as stack:
+        facts = _open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
+        stack.callback(facts.close)
+        # Only now is it sure that nobody else is there.
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+        metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
+        live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
+        loader = Loader(facts.cursor(), path / LOG, tombstone_key=(path / SECRET).read_bytes())
+        loaded = _checked_position(facts, durable(), path)
+        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
+        keeper.start()
+        stack.callback(keeper.stop)
+        yield Answering(path, facts, metadata, live, keeper)
+
+
+@contextmanager
 def open_data_directory(
     path: Path,
     *,
@@ -90,53 +182,26 @@ def open_data_directory(
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
 ) -> Iterator[DataDirectory]:
-    """Open a data directory, made if it is not there, and keep its results up to date until it is closed.
+    """Open both parts in this process; see `open_intake` and `open_answering`."""
+    with (
+        open_intake(path, clock=clock, chance=chance, metadata_url=metadata_url) as intake,
+        open_answering(
+            path,
+            memory=memory,
+            threads=threads,
+            clock=clock,
+            durable=lambda: intake.log.durable,
+            tell=tell,
+            metadata_url=metadata_url,
+        ) as answering,
+    ):
+        parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper")}
+        yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
 
-    Args:
-        path: the directory.
-        memory: such as "4GB".
-        threads: all cores if None.
-        clock: the time, in microseconds since 1970.
-        chance: returns so many unpredictable bytes.
-        tell: told what goes wrong meanwhile, with the error, and that it goes well again.
-        metadata_url: a database instead of the file in the directory.
 
-    Raises:
-        UserError: the directory cannot be used, or another process uses it.
-
-    """
-    _make(path)
-    total = memory_bytes(memory)
-    count = thread_count(threads, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    temporary = path / TEMPORARY
-    with ExitStack() as stack:
-        log = _open_log(path / LOG)
-        stack.callback(log.close)
-        # From here on this process is the only one: the log is locked.
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-        facts = open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
-        stack.callback(facts.close)
-        loaded = _checked_position(facts, log, path)
-        metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
-        metadata.idempotency.forget_unfinished()
-        first_key = _first_key(metadata, clock(), chance)
-        live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
-        loader = Loader(facts.cursor(), path / LOG, tombstone_key=_secret(path / SECRET, chance))
-        work = _Work(loader, live, metadata)
-
-        def durable() -> int:
-            if log.mend():
-                tell("the log was opened again after it had failed", None)
-            return log.durable
-
-        keeper = Keeper(work, durable, clock, loaded, tell)
-        keeper.start()
-        stack.callback(keeper.stop)
-        yield DataDirectory(path, log, facts, metadata, live, keeper, first_key)
-        with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
-            log.seal()  # a planned stop: nothing in the last segment may look like a torn write
+def is_beyond_repair(error: BaseException | None) -> bool:
+    """Return whether a database has given itself up: it must be opened again, by a new process."""
+    return isinstance(error, duckdb.FatalException | duckdb.InternalException)
 
 
 def _make(path: Path) -> None:
@@ -157,12 +222,12 @@ def _open_log(path: Path) -> ReopenedLog:
         raise UserError(str(error)) from error
 
 
-def _checked_position(facts: duckdb.DuckDBPyConnection, log: ReopenedLog, path: Path) -> int:
+def _checked_position(facts: duckdb.DuckDBPyConnection, durable: int, path: Path) -> int:
     """Return up to where the log is loaded; a log that ends before that is not the one that was loaded."""
     loaded = loaded_position(facts)
-    if loaded > log.durable:
+    if loaded > durable:
         raise UserError(
-            f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} has only {log.durable}: new ones "
+            f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} has only {durable}: new ones "
             f"would be taken for old; put the log back that belongs to the facts, or move {FACTS} away"
         )
     return loaded
@@ -174,13 +239,25 @@ def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> 
     return metadata.keys.create("first admin key", [Permission.ADMIN], now, chance).secret
 
 
-def _secret(path: Path, chance: Callable[[int], bytes]) -> bytes:
-    """Return the secret by which erased ids are hashed; made at first."""
-    if not path.exists():
-        aside = path.with_suffix(".new")
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(chance(SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    return path.read_bytes()
+def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckdb.DuckDBPyConnection:
+    """Open the facts; one who was here before may need a moment to end."""
+    for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
+        try:
+            return open_facts(path, memory, threads, temporary)
+        except UserError as error:
+            if "another process" not in str(error):
+                raise
+            time.sleep(RETRY_SECONDS)
+    return open_facts(path, memory, threads, temporary)
+
+
+def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:
+    """Make the secret by which erased ids are hashed, unless it is there."""
+    if path.exists():
+        return
+    aside = path.with_suffix(".new")
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(chance(SECRET_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)

@@ -37,8 +37,11 @@ class Keeper:
         as_of: of the results, in microseconds since 1970.
         failure: why loading does not go on, in a sentence; None while it does.
         stale: why results do not follow what is loaded; facts can be taken in all the same.
+        heard: whether it is there: always.
 
     """
+
+    heard = True
 
     def __init__(
         self,
@@ -93,7 +96,7 @@ class Keeper:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wake(self, size: int) -> None:
+    def wake(self, position: int, size: int) -> None:
         """Take note that something of this size is durable."""
         with self._changed:
             self._waiting_bytes += size

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.server import RETRY_SECONDS, Server
+from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
 from afterword.store.metadata_database import MetadataUnavailable
 
 LOGGER = logging.getLogger("afterword")
@@ -31,21 +33,59 @@ HEADERS = (
 
 
 def make_app(server: Server) -> Starlette:
-    """Return the application; `server` is started and stopped by who runs it."""
-    routes: list[BaseRoute] = [
-        *watching.routes(server),
-        *native.routes(server),
-        *braze.routes(server),
-        *segment.routes(server),
-        *campaigns.routes(server),
-        *pages.routes(server),
-    ]
+    """Return the whole application in one process; `server` is started and stopped by who runs it."""
+    return _app(server, [*receiving_routes(server), *reading_routes(server)])
+
+
+def make_receiving_app(
+    server: Receiving, others: ASGIApp, running: Callable[[], AbstractAsyncContextManager[None]]
+) -> Starlette:
+    """Return the application that takes facts in; everything else is for `others`, which `running` keeps going."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with running():
+            yield
+
+    own = receiving_routes(server)
+    return _app(server, [*own, _Others(own, others)], lifespan)
+
+
+def make_reading_app(server: Reading) -> Starlette:
+    """Return the application that answers for facts and results."""
+    return _app(server, reading_routes(server))
+
+
+class _Others(Mount):
+    """All paths but those of our own, whose wrong methods are ours to answer."""
+
+    def __init__(self, own: list[BaseRoute], app: ASGIApp) -> None:
+        super().__init__("/", app)
+        self._own = own
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match what no route of our own does."""
+        if any(route.matches(scope)[0] is not Match.NONE for route in self._own):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def receiving_routes(server: Receiving) -> list[BaseRoute]:
+    """Return the routes that take facts in."""
+    return [*watching.routes(server), *native.routes(server), *braze.routes(server), *segment.routes(server)]
+
+
+def reading_routes(server: Answers) -> list[BaseRoute]:
+    """Return the routes that read facts and results."""
+    return [*campaigns.routes(server), *pages.routes(server)]
+
+
+def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     handlers = {Refused: _refused, HTTPException: _unrouted, MetadataUnavailable: _unavailable}
-    app = Starlette(routes=routes, exception_handlers=handlers)
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     # A redirect would send a client, and its key, to where its own Host header says.
     app.router.redirect_slashes = False
-    app.state.server = server
-    app.add_middleware(_Around, server=server)
+    app.add_middleware(_Around, metrics=server.metrics)
     return app
 
 
@@ -60,7 +100,7 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return answer_refused(form_of(path), Refused(404, f"there is nothing at {path[:100]}"))
     matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    allowed = sorted({method for route in matching for method in route.methods})
+    allowed = sorted({method for route in matching if isinstance(route, Route) for method in route.methods or ()})
     refused = Refused(
         error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
     )
@@ -75,9 +115,9 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 class _Around:
     """Times every request, adds the headers of all answers, and turns a fault of ours into one line of the log."""
 
-    def __init__(self, app: ASGIApp, server: Server) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._server = server
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,21 +130,22 @@ class _Around:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
-                message["headers"] = [*message["headers"], *HEADERS]
+                there = {name for name, _ in message["headers"]}  # of an answer that was handed on
+                message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in there)]
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
         except Exception as error:
             LOGGER.error("%s %s failed", scope["method"], _label(scope), exc_info=error)
-            self._server.metrics.add("afterword_faults_total")
+            self._metrics.add("afterword_faults_total")
             if started:
                 raise
             response = answer_refused(form_of(scope["path"]), Refused(500, FAULT))
             await response(scope, receive, sending)
         finally:
             seconds = time.perf_counter() - began
-            self._server.metrics.observe("afterword_request_seconds", seconds, path=_label(scope), status=str(status))
+            self._metrics.observe("afterword_request_seconds", seconds, path=_label(scope), status=str(status))
 
 
 def _label(scope: Scope) -> str:

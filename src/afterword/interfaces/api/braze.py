@@ -11,7 +11,7 @@ from starlette.routing import Route
 from afterword.intake.braze import Track, read_track
 from afterword.intake.braze_users import Answer, read_delete, read_identify, read_merge, read_new_alias
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Receiving
 from afterword.interfaces.api.writing import Dialect, write_route
 from afterword.store.permissions import Permission
 
@@ -26,7 +26,7 @@ USERS = (
 )
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Receiving) -> list[Route]:
     """Return the routes."""
     limit, intake = server.policy.body_bytes, server.policy.intake
 

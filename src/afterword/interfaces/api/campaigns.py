@@ -18,7 +18,7 @@ from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused, bad_request
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Answers
 from afterword.model import Campaign, Definitions
 from afterword.store.campaigns import CampaignRefused, StoredCampaign, UnknownCampaign
 from afterword.store.metadata_database import MetadataUnavailable
@@ -29,7 +29,7 @@ CAUGHT_UP_SECONDS = 60.0
 """How long a report waits for results of a definition that was just launched or changed."""
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Answers) -> list[Route]:
     """Return the routes."""
     campaigns = _Campaigns(server)
     one = "/api/campaigns/{id}"
@@ -49,9 +49,8 @@ def routes(server: Server) -> list[Route]:
 def told(stored: StoredCampaign) -> dict[str, Any]:
     """Return a campaign as the API tells it: the fields of definition files, and what became of it."""
     data: dict[str, Any] = definitions_to_data(Definitions(campaigns=(stored.campaign,)))
-    (definition,) = data.get("campaigns") or data["canvases"]
     return {
-        **definition,
+        **(data.get("campaigns") or data["canvases"])[0],
         "kind": stored.campaign.kind,
         "description": stored.description,
         "status": stored.status.value,
@@ -66,7 +65,7 @@ def told(stored: StoredCampaign) -> dict[str, Any]:
 class _Campaigns:
     """The endpoints; what asks a database runs in a thread, so that the acknowledgement of facts never waits for it."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Answers) -> None:
         self._server = server
         self._store = server.data.metadata.campaigns
 
@@ -140,7 +139,7 @@ class _Campaigns:
             raise bad_request(str(error)) from None
 
 
-def report_of(server: Server, campaign: str | None) -> Mapping[str, Any]:
+def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
     """Return the report of all campaigns or of one, as of now; waits where a definition was just changed.
 
     Raises:

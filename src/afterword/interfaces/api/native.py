@@ -7,12 +7,12 @@ from functools import partial
 from starlette.routing import Route
 
 from afterword.intake.native import read_events, read_exposures, read_step_messages
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Receiving
 from afterword.interfaces.api.writing import write_route
 from afterword.store.permissions import Permission
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Receiving) -> list[Route]:
     """Return the routes."""
     limit, intake = server.policy.batch_bytes, server.policy.intake
     dialects = {"events": read_events, "exposures": read_exposures, "step-messages": read_step_messages}

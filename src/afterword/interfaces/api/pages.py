@@ -14,7 +14,7 @@ from afterword.interfaces.api.access import COOKIE
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.campaigns import report_of
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Answers
 from afterword.reports.page import render_page
 from afterword.store.permissions import Permission
 
@@ -31,7 +31,7 @@ input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5
 <button>Show the report</button></form></body></html>"""
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Answers) -> list[Route]:
     """Return the routes."""
 
     async def page(request: Request) -> Response:

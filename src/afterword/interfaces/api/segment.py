@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from afterword.intake.segment import Received, read_batch, read_message
 from afterword.interfaces.api.access import basic
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Receiving
 from afterword.interfaces.api.writing import Dialect, write_route
 from afterword.store.permissions import Permission
 
@@ -16,7 +16,7 @@ BATCH_BYTES = 512_000
 MESSAGE_BYTES = 32 << 10
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Receiving) -> list[Route]:
     """Return the routes."""
     write = Permission.SEGMENT_WRITE
     found = [write_route(server, "/v1/batch", write, BATCH_BYTES, _batch, basic)]

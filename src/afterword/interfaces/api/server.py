@@ -1,4 +1,8 @@
-"""The running server: what all routes share, and the way of an accepted request into the log."""
+"""The running server: what all routes share, and the way of an accepted request into the log.
+
+Facts are taken in by one process and results are answered by another (decision 0025), so that what attribution costs
+never delays an acknowledgement; tests may have both in one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -23,8 +28,10 @@ from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
 from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.store.keys import Key
+from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import DataDirectory
+from afterword.workspace.data_directory import Answering, DataDirectory
+from afterword.workspace.reopened_log import ReopenedLog
 
 SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""
@@ -52,24 +59,127 @@ class Policy:
     """How long a client may take to send its body."""
 
 
-class Server:
-    """Holds the data directory and answers for it."""
+class LoadState(Protocol):
+    """How far the facts and the results are behind the log."""
 
-    def __init__(self, data: DataDirectory, policy: Policy, clock: Callable[[], int]) -> None:
-        """Take what routes need.
+    @property
+    def loaded(self) -> int:
+        """Every request before this position is among the facts."""
+
+    @property
+    def attributed(self) -> int:
+        """Every request before this position is known to the results."""
+
+    @property
+    def failure(self) -> str | None:
+        """What stopped loading."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether the process that answers is there."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is durable and not loaded, about."""
+
+    @property
+    def oldest_waiting(self) -> int | None:
+        """Since when something waits to be loaded, in microseconds since 1970."""
+
+    def wake(self, position: int, size: int) -> None:
+        """Take note that a request of this size is durable."""
+
+
+class Receives(Protocol):
+    """What takes facts in."""
+
+    @property
+    def path(self) -> Path:
+        """The data directory."""
+
+    @property
+    def log(self) -> ReopenedLog:
+        """The log."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Keys and campaigns."""
+
+    @property
+    def keeper(self) -> LoadState:
+        """How far the rest is."""
+
+
+class Gate:
+    """Lets requests in: keys, permissions, rates."""
+
+    def __init__(self, metadata: Metadata, policy: Policy, clock: Callable[[], int]) -> None:
+        """Take what is needed.
 
         Args:
-            data: an open data directory.
+            metadata: has the keys.
             policy: limits.
             clock: the time, in microseconds since 1970.
 
         """
-        self.data = data
         self.policy = policy
         self.clock = clock
         self.metrics = Metrics()
+        self.metrics.histogram("afterword_request_seconds", "Time to answer, by path and status.")
+        self.metrics.counter("afterword_faults_total", "Requests that failed by a fault of the server.")
+        self._metadata = metadata
         self._limits = RateLimits(policy.rate)
         self._track_limits = RateLimits(policy.track_rate)
+
+    def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
+        """Return the key that may do this, and the headers about its rate.
+
+        Raises:
+            Refused: 401 without a valid key, 403 without the permission, 429 over the rate.
+
+        """
+        key = self._metadata.keys.authenticate(secret, self.clock()) if secret else None
+        if key is None:
+            raise Refused(401, f"Invalid API key: {shown(secret)}", {"WWW-Authenticate": "Bearer"})
+        if not key.allows(permission):
+            raise Refused(403, f'this API key lacks the permission "{permission}"')
+        limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
+        return key, limits.take(key.id, time.time())
+
+
+class Answers(Protocol):
+    """A server that answers for facts and results: what routes that read are given."""
+
+    @property
+    def data(self) -> Answering:
+        """Facts and results."""
+
+    @property
+    def policy(self) -> Policy:
+        """Limits."""
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """The time, in microseconds since 1970."""
+
+    def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
+        """Return the key that may do this; see `Gate.key`."""
+
+
+class Reading(Gate):
+    """Answers for facts and results."""
+
+    def __init__(self, data: Answering, policy: Policy, clock: Callable[[], int]) -> None:
+        super().__init__(data.metadata, policy, clock)
+        self.data = data
+
+
+class Receiving(Gate):
+    """Takes facts in."""
+
+    def __init__(self, data: Receives, policy: Policy, clock: Callable[[], int]) -> None:
+        super().__init__(data.metadata, policy, clock)
+        self.data = data
         self._space_at = float("-inf")
         self._space = 0
         self._threads = ThreadPoolExecutor(THREADS, "afterword-metadata")
@@ -79,8 +189,6 @@ class Server:
         metrics, data, keeper = self.metrics, self.data, self.data.keeper
         metrics.counter("afterword_accepted_total", "Items accepted, by kind.")
         metrics.counter("afterword_rejected_total", "Items rejected, by reason.")
-        metrics.counter("afterword_faults_total", "Requests that failed by a fault of the server.")
-        metrics.histogram("afterword_request_seconds", "Time to answer, by path and status.")
         metrics.gauge("afterword_log_position", "Requests that are durable.", lambda: data.log.durable)
         metrics.gauge("afterword_loaded_position", "Requests that are loaded.", lambda: keeper.loaded)
         metrics.gauge("afterword_loading_lag_seconds", "Age of what is durable and not loaded.", self._lag)
@@ -90,21 +198,6 @@ class Server:
     def _lag(self) -> float:
         oldest = self.data.keeper.oldest_waiting
         return 0.0 if oldest is None else max(0.0, (self.clock() - oldest) / 1e6)
-
-    def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
-        """Return the key that may do this, and the headers about its rate.
-
-        Raises:
-            Refused: 401 without a valid key, 403 without the permission, 429 over the rate.
-
-        """
-        key = self.data.metadata.keys.authenticate(secret, self.clock()) if secret else None
-        if key is None:
-            raise Refused(401, f"Invalid API key: {shown(secret)}", {"WWW-Authenticate": "Bearer"})
-        if not key.allows(permission):
-            raise Refused(403, f'this API key lacks the permission "{permission}"')
-        limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
-        return key, limits.take(key.id, time.time())
 
     async def in_thread(self, ask: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Ask the metadata on the way of facts: in threads of its own, so that reports that wait are not in the way."""
@@ -143,14 +236,14 @@ class Server:
             return
         try:
             future = self.data.log.append(Frame(received_at, DIALECT, key.id, body))
-            await asyncio.wrap_future(future)
+            position = await asyncio.wrap_future(future)
         except FrameTooLargeError:
             raise Refused(413, "the request is too large for the log: send it in two") from None
         except LogBusyError:
             raise Refused(429, "the disk is behind: come again", {"Retry-After": RETRY_SECONDS}) from None
         except (LogFailedError, LogClosedError) as error:
             raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
-        self.data.keeper.wake(len(body))
+        self.data.keeper.wake(position, len(body))
         self._count(accepted)
 
     def _count(self, accepted: Accepted) -> None:
@@ -160,3 +253,13 @@ class Server:
         if accepted.rejected:
             for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
                 self.metrics.add("afterword_rejected_total", count, reason=reason)
+
+
+class Server(Receiving):
+    """Both in one process."""
+
+    data: DataDirectory
+
+    def __init__(self, data: DataDirectory, policy: Policy, clock: Callable[[], int]) -> None:
+        super().__init__(data, policy, clock)
+        self.data = data

@@ -9,10 +9,10 @@ from starlette.routing import Route
 from afterword import __version__
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Receiving
 
 
-def routes(server: Server) -> list[Route]:
+def routes(server: Receiving) -> list[Route]:
     """Return the routes; none of them needs a key or tells anything about a person."""
 
     async def healthz(request: Request) -> Response:
@@ -21,6 +21,8 @@ def routes(server: Server) -> list[Route]:
     async def readyz(request: Request) -> Response:
         try:
             server.ready_to_accept()
+            if not server.data.keeper.heard:
+                raise Refused(503, "results are not there yet", {"Retry-After": "1"})
         except Refused as refused:
             return answer(503, {"status": "not ready", "message": refused.message}, refused.headers)
         return answer(200, {"status": "ready"})

@@ -17,7 +17,7 @@ from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import JSON, answer
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused, bad_request
-from afterword.interfaces.api.server import Server
+from afterword.interfaces.api.server import Receiving
 from afterword.store.idempotency import Answer, IdempotencyConflict
 from afterword.store.keys import Key
 from afterword.store.metadata_database import MetadataUnavailable
@@ -47,7 +47,7 @@ Dialect = Callable[[bytes, str | None, int], Read]
 
 
 def write_route(
-    server: Server,
+    server: Receiving,
     path: str,
     permission: Permission,
     limit: int,
@@ -79,7 +79,7 @@ def _read(read: Dialect, body: bytes, request: Request, received_at: int) -> Rea
 
 
 async def _take_once(
-    server: Server,
+    server: Receiving,
     key: Key,
     name: str,
     body: bytes,

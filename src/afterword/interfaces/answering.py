@@ -1,0 +1,139 @@
+"""The process that answers: it owns the database, loads the log, keeps the results, and serves what is read.
+
+It is started by `serve` and ends when that process does: its standard input is a pipe that the other holds open.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from afterword.errors import UserError
+from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.app import make_reading_app
+from afterword.interfaces.api.limits import Rate
+from afterword.interfaces.api.server import Policy, Reading
+from afterword.interfaces.clock import now
+from afterword.interfaces.logs import log_to_stderr
+from afterword.workspace.data_directory import is_beyond_repair, open_answering
+from afterword.workspace.keeper import Keeper
+
+LOGGER = logging.getLogger("afterword")
+STATE = "/internal/state"
+NICE = 10
+"""Results may wait; an acknowledgement may not."""
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the process must know; it comes as the first line of standard input."""
+
+    path: str
+    socket: str
+    memory: str | None
+    threads: int | None
+    metadata_url: str | None
+    rate: Rate
+    durable: int
+    """The position of the log."""
+
+    @classmethod
+    def read(cls, line: str) -> Configuration:
+        """Read what `line` wrote."""
+        told = json.loads(line)
+        return cls(**{**told, "rate": Rate(**told["rate"])})
+
+    def line(self) -> str:
+        """Return it as one line."""
+        return json.dumps(asdict(self))
+
+
+def main() -> int:
+    """Run until standard input ends; return the exit code."""
+    with suppress(OSError):
+        os.nice(NICE)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    log_to_stderr()
+    told = Configuration.read(sys.stdin.readline())
+    try:
+        _run(told)
+    except UserError as error:
+        LOGGER.error(str(error))
+        print(str(error), flush=True)  # for the process that started this one
+        return error.exit_code
+    return 0
+
+
+def _run(told: Configuration) -> None:
+    durable = [told.durable]
+
+    def tell(message: str, error: BaseException | None) -> None:
+        LOGGER.log(logging.INFO if error is None else logging.ERROR, message, exc_info=error)
+        if is_beyond_repair(error):
+            os._exit(1)  # a database that gave itself up comes back with the next process
+
+    with open_answering(
+        Path(told.path),
+        memory=told.memory,
+        threads=told.threads,
+        clock=now,
+        durable=lambda: durable[0],
+        tell=tell,
+        metadata_url=told.metadata_url,
+    ) as data:
+        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
+
+        async def state(request: Request) -> Response:
+            durable[0] = max(durable[0], int(request.query_params["durable"]))
+            keeper = data.keeper
+            return answer(200, {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure})
+
+        app.router.routes.insert(0, Route(STATE, state))
+        config = uvicorn.Config(
+            app,
+            uds=told.socket,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        server = _Server(config)
+        threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
+        server.run()
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to, and by no signal: Ctrl-C reaches both processes, and the other one decides."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let signals be."""
+        yield
+
+
+def _stop_at_end(server: uvicorn.Server, keeper: Keeper) -> None:
+    """Stop when the other process says so, or ends, however it does."""
+    sys.stdin.read()
+    keeper.begin_to_stop()
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""From the process that takes facts in to the one that answers: requests are handed on over a local socket."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import h11
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from afterword.interfaces.api.bodies import read_body
+from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.server import Policy
+
+SECONDS = 300.0
+"""How long an answer may take: a report over much, or an export."""
+CHUNK = 1 << 16
+OWN = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"host", b"expect", b"upgrade"})
+"""Headers that belong to one connection."""
+UNAVAILABLE = "the process that answers is starting or was just lost: come again"
+
+
+class Forwarder:
+    """An ASGI application that lets another process answer; one connection per request."""
+
+    def __init__(self, socket: Path, policy: Policy) -> None:
+        """Take the socket of the other process and how large and slow a body may be."""
+        self._socket = socket
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand one request on and its answer back."""
+        request = Request(scope, receive)
+        if scope["path"].startswith("/internal/"):
+            raise Refused(404, f"there is nothing at {scope['path'][:100]}")
+        body = await read_body(request, self._policy.body_bytes, self._policy.body_seconds)
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        headers = [(name, value) for name, value in scope["headers"] if name not in OWN and name != b"content-encoding"]
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(SECONDS):
+                await self._exchange(scope["method"], target, headers, body, sending)
+        except (ConnectionError, FileNotFoundError, h11.RemoteProtocolError):
+            if started:
+                raise  # half an answer is out: the connection ends, which says so
+            raise Refused(503, UNAVAILABLE, {"Retry-After": "2"}) from None
+        except TimeoutError:
+            raise Refused(504, f"there was no answer within {SECONDS:g} s") from None
+
+    async def _exchange(
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes, send: Send
+    ) -> None:
+        async for event in exchange(self._socket, method, target, headers, body):
+            if isinstance(event, h11.Response):
+                kept = [each for each in event.headers if each[0] not in OWN - {b"content-length"} | {b"date"}]
+                await send({"type": "http.response.start", "status": event.status_code, "headers": kept})
+            elif isinstance(event, h11.Data):
+                await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def exchange(socket: Path, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> Any:
+    """Yield h11's events of the answer to a request over a local socket.
+
+    Raises:
+        ConnectionError: nobody listens, or the other process went away.
+
+    """
+    reader, writer = await asyncio.open_unix_connection(str(socket))
+    try:
+        connection = h11.Connection(h11.CLIENT)
+        framing = [(b"host", b"afterword"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+        request = h11.Request(method=method, target=target, headers=[*headers, *framing])
+        parts = [connection.send(request), connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage())]
+        writer.write(b"".join(part for part in parts if part))
+        await writer.drain()
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                data = await reader.read(CHUNK)
+                connection.receive_data(data)
+                if not data and connection.their_state in (h11.IDLE, h11.SEND_RESPONSE):
+                    raise ConnectionError(UNAVAILABLE)
+                continue
+            if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+                return
+            yield event
+    finally:
+        writer.close()

@@ -1,0 +1,122 @@
+"""The other process as the one that takes facts in sees it: started, asked how far it is, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import h11
+
+from afterword.errors import UserError
+from afterword.interfaces.answering import STATE
+from afterword.interfaces.api.forwarding import exchange
+from afterword.workspace.backlog import Backlog
+
+LOGGER = logging.getLogger("afterword")
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.answering")
+POLL_SECONDS = 0.1
+ASK_SECONDS = 30.0
+"""How long an answer about its state may take before the other process is asked again."""
+STOP_SECONDS = 30.0
+AGAIN_SECONDS = 2.0
+
+
+class Companion:
+    """Keeps the process that answers running, and the backlog up to date."""
+
+    def __init__(
+        self, socket: Path, configuration: Callable[[int], str], durable: Callable[[], int], backlog: Backlog
+    ) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            socket: where the other process listens.
+            configuration: given the position of the log, what the other process must know, in one line.
+            durable: up to where the log may be read.
+            backlog: told how far the other process is.
+
+        """
+        self._socket = socket
+        self._configuration = configuration
+        self._durable = durable
+        self._backlog = backlog
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep it running inside; it is stopped at the end, and killed if that takes too long."""
+        task = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await self._stop()
+
+    async def _keep(self) -> None:
+        while True:
+            process = await self._start()
+            asking = asyncio.create_task(self._ask())
+            try:
+                code = await process.wait()
+            finally:
+                asking.cancel()
+            if self._stopping:
+                return
+            assert process.stdout is not None
+            said = (await process.stdout.read()).decode(errors="replace").strip()
+            self._backlog.lost(said or "its log says why" if code == UserError.exit_code else None)
+            LOGGER.error("the process that answers ended with code %s; it is started again", code)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        with suppress(FileNotFoundError):
+            self._socket.unlink()
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe)
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._configuration(self._durable()).encode() + b"\n")
+        return self._process
+
+    def begin_to_stop(self) -> None:
+        """Let it answer what waits, and end; to be called when no more requests come."""
+        self._stopping = True
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            LOGGER.error("the process that answers did not end within %s s and is killed", STOP_SECONDS)
+            process.kill()
+            await process.wait()
+
+    async def _ask(self) -> None:
+        """Tell the other process how far the log is, and hear how far it is."""
+        while True:
+            with suppress(OSError, TimeoutError, h11.RemoteProtocolError):
+                async with asyncio.timeout(ASK_SECONDS):
+                    await self._ask_once()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _ask_once(self) -> None:
+        told = b""
+        async for event in exchange(self._socket, "GET", f"{STATE}?durable={self._durable()}".encode(), [], b""):
+            if isinstance(event, h11.Data):
+                told += bytes(event.data)
+        state = json.loads(told)
+        self._backlog.told(state["loaded"], state["attributed"], state["failure"])

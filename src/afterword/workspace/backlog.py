@@ -1,0 +1,66 @@
+"""What the process that takes facts in knows of the one that loads them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+
+class Backlog:
+    """How far loading and results are behind the log, as the other process says from time to time.
+
+    Attributes:
+        loaded: every request before this position is among the facts.
+        attributed: every request before this position is known to the results.
+        failure: what stopped loading, in a sentence; None while it goes on.
+        heard: whether the other process answers.
+
+    """
+
+    def __init__(self, loaded: int, clock: Callable[[], int]) -> None:
+        """Begin where nothing is known to wait.
+
+        Args:
+            loaded: the position of the log.
+            clock: the time, in microseconds since 1970.
+
+        """
+        self.loaded = loaded
+        self.attributed = loaded
+        self.failure: str | None = None
+        self.heard = False
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[int, int, int]] = deque()
+        self._bytes = 0
+
+    def wake(self, position: int, size: int) -> None:
+        """Take note that a request of this size is durable at a position."""
+        with self._lock:
+            self._waiting.append((position, size, self._clock()))
+            self._bytes += size
+
+    def told(self, loaded: int, attributed: int, failure: str | None) -> None:
+        """Take note of what the other process says."""
+        with self._lock:
+            self.loaded, self.attributed, self.failure, self.heard = loaded, attributed, failure, True
+            # Requests are noted in about the order of their positions.
+            while self._waiting and self._waiting[0][0] < loaded:
+                self._bytes -= self._waiting.popleft()[1]
+
+    def lost(self, failure: str | None) -> None:
+        """Take note that the other process ended; without a failure it will be back."""
+        with self._lock:
+            self.failure, self.heard = failure, False
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is durable and not loaded, about."""
+        return self._bytes
+
+    @property
+    def oldest_waiting(self) -> int | None:
+        """Since when something waits to be loaded, in microseconds since 1970."""
+        with self._lock:
+            return self._waiting[0][2] if self._waiting else None
