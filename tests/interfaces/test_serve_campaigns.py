@@ -100,6 +100,7 @@ def test_a_canvas_is_a_campaign_with_steps(client: Client) -> None:
     assert {one["id"]: one["conversions"]["A"] for one in steps if one.get("conversions")} or steps
 
 
+@pytest.mark.slow
 def test_the_list_has_all_campaigns(serving: Serving) -> None:
     served = serving()
     client = served.start()

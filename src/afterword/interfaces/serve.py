@@ -163,7 +163,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        # What the library adds to the system's words is what this sentence says anyway.
+        reason = str(error).partition(" (while")[0].partition("] ")[2] or error
         raise UserError(
             f"cannot listen on {host}:{port} ({reason}): is something else using the port? Name another with --port"
         ) from None

@@ -1,0 +1,398 @@
+"""What can go wrong around a server: a clear sentence, a safe state, and on it goes when the cause is gone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+
+from tests.interfaces.conftest import Serving
+from tests.interfaces.serving import Client, Served, campaign, exposures, purchase, wait_for
+
+
+def message_of(served: Served) -> str:
+    """Return what /readyz complains of; empty if it does not."""
+    answer = httpx.get(f"{served.address}/readyz", timeout=10.0, trust_env=False)
+    return "" if answer.status_code == 200 else str(answer.json()["message"])
+
+
+def until_ready(served: Served, seconds: float = 30.0) -> None:
+    wait_for(lambda: not message_of(served), seconds)
+
+
+def mounted(place: Path, *options: str) -> bool:
+    place.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", *options, "tmpfs", str(place)]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    if not mounted(place, "-o", "size=24m"):
+        pytest.skip("mounting a tmpfs is not permitted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+class TestAtStart:
+    """Exit code 2 and one sentence."""
+
+    def test_a_port_in_use_costs_no_key(self, serving: Serving) -> None:
+        served = serving()
+        with socket.create_server(("127.0.0.1", served.port)):
+            code, said = served.refused()
+        assert code == 2
+        assert f"cannot listen on 127.0.0.1:{served.port} (Address already in use)" in said
+        assert "Traceback" not in said
+        assert not served.data.exists()
+        assert served.start().get("/api/campaigns").status_code == 200  # with the key that it has just shown
+
+    def test_a_second_server_on_the_same_directory(self, serving: Serving) -> None:
+        first = serving()
+        client = first.start()
+        second = serving(first.directory)
+        second.port = 0
+        second.directory.joinpath("err.txt").unlink()
+        code, said = second.refused()
+        assert code == 2
+        assert "only one may write a log: stop it first" in said
+        assert client.post("/api/events", purchase("u")).status_code == 201
+
+    def test_a_directory_that_is_a_file(self, serving: Serving) -> None:
+        served = serving()
+        served.data.write_text("")
+        code, said = served.refused()
+        assert (code, "is a file; name a directory" in said) == (2, True)
+
+    def test_metadata_that_is_damaged(self, serving: Serving) -> None:
+        served = serving()
+        served.start()
+        assert served.stop() == 0
+        good = (served.data / "metadata.sqlite").read_bytes()
+        for bad in (b"nonsense" * 1000, good[:100] + os.urandom(len(good) - 100)):
+            (served.data / "metadata.sqlite").write_bytes(bad)
+            code, said = served.refused()
+            assert (code, "is damaged or no SQLite database; put back the last backup" in said) == (2, True), said
+        (served.data / "metadata.sqlite").write_bytes(good)
+        assert served.start().get("/api/campaigns").status_code == 200
+
+    def test_a_segment_without_its_seal(self, serving: Serving) -> None:
+        served = serving()
+        for n in range(2):
+            assert served.start().post("/api/events", purchase(f"u{n}")).status_code == 201
+            assert served.stop() == 0
+        first = sorted((served.data / "log").glob("*.seg"))[0]
+        good = first.read_bytes()
+        first.write_bytes(good[:-3])
+        code, said = served.refused()
+        assert code == 2
+        assert "its seal is missing" in said
+        assert "restore this file from a backup" in said
+        first.write_bytes(good)
+        served.start()
+
+    def test_a_log_that_is_not_the_one_that_was_loaded(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        client.post("/api/events", purchase("u1"))
+        client.post("/api/events", purchase("u2"))
+        client.loaded(60)
+        served.stop()
+        (served.data / "log").rename(served.data / "log-aside")
+        served.begin()
+        wait_for(lambda: is_up(served), 30)
+        wait_for(lambda: "new ones would be taken for old" in message_of(served), 30)
+        answer = client.post("/api/events", purchase("u3"))
+        assert (answer.status_code, "put the log back" in answer.json()["message"]) == (503, True)
+        served.stop()
+        for path in (served.data / "log").iterdir():
+            path.unlink()
+        (served.data / "log").rmdir()
+        (served.data / "log-aside").rename(served.data / "log")
+        assert served.start().post("/api/events", purchase("u3")).status_code == 201
+
+    def test_a_directory_that_cannot_be_written(self, serving: Serving, tmp_path: Path) -> None:
+        served = serving(tmp_path / "read-only")
+        served.data.mkdir(parents=True)
+        if not mounted(served.data, "-o", "ro"):
+            pytest.skip("mounting a tmpfs is not permitted here")
+        try:
+            code, said = served.refused()
+            assert (code, "cannot be written to" in said) == (2, True), said
+            subprocess.run(["mount", "-o", "remount,rw", str(served.data)], check=True)
+            assert served.start().post("/api/events", purchase("u")).status_code == 201
+            served.stop()
+        finally:
+            subprocess.run(["umount", "-l", str(served.data)], check=True)
+
+
+def is_up(served: Served) -> bool:
+    try:
+        return httpx.get(f"{served.address}/healthz", timeout=5.0, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class TestWhileRunning:
+    """503 and one sentence, facts that were acknowledged are kept, and it goes on."""
+
+    def test_a_full_disk(self, serving: Serving, small_disk: Path) -> None:
+        served = serving(small_disk, free_bytes=0)
+        client = served.start()
+        client.launch(campaign())
+        client.post("/api/exposures", exposures(["u0"]))
+        client.loaded(60)
+        filler = small_disk / "filler"
+        fill(filler)
+        codes = []
+        for n in range(200):
+            answer = client.post("/api/events", [purchase("u0", product_id=f"{n}", name=os.urandom(120).hex())] * 50)
+            codes.append(answer.status_code)
+            if codes.count(503) > 5:
+                break
+        assert set(codes) <= {201, 503}
+        assert 503 in codes
+        assert "No space left on device" in answer.text or "loading has stopped" in answer.text
+        assert message_of(served)
+        filler.unlink()
+        until_ready(served)
+        assert client.post("/api/events", purchase("u0", product_id="last")).status_code == 201
+        client.loaded(60)
+        (variant, _) = client.report("cart-rescue")["variants"]
+        items = codes.count(201) * 50 + 1
+        assert float(variant["revenue"]["unconverted"]["EUR"]) == pytest.approx(9.5 * items)
+        assert served.stop() == 0
+
+    def test_little_space_is_said_before_there_is_none(self, serving: Serving, small_disk: Path) -> None:
+        served = serving(small_disk, free_bytes=8 << 20)
+        client = served.start()
+        (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free - (4 << 20)))
+        wait_for(lambda: "MiB of the disk are free, 8.0 must be" in message_of(served), 5)
+        answer = client.post("/api/events", purchase("u"))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        (small_disk / "filler").unlink()
+        until_ready(served, 5)
+        assert client.post("/api/events", purchase("u")).status_code == 201
+
+    @pytest.mark.slow
+    def test_the_database_is_held_by_another_process(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        client.post("/api/events", purchase("u1"))
+        client.loaded(60)
+        assert served.stop() == 0
+        holding = (
+            f"import duckdb, sys; con = duckdb.connect({str(served.data / 'facts.duckdb')!r}); "
+            "print('held', flush=True); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", holding]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            served.begin()
+            wait_for(lambda: is_up(served), 30)
+            wait_for(lambda: "facts.duckdb is open in another process" in message_of(served), 40)
+            assert client.get("/api/report").status_code == 503
+            holder.communicate()
+        until_ready(served, 40)
+        assert client.post("/api/events", purchase("u2")).status_code == 201
+        client.loaded(60)
+        assert client.get("/api/report").json()["facts"]["events"] == 2
+
+    @pytest.mark.slow
+    def test_metadata_locked_by_another_process_is_503_and_no_lost_request(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        held = sqlite3.connect(served.data / "metadata.sqlite", isolation_level=None)
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+            answer = client.post("/api/events", purchase("u"), Idempotency_Key="locked")
+            assert answer.status_code == 503
+            assert "another process has been writing for more than 5 seconds" in answer.json()["message"]
+            assert client.post("/api/campaigns", campaign()).status_code == 503
+        finally:
+            held.close()
+        assert client.post("/api/events", purchase("u"), Idempotency_Key="locked").status_code == 201
+        assert client.post("/api/campaigns", campaign()).status_code == 201
+
+    def test_a_clock_that_steps_back_an_hour(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        client.launch(campaign())
+        client.post("/api/exposures", exposures(["u0", "u1"], ago=7200))
+        client.post("/api/events", purchase("u0"))
+        client.loaded(60)
+        before = client.report("cart-rescue")
+        served.fault("clock", -3600)
+        assert client.get("/api/campaigns").status_code == 200
+        late = client.post("/api/events", purchase("u1", ago=3700), Idempotency_Key="back")
+        assert (late.status_code, late.json()["accepted"]) == (201, 1)
+        # What is "now" by the right clock is an hour ahead by this one.
+        assert client.post("/api/events", purchase("u1", ago=0)).json()["rejected"][0]["reason"] == "in_future"
+        client.loaded(60)
+        after = client.report("cart-rescue")
+        converted = [r["variants"][0]["conversions"]["A"]["converted"] for r in (before, after)]
+        assert converted == [1, 2]
+        served.kill()
+        client = served.start()
+        assert client.report("cart-rescue")["variants"][0]["conversions"]["A"]["converted"] == 2
+        changed = campaign(conversion_events=[{"kind": "purchase", "deadline": "1 day"}])
+        assert client.put("/api/campaigns/cart-rescue", changed).status_code == 200
+        assert client.report("cart-rescue")["variants"][0]["conversions"]["A"]["converted"] == 2
+
+    def test_loading_that_fails_is_tried_again(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        served.fault("raise-load", "a fault of the test")
+        assert client.post("/api/events", purchase("u1")).status_code == 201
+        wait_for(lambda: message_of(served) == "loading has stopped: a fault of the test", 10)
+        assert client.post("/api/events", purchase("u2")).status_code == 503
+        assert client.get("/api/report").status_code == 503
+        served.mend()
+        until_ready(served, 10)
+        client.loaded(60)
+        assert client.get("/api/report").json()["facts"]["events"] == 1
+        log = served.err.read_text()
+        assert log.count("loading has stopped and is tried again: a fault of the test") == 1
+        assert log.count("loading goes on") == 1
+
+    def test_attribution_that_fails_stops_no_facts_and_shows_no_old_results(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        client.launch(campaign())
+        client.post("/api/exposures", exposures(["u0"]))
+        client.loaded(60)
+        served.fault("raise-refresh", "a fault of the test")
+        wait_for(lambda: client.get("/api/campaigns/cart-rescue/report").status_code == 503, 10)
+        answer = client.get("/api/campaigns/cart-rescue/report")
+        assert answer.json()["message"] == "the results are not up to date: a fault of the test"
+        assert client.post("/api/events", purchase("u0")).status_code == 201
+        assert message_of(served) == ""
+        served.mend()
+        client.loaded(60)
+        assert client.report("cart-rescue")["variants"][0]["conversions"]["A"]["converted"] == 1
+
+    def test_the_process_that_answers_is_started_again(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        client.launch(campaign())
+        served.kill_answering()
+        assert client.post("/api/exposures", exposures(["u0"])).status_code == 201
+        assert client.get("/api/campaigns/cart-rescue/report").status_code in (200, 503)
+        wait_for(lambda: client.get("/api/campaigns/cart-rescue/report").status_code == 200, 30)
+        client.loaded(60)
+        assert client.report("cart-rescue")["variants"][0]["exposed"] == 1
+
+    def test_a_sealed_segment_that_is_damaged_before_it_is_loaded(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        served.fault("raise-load", "a fault of the test")
+        assert client.post("/api/events", purchase("u1", product_id=os.urandom(100).hex())).status_code == 201
+        assert served.stop() == 0
+        served.mend()
+        first = sorted((served.data / "log").glob("*.seg"))[0]
+        good = first.read_bytes()
+        first.write_bytes(good[:120] + bytes([good[120] ^ 1]) + good[121:])
+        served.begin()
+        wait_for(lambda: is_up(served), 30)
+        wait_for(lambda: "is damaged at byte" in message_of(served), 20)
+        assert "restore this file from a backup" in message_of(served)
+        assert client.post("/api/events", purchase("u2")).status_code == 503
+        first.write_bytes(good)
+        until_ready(served)
+        client.loaded(60)
+        assert client.get("/api/report").json()["facts"]["events"] == 1
+
+
+def fill(path: Path) -> None:
+    """Take all the space that is left, but for a little."""
+    with path.open("wb") as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+                file.flush()
+        except OSError:
+            pass
+    size = path.stat().st_size
+    os.truncate(path, max(0, size - (96 << 10)))
+
+
+class TestStopping:
+    def test_a_stop_seals_the_log_and_closes_the_database(self, serving: Serving) -> None:
+        for by in (signal.SIGTERM, signal.SIGINT):
+            served = serving()
+            client = served.start()
+            assert client.post("/api/events", purchase("u")).status_code == 201
+            client.loaded(60)
+            assert served.stop(by) == 0
+            assert not served.err.read_text()
+            served.wait_for_answering(1)
+            assert not (served.data / "facts.duckdb.wal").exists()
+            assert not list(served.data.glob("temporary/*"))
+            with duckdb.connect(str(served.data / "facts.duckdb"), read_only=True) as con:
+                assert con.execute("SELECT count(*) FROM events").fetchall() == [(1,)]
+
+    def test_a_request_under_way_is_answered(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        client.launch(campaign())
+        client.post("/api/exposures", exposures(["u"]))
+        client.loaded(60)
+        served.fault("slow-report", 2)
+        answers: list[int] = []
+        thread = threading.Thread(target=ask, args=(client, answers))
+        thread.start()
+        time.sleep(0.5)
+        assert served.stop() == 0
+        thread.join()
+        assert answers == [200]
+
+    def test_who_waits_for_results_is_told_to_come_again(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        served.fault("slow-refresh", 4)
+        time.sleep(0.6)
+        client.launch(campaign())
+        answers: list[int] = []
+        thread = threading.Thread(target=ask, args=(client, answers))
+        thread.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert served.stop() == 0
+        assert time.monotonic() - began < 9
+        thread.join()
+        assert answers == [503]
+
+    def test_a_start_after_a_crash_is_quick_and_says_what_was_cut(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        for n in range(20):
+            client.post("/api/events", [purchase(f"u{n}", product_id=str(m)) for m in range(500)])
+        served.kill()
+        last = sorted((served.data / "log").glob("*.seg"))[-1]
+        last.write_bytes(last.read_bytes() + b"AWFR torn")
+        client = served.start()
+        assert served.ready_seconds < 20
+        assert "the last 9 bytes were no whole request and were cut off" in served.err.read_text()
+        client.loaded(60)
+        assert client.get("/api/report").json()["facts"]["events"] == 10_000
+
+
+def ask(client: Client, answers: list[int]) -> None:
+    answers.append(client.get("/api/campaigns/cart-rescue/report").status_code)
