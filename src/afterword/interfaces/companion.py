@@ -72,7 +72,8 @@ class Companion:
                 return
             assert process.stdout is not None
             said = (await process.stdout.read()).decode(errors="replace").strip()
-            self._backlog.lost(said or "its log says why" if code == UserError.exit_code else None)
+            # What will not be mended by waiting must not be added to.
+            self._backlog.lost(said or "its log says why" if code == UserError.exit_code else None, said)
             LOGGER.error("the process that answers ended with code %s; it is started again", code)
             await asyncio.sleep(AGAIN_SECONDS)
 

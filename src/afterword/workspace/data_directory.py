@@ -37,6 +37,12 @@ BATCH_ROWS = 1 << 18
 UPKEEP_MICROSECONDS = 60 * 1_000_000
 
 
+class FactsHeld(UserError):
+    """Another process has the facts open; it may end, and until then new ones can wait in the log."""
+
+    exit_code = 3
+
+
 @dataclass
 class Intake:
     """The part of a data directory that takes facts in: what must answer quickly, whatever the results cost."""
@@ -241,14 +247,16 @@ def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> 
 
 def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckdb.DuckDBPyConnection:
     """Open the facts; one who was here before may need a moment to end."""
-    for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
         try:
             return open_facts(path, memory, threads, temporary)
         except UserError as error:
             if "another process" not in str(error):
                 raise
+            if time.monotonic() > end:
+                raise FactsHeld(str(error)) from None
             time.sleep(RETRY_SECONDS)
-    return open_facts(path, memory, threads, temporary)
 
 
 def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:

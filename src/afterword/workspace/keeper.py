@@ -38,10 +38,11 @@ class Keeper:
         failure: why loading does not go on, in a sentence; None while it does.
         stale: why results do not follow what is loaded; facts can be taken in all the same.
         heard: whether it is there: always.
+        absent: why not.
 
     """
 
-    heard = True
+    heard, absent = True, ""
 
     def __init__(
         self,

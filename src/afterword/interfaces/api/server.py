@@ -79,6 +79,10 @@ class LoadState(Protocol):
         """Whether the process that answers is there."""
 
     @property
+    def absent(self) -> str:
+        """Why it is not, where that is known."""
+
+    @property
     def waiting_bytes(self) -> int:
         """How much is durable and not loaded, about."""
 
