@@ -6,12 +6,13 @@
 The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
 `[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
 `finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as
-by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began, and
-`clock` holds seconds that the clock goes wrong by.
+by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began,
+`clock` holds seconds that the clock goes wrong by, and `full-log` makes every sync of the log find the disk full.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,10 @@ from afterword.interfaces import serve as serving
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.faults import fault_of
+from afterword.log import Writer
+from afterword.log.disk import sync_data
 from afterword.store.idempotency import Idempotency
+from afterword.workspace import reopened_log
 
 
 class Faults:
@@ -59,6 +64,12 @@ class Faults:
         """Return the time as a clock with a fault tells it."""
         return time.time_ns() // 1000 + int(1_000_000 * float(self.text("clock") or 0))
 
+    def sync(self, fd: int) -> None:
+        """Sync a file of the log, or find the disk full."""
+        if self.text("full-log") is not None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync_data(fd)
+
     def before(self, place: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function with a place for faults before it."""
 
@@ -88,6 +99,7 @@ def policy_of(given: dict[str, Any]) -> Policy:
 def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
     """Serve; return the exit code as the command line would."""
     vars(serving)["now"] = faults.now
+    vars(reopened_log)["Writer"] = partial(Writer, sync=faults.sync)
     companion.COMMAND = (sys.executable, "-m", "tests.interfaces.serving_child", str(faults.directory))
     # The facts are durable, the answer is not kept yet and nobody has it.
     Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -178,6 +179,28 @@ class TestWhileRunning:
         (variant, _) = client.report("cart-rescue")["variants"]
         items = codes.count(201) * 50 + 1
         assert float(variant["revenue"]["unconverted"]["EUR"]) == pytest.approx(9.5 * items)
+        assert served.stop() == 0
+
+    def test_a_log_that_cannot_be_written_is_opened_again(self, serving: Serving) -> None:
+        served = serving()
+        client = served.start()
+        assert client.post("/api/events", purchase("u1")).status_code == 201
+        served.fault("full-log")
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda n: client.post("/api/events", purchase(f"x{n}")), range(12)))
+        assert {answer.status_code for answer in answers} == {503}
+        said = answers[0].json()["message"]
+        assert "could not be written from position 1 on (No space left on device): free some space" in said
+        assert "could not be written from position 1 on" in message_of(served)
+        time.sleep(3)  # opening it again is tried, and fails
+        assert message_of(served)
+        served.mend()
+        until_ready(served, 15)
+        assert client.post("/api/events", purchase("u2")).status_code == 201
+        assert client.metric("afterword_log_position") == 2
+        client.loaded(60)
+        assert client.get("/api/report").json()["facts"]["events"] == 2
+        assert "the log was opened again after it had failed" in served.err.read_text()
         assert served.stop() == 0
 
     def test_little_space_is_said_before_there_is_none(self, serving: Serving, small_disk: Path) -> None:
