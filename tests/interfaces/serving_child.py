@@ -7,7 +7,8 @@ The second form is the process that answers, started by the first. POLICY is JSO
 `[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
 `finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as
 by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began,
-`clock` holds seconds that the clock goes wrong by, and `full-log` makes every sync of the log find the disk full.
+`clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the log find the disk full,
+and `gather` holds seconds that the log waits for more before it writes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from afterword.interfaces.api.server import Policy
 from afterword.interfaces.faults import fault_of
 from afterword.log import Writer
 from afterword.log.disk import sync_data
+from afterword.log.writer import GATHER_SECONDS
 from afterword.store.idempotency import Idempotency
 from afterword.workspace import reopened_log
 
@@ -99,7 +101,8 @@ def policy_of(given: dict[str, Any]) -> Policy:
 def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
     """Serve; return the exit code as the command line would."""
     vars(serving)["now"] = faults.now
-    vars(reopened_log)["Writer"] = partial(Writer, sync=faults.sync)
+    gather = float(faults.text("gather") or GATHER_SECONDS)
+    vars(reopened_log)["Writer"] = partial(Writer, sync=faults.sync, gather_seconds=gather)
     companion.COMMAND = (sys.executable, "-m", "tests.interfaces.serving_child", str(faults.directory))
     # The facts are durable, the answer is not kept yet and nobody has it.
     Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]

@@ -34,7 +34,9 @@ from tests.interfaces.conftest import Serving
 from tests.interfaces.serving import Served, campaign, exposures, instant
 
 ROUNDS = int(os.environ.get("AFTERWORD_CRASH_ROUNDS", "3"))
-SENDERS = 3
+SENDERS = 4
+GATHER_SECONDS = 0.05
+"""The log waits so long before it writes, so that an answer that came too early is likely to be found out."""
 USERS = 30
 PLACES = ("front", "answering", "both", "loading", "commit", "refreshing", "finish")
 """Where a round dies: one process, or both, at some moment; or the one at work, at a place."""
@@ -134,13 +136,13 @@ def crash(served: Served, load: Load, turn: int, place: str, chance: random.Rand
         served.kill_answering()
     time.sleep(chance.uniform(0.3, 1.2))
     if place in ("answering", "loading", "commit", "refreshing") and chance.random() < 0.5:
-        served.mend()
+        served.mend(f"kill-{place}")
         time.sleep(3)  # the other process goes on, and starts it again
     load.stopping.set()
     served.kill()
     for thread in threads:
         thread.join()
-    served.mend()
+    served.mend(f"kill-{place}")
 
 
 def tear(served: Served, chance: random.Random) -> str:
@@ -207,6 +209,7 @@ def test_what_was_acknowledged_is_there_once(
     seed = 20 + ROUNDS
     chance, load, served = random.Random(seed), Load(seed), serving()
     place = places(chance)
+    served.fault("gather", GATHER_SECONDS)
     client = served.start()
     client.launch(campaign())
     client.post("/api/exposures", exposures([f"u{n}" for n in range(0, USERS, 2)]))

@@ -247,16 +247,15 @@ def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> 
 
 def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckdb.DuckDBPyConnection:
     """Open the facts; one who was here before may need a moment to end."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
+    held = ""
+    for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
         try:
             return open_facts(path, memory, threads, temporary)
         except UserError as error:
-            if "another process" not in str(error):
+            if "another process" not in (held := str(error)):
                 raise
-            if time.monotonic() > end:
-                raise FactsHeld(str(error)) from None
             time.sleep(RETRY_SECONDS)
+    raise FactsHeld(held)
 
 
 def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:
