@@ -17,8 +17,8 @@ demo: $(READY) ## run a published e-mail test and two more campaigns through Aft
 test: lint browser ## lint, types and the quick tests: the gate of every change
 	$(PYTEST) -m "not slow" $(TESTS)
 
-test-all: lint browser ## everything, with 50,000 generated histories against the oracle
-	AFTERWORD_HISTORIES=50000 $(PYTEST) $(TESTS)
+test-all: lint browser ## everything, with 50,000 generated histories against the oracle and 20 crashes of a server
+	AFTERWORD_HISTORIES=50000 AFTERWORD_CRASH_ROUNDS=20 $(PYTEST) $(TESTS)
 
 lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff check $(CODE)

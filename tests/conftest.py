@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+FOR_TESTS = ("AFTERWORD_HISTORIES", "AFTERWORD_CRASH_ROUNDS")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 if WORKER is not None:
     # Numba gives the files of its cache numbers without a lock: two processes that compile one function for two types
@@ -16,5 +17,5 @@ if WORKER is not None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AFTERWORD_") and name != "AFTERWORD_HISTORIES"]:
+    for name in [name for name in os.environ if name.startswith("AFTERWORD_") and name not in FOR_TESTS]:
         monkeypatch.delenv(name)

@@ -94,9 +94,14 @@ class World:
 def world(path: Path, timezone: str = "UTC", now: str = NOW) -> Iterator[World]:
     """Open a data directory and its server."""
     at = micros(now)
-    failures: list[BaseException] = []
+    problems: list[str] = []
     with open_data_directory(
-        path, memory="1GB", threads=1, clock=lambda: at, chance=lambda n: b"\7" * n, failed=failures.append
+        path,
+        memory="1GB",
+        threads=1,
+        clock=lambda: at,
+        chance=lambda n: b"\7" * n,
+        tell=lambda said, _: problems.append(said),
     ) as data:
         assert data.first_key is not None
         data.metadata.set_workspace(Workspace(timezone, "EUR"), at)
@@ -105,7 +110,7 @@ def world(path: Path, timezone: str = "UTC", now: str = NOW) -> Iterator[World]:
             httpx.Client(base_url=url, timeout=60) as client,
         ):
             yield World(client, data, data.first_key, at)
-    assert failures == []
+    assert problems == []
 
 
 @contextmanager

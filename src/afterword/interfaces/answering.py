@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,7 +28,8 @@ from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.clock import now
 from afterword.interfaces.logs import log_to_stderr
-from afterword.workspace.data_directory import open_answering
+from afterword.workspace.data_directory import is_beyond_repair, open_answering
+from afterword.workspace.keeper import Keeper
 
 LOGGER = logging.getLogger("afterword")
 STATE = "/internal/state"
@@ -63,12 +66,15 @@ def main() -> int:
     """Run until standard input ends; return the exit code."""
     with suppress(OSError):
         os.nice(NICE)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     log_to_stderr()
     told = Configuration.read(sys.stdin.readline())
     try:
         _run(told)
     except UserError as error:
         LOGGER.error(str(error))
+        print(str(error), flush=True)  # for the process that started this one
         return error.exit_code
     return 0
 
@@ -76,8 +82,10 @@ def main() -> int:
 def _run(told: Configuration) -> None:
     durable = [told.durable]
 
-    def failed(error: BaseException) -> None:
-        LOGGER.error("loading has stopped", exc_info=error)
+    def tell(message: str, error: BaseException | None) -> None:
+        LOGGER.log(logging.INFO if error is None else logging.ERROR, message, exc_info=error)
+        if is_beyond_repair(error):
+            os._exit(1)  # a database that gave itself up comes back with the next process
 
     with open_answering(
         Path(told.path),
@@ -85,7 +93,7 @@ def _run(told: Configuration) -> None:
         threads=told.threads,
         clock=now,
         durable=lambda: durable[0],
-        failed=failed,
+        tell=tell,
         metadata_url=told.metadata_url,
     ) as data:
         app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
@@ -106,14 +114,24 @@ def _run(told: Configuration) -> None:
             ws="none",
             timeout_graceful_shutdown=STOP_SECONDS,
         )
-        server = uvicorn.Server(config)
-        threading.Thread(target=_stop_at_end, args=(server,), daemon=True).start()
+        server = _Server(config)
+        threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
         server.run()
 
 
-def _stop_at_end(server: uvicorn.Server) -> None:
-    """Stop when the other process ends, however it does."""
+class _Server(uvicorn.Server):
+    """Ends when it is told to, and by no signal: Ctrl-C reaches both processes, and the other one decides."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let signals be."""
+        yield
+
+
+def _stop_at_end(server: uvicorn.Server, keeper: Keeper) -> None:
+    """Stop when the other process says so, or ends, however it does."""
     sys.stdin.read()
+    keeper.begin_to_stop()
     server.should_exit = True
 
 

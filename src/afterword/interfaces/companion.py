@@ -18,6 +18,7 @@ from afterword.interfaces.api.forwarding import exchange
 from afterword.workspace.backlog import Backlog
 
 LOGGER = logging.getLogger("afterword")
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.answering")
 POLL_SECONDS = 0.1
 ASK_SECONDS = 30.0
 """How long an answer about its state may take before the other process is asked again."""
@@ -45,6 +46,7 @@ class Companion:
         self._durable = durable
         self._backlog = backlog
         self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -66,18 +68,29 @@ class Companion:
                 code = await process.wait()
             finally:
                 asking.cancel()
-            self._backlog.lost(f"it ended with code {code}" if code == UserError.exit_code else None)
+            if self._stopping:
+                return
+            assert process.stdout is not None
+            said = (await process.stdout.read()).decode(errors="replace").strip()
+            # What will not be mended by waiting must not be added to.
+            self._backlog.lost(said or "its log says why" if code == UserError.exit_code else None, said)
             LOGGER.error("the process that answers ended with code %s; it is started again", code)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _start(self) -> asyncio.subprocess.Process:
         with suppress(FileNotFoundError):
             self._socket.unlink()
-        command = [sys.executable, "-m", "afterword.interfaces.answering"]
-        self._process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe)
         assert self._process.stdin is not None
         self._process.stdin.write(self._configuration(self._durable()).encode() + b"\n")
         return self._process
+
+    def begin_to_stop(self) -> None:
+        """Let it answer what waits, and end; to be called when no more requests come."""
+        self._stopping = True
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
 
     async def _stop(self) -> None:
         process = self._process

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+import signal
+import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
@@ -19,14 +23,18 @@ from afterword.interfaces.api.server import Policy, Receiving
 from afterword.interfaces.clock import now
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
-from afterword.log import Writer
+from afterword.log import LogError
 from afterword.store.metadata import Metadata
 from afterword.workspace.backlog import Backlog
 from afterword.workspace.data_directory import open_intake
+from afterword.workspace.reopened_log import ReopenedLog
 
 KEEP_ALIVE = 75
 """Seconds; shorter than what clients assume, they see connections reset."""
 STOP_SECONDS = 10
+BACKLOG = 2048
+MEND_SECONDS = 2.0
+LOGGER = logging.getLogger("afterword")
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Front:
     """What the process that takes facts in holds of a data directory."""
 
     path: Path
-    log: Writer
+    log: ReopenedLog
     metadata: Metadata
     keeper: Backlog
 
@@ -47,6 +55,7 @@ def serve(
     threads: int | None,
     say: Callable[[str], None],
     policy: Policy,
+    metadata_url: str | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -58,6 +67,7 @@ def serve(
         threads: how many; all cores if None.
         say: prints what the user must know at the start.
         policy: limits.
+        metadata_url: a database for campaigns and keys instead of a file in the directory.
 
     Raises:
         UserError: the address or the directory cannot be used.
@@ -65,25 +75,40 @@ def serve(
     """
     log_to_stderr()
     with (
-        open_intake(data, clock=now, chance=os.urandom) as intake,
+        # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
+        closing(_listen(host, port)) as listening,
+        open_intake(data, clock=now, chance=os.urandom, metadata_url=metadata_url) as intake,
         tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
     ):
-        socket = Path(place) / "answering"
+        if (cut := intake.log.cut) is not None:
+            LOGGER.warning("%s: the last %d bytes were no whole request and were cut off", cut.path, cut.size)
+        address = _address(listening)
+        say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
+        if (secret := intake.first_key) is not None:
+            say(_first_steps(address, secret))
+        local = Path(place) / "answering"
         backlog = Backlog(intake.log.durable, now)
         companion = Companion(
-            socket,
+            local,
             lambda durable: Configuration(
-                str(data.resolve()), str(socket), memory, threads, None, policy.rate, durable
+                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable
             ).line(),
             lambda: intake.log.durable,
             backlog,
         )
         server = Receiving(Front(intake.path, intake.log, intake.metadata, backlog), policy, now)
-        app = make_receiving_app(server, Forwarder(socket, policy.body_bytes), companion.running)
+
+        @asynccontextmanager
+        async def running() -> AsyncIterator[None]:
+            mending = asyncio.create_task(_keep_mending(intake.log))
+            try:
+                async with companion.running():
+                    yield
+            finally:
+                mending.cancel()
+
         config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
+            make_receiving_app(server, Forwarder(local, policy), running),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -92,22 +117,64 @@ def serve(
             lifespan="on",
             ws="none",
         )
-        listening = _listen(config)
-        address = "http://{}:{}".format(*listening.getsockname()[:2])
-        say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
-        if (secret := intake.first_key) is not None:
-            say(_first_steps(address, secret))
-        uvicorn.Server(config).run(sockets=[listening])
+        with _stopped_by_signals():
+            _Uvicorn(config, companion.begin_to_stop).run(sockets=[listening])
 
 
-def _listen(config: uvicorn.Config) -> Any:
-    """Bind the socket, so that a port in use is one sentence and not a traceback."""
+class _Uvicorn(uvicorn.Server):
+    """Lets nobody wait for results any more once it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way, and end."""
+        self._stopping()
+        await super().shutdown(sockets)
+
+
+async def _keep_mending(log: ReopenedLog) -> None:
+    """Open the log again after it has failed, as soon as that can be."""
+    told = ""
+    while True:
+        await asyncio.sleep(MEND_SECONDS)
+        try:
+            if await asyncio.to_thread(log.mend):
+                LOGGER.info("the log was opened again after it had failed")
+                told = ""
+        except (LogError, OSError) as error:
+            if told != (told := str(error)):
+                LOGGER.error("the log cannot be opened again yet: %s", error)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Take the signals that uvicorn sends again when it has ended: they would end the process with its work undone."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return config.bind_socket()
-    except SystemExit:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port for good; requests wait in the queue until the data are open."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        # What the library adds to the system's words is what this sentence says anyway.
+        reason = str(error).partition(" (while")[0].partition("] ")[2] or error
         raise UserError(
-            f"cannot listen on {config.host}:{config.port}: is something else using the port? Name another with --port"
+            f"cannot listen on {host}:{port} ({reason}): is something else using the port? Name another with --port"
         ) from None
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _first_steps(address: str, secret: str) -> str:

@@ -15,6 +15,7 @@ class Backlog:
         attributed: every request before this position is known to the results.
         failure: what stopped loading, in a sentence; None while it goes on.
         heard: whether the other process answers.
+        absent: why it does not, where that is known.
 
     """
 
@@ -30,6 +31,7 @@ class Backlog:
         self.attributed = loaded
         self.failure: str | None = None
         self.heard = False
+        self.absent = ""
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, int, int]] = deque()
@@ -49,10 +51,10 @@ class Backlog:
             while self._waiting and self._waiting[0][0] < loaded:
                 self._bytes -= self._waiting.popleft()[1]
 
-    def lost(self, failure: str | None) -> None:
-        """Take note that the other process ended; without a failure it will be back."""
+    def lost(self, failure: str | None, absent: str) -> None:
+        """Take note that the other process ended, and what it said; without a failure it will be back."""
         with self._lock:
-            self.failure, self.heard = failure, False
+            self.failure, self.heard, self.absent = failure, False, absent
 
     @property
     def waiting_bytes(self) -> int:

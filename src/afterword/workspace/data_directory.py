@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import duckdb
 
 from afterword.attribution.gather import Limits
 from afterword.errors import UserError
-from afterword.log import LogError, Writer
+from afterword.log import LogError
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.facts import open_facts
@@ -24,6 +24,7 @@ from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
+from afterword.workspace.reopened_log import ReopenedLog
 
 LOG, FACTS, SECRET, TEMPORARY = "log", "facts.duckdb", "secret", "temporary"
 """What lies in a data directory, beside the metadata."""
@@ -36,12 +37,18 @@ BATCH_ROWS = 1 << 18
 UPKEEP_MICROSECONDS = 60 * 1_000_000
 
 
+class FactsHeld(UserError):
+    """Another process has the facts open; it may end, and until then new ones can wait in the log."""
+
+    exit_code = 3
+
+
 @dataclass
 class Intake:
     """The part of a data directory that takes facts in: what must answer quickly, whatever the results cost."""
 
     path: Path
-    log: Writer
+    log: ReopenedLog
     metadata: Metadata
     first_key: str | None
     """The secret of the admin key that was made because there was none; shown once."""
@@ -66,7 +73,7 @@ class Answering:
 class DataDirectory(Answering):
     """Both parts in one process."""
 
-    log: Writer
+    log: ReopenedLog
     first_key: str | None
 
 
@@ -88,7 +95,9 @@ class _Work:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
         self._live.refresh(self._metadata.campaigns.definitions(), as_of=as_of)
-        if as_of - self._kept_up_at > UPKEEP_MICROSECONDS:
+
+    def look_after(self, as_of: int) -> None:
+        if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
@@ -118,8 +127,8 @@ def open_intake(
         metadata.idempotency.forget_unfinished()
         _make_secret(path / SECRET, chance)
         yield Intake(path, log, metadata, _first_key(metadata, clock(), chance))
-        if log.failure is None:
-            log.seal().result()  # a planned stop: nothing in the last segment may look like a torn write
+        with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
+            log.seal()  # a planned stop: nothing in the last segment may look like a torn write
 
 
 @contextmanager
@@ -130,7 +139,7 @@ def open_answering(
     threads: int | None,
     clock: Callable[[], int],
     durable: Callable[[], int],
-    failed: Callable[[BaseException], None],
+    tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
@@ -141,7 +150,7 @@ def open_answering(
         threads: all cores if None.
         clock: the time, in microseconds since 1970.
         durable: up to where the log may be read.
-        failed: told what stopped loading.
+        tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
 
     Raises:
@@ -161,7 +170,8 @@ def open_answering(
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=(path / SECRET).read_bytes())
-        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded_position(facts), failed)
+        loaded = _checked_position(facts, durable(), path)
+        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         yield Answering(path, facts, metadata, live, keeper)
@@ -175,7 +185,7 @@ def open_data_directory(
     threads: int | None,
     clock: Callable[[], int],
     chance: Callable[[int], bytes],
-    failed: Callable[[BaseException], None],
+    tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
 ) -> Iterator[DataDirectory]:
     """Open both parts in this process; see `open_intake` and `open_answering`."""
@@ -187,12 +197,17 @@ def open_data_directory(
             threads=threads,
             clock=clock,
             durable=lambda: intake.log.durable,
-            failed=failed,
+            tell=tell,
             metadata_url=metadata_url,
         ) as answering,
     ):
         parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper")}
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
+
+
+def is_beyond_repair(error: BaseException | None) -> bool:
+    """Return whether a database has given itself up: it must be opened again, by a new process."""
+    return isinstance(error, duckdb.FatalException | duckdb.InternalException)
 
 
 def _make(path: Path) -> None:
@@ -206,11 +221,22 @@ def _make(path: Path) -> None:
         raise UserError(f"{path} cannot be written to; name another directory with --data, or mend its permissions")
 
 
-def _open_log(path: Path) -> Writer:
+def _open_log(path: Path) -> ReopenedLog:
     try:
-        return Writer(path)
+        return ReopenedLog(path)
     except LogError as error:
         raise UserError(str(error)) from error
+
+
+def _checked_position(facts: duckdb.DuckDBPyConnection, durable: int, path: Path) -> int:
+    """Return up to where the log is loaded; a log that ends before that is not the one that was loaded."""
+    loaded = loaded_position(facts)
+    if loaded > durable:
+        raise UserError(
+            f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} has only {durable}: new ones "
+            f"would be taken for old; put the log back that belongs to the facts, or move {FACTS} away"
+        )
+    return loaded
 
 
 def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> str | None:
@@ -221,14 +247,15 @@ def _first_key(metadata: Metadata, now: int, chance: Callable[[int], bytes]) -> 
 
 def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckdb.DuckDBPyConnection:
     """Open the facts; one who was here before may need a moment to end."""
+    held = ""
     for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
         try:
             return open_facts(path, memory, threads, temporary)
         except UserError as error:
-            if "another process" not in str(error):
+            if "another process" not in (held := str(error)):
                 raise
             time.sleep(RETRY_SECONDS)
-    return open_facts(path, memory, threads, temporary)
+    raise FactsHeld(held)
 
 
 def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 PERIOD = 0.5
 """Seconds between two rounds while nothing comes in; also how long requests gather before they are loaded."""
+RETRY_PERIOD = 2.0
+"""Seconds to the next round after one that failed."""
 
 
 class Work(Protocol):
@@ -19,20 +21,28 @@ class Work(Protocol):
     def refresh(self, as_of: int) -> None:
         """Bring the results up to what is loaded."""
 
+    def look_after(self, as_of: int) -> None:
+        """Do what can wait, and whose failing does no harm."""
+
 
 class Keeper:
-    """Runs rounds of work until it is stopped; what fails stops it, and is told.
+    """Runs rounds of work until it is stopped; a round that fails is told of and done again.
+
+    Nothing of a failed round is kept, so it can be repeated until its cause is gone: a full disk, a database that
+    somebody else had locked.
 
     Attributes:
         loaded: every request before this position is among the facts.
         attributed: every request before this position is known to the results.
         as_of: of the results, in microseconds since 1970.
-        failure: what stopped it, in a sentence.
+        failure: why loading does not go on, in a sentence; None while it does.
+        stale: why results do not follow what is loaded; facts can be taken in all the same.
         heard: whether it is there: always.
+        absent: why not.
 
     """
 
-    heard = True
+    heard, absent = True, ""
 
     def __init__(
         self,
@@ -40,7 +50,7 @@ class Keeper:
         durable: Callable[[], int],
         clock: Callable[[], int],
         loaded: int,
-        failed: Callable[[BaseException], None],
+        tell: Callable[[str, BaseException | None], None],
     ) -> None:
         """Prepare.
 
@@ -49,34 +59,41 @@ class Keeper:
             durable: up to where the log is durable.
             clock: the time, in microseconds since 1970.
             loaded: where loading goes on.
-            failed: told what stopped the rounds.
+            tell: told what goes wrong, with the error, and that it goes well again.
 
         """
         self.loaded = loaded
         self.attributed = loaded
         self.as_of = 0
         self.failure: str | None = None
+        self.stale: str | None = None
         self._work = work
         self._durable = durable
         self._clock = clock
-        self._failed = failed
+        self._tell = tell
         self._changed = threading.Condition()
         self._rounds = 0
         self._wanted = 0
         self._stopping = False
         self._waiting_bytes = 0
         self._waiting_since: int | None = None
+        self._loading_since: int | None = None
+        self._told: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="afterword-keeper", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the round that is under way; what is durable and not loaded is loaded at the next start."""
+    def begin_to_stop(self) -> None:
+        """Begin no other round, and let nobody wait for one."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End after the round that is under way; what is durable and not loaded is loaded at the next start."""
+        self.begin_to_stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -93,8 +110,8 @@ class Keeper:
             wanted = self._rounds + 2  # the round under way may have begun before
             self._wanted = max(self._wanted, wanted)
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: self._rounds >= wanted or self.failure is not None, timeout)
-            return done and self.failure is None
+            self._changed.wait_for(lambda: self._rounds >= wanted or self._given_up(), timeout)
+            return self._rounds >= wanted
 
     @property
     def waiting_bytes(self) -> int:
@@ -104,31 +121,59 @@ class Keeper:
     @property
     def oldest_waiting(self) -> int | None:
         """Since when something waits to be loaded."""
-        return self._waiting_since
+        return self._loading_since if self._loading_since is not None else self._waiting_since
+
+    def _given_up(self) -> bool:
+        return self._stopping or self.failure is not None or self.stale is not None
 
     def _run(self) -> None:
-        try:
-            while not self._stopping:
-                self._round()
-                with self._changed:
-                    self._rounds += 1
-                    self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._stopping or self._wanted > self._rounds, PERIOD)
-        except BaseException as error:  # whatever it is, the server must say that it no longer loads
+        while not self._stopping:
+            self._round()
             with self._changed:
-                self.failure = str(error) or type(error).__name__
+                if self._given_up():
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._stopping, RETRY_PERIOD)
+                    continue
+                self._rounds += 1
                 self._changed.notify_all()
-            self._failed(error)
+                self._changed.wait_for(lambda: self._stopping or self._wanted > self._rounds, PERIOD)
 
     def _round(self) -> None:
+        self.failure = self._tried("loading", self._load)
+        if self.failure is None:
+            as_of = self._clock()
+            self.stale = self._tried("attribution", lambda: self._refresh(as_of))
+            self._tried("upkeep", lambda: self._work.look_after(as_of))
+
+    def _tried(self, what: str, work: Callable[[], None]) -> str | None:
+        """Do a part of a round; return in a sentence why it failed. The same failure again is not told again."""
+        try:
+            work()
+        except Exception as error:  # whatever it is, the server must know that this does not go on, and try again
+            message = (str(error) or type(error).__name__).splitlines()[0]
+            if self._told.get(what) != message:
+                self._told[what] = message
+                self._tell(f"{what} has stopped and is tried again: {message}", error)
+            return message
+        if self._told.pop(what, None) is not None:
+            self._tell(f"{what} goes on", None)
+        return None
+
+    def _load(self) -> None:
         target = self._durable()
         with self._changed:
-            size, self._waiting_since = self._waiting_bytes, None
-        while self.loaded < target and not self._stopping:
+            size = self._waiting_bytes
+            if self._loading_since is None:
+                self._loading_since, self._waiting_since = self._waiting_since, None
+        while self.loaded < target:
+            if self._stopping:
+                return
             self.loaded = self._work.load(target)
-        if self.loaded >= target:
-            with self._changed:
-                self._waiting_bytes -= size
-        as_of = self._clock()
+        with self._changed:
+            self._waiting_bytes -= size
+            self._loading_since = None
+
+    def _refresh(self, as_of: int) -> None:
+        loaded = self.loaded
         self._work.refresh(as_of)
-        self.as_of, self.attributed = as_of, self.loaded
+        self.as_of, self.attributed = as_of, loaded

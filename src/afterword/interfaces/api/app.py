@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
@@ -27,8 +28,11 @@ from afterword.interfaces.api import (
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
-from afterword.interfaces.api.server import Answers, Gate, Reading, Receiving, Server
+from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
+from afterword.store.metadata_database import MetadataUnavailable
 
+LOGGER = logging.getLogger("afterword")
+FAULT = "the server failed at this request: its log says how"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 HEADERS = (
@@ -53,12 +57,27 @@ def make_receiving_app(
         async with running():
             yield
 
-    return _app(server, [*receiving_routes(server), Mount("/", others)], lifespan)
+    own = receiving_routes(server)
+    return _app(server, [*own, _Others(own, others)], lifespan)
 
 
 def make_reading_app(server: Reading) -> Starlette:
     """Return the application that answers for facts and results."""
     return _app(server, reading_routes(server))
+
+
+class _Others(Mount):
+    """All paths but those of our own, whose wrong methods are ours to answer."""
+
+    def __init__(self, own: list[BaseRoute], app: ASGIApp) -> None:
+        super().__init__("/", app)
+        self._own = own
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match what no route of our own does."""
+        if any(route.matches(scope)[0] is not Match.NONE for route in self._own):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def receiving_routes(server: Receiving) -> list[BaseRoute]:
@@ -74,24 +93,35 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    handlers = {Refused: _refused, HTTPException: _unrouted}
+    handlers = {Refused: _refused, HTTPException: _unrouted, MetadataUnavailable: _unavailable}
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    # A redirect would send a client, and its key, to where its own Host header says.
+    app.router.redirect_slashes = False
     app.add_middleware(_Around, metrics=server.metrics)
     return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return answer_refused(form_of(request.url.path), error)
+    return answer_refused(form_of(request.scope["path"]), error)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    path = request.url.path[:100]
-    message = f"there is nothing at {path}"
-    if error.status_code != 404:
-        message = f"{request.method} is not answered at {path}"
-    return answer_refused(form_of(request.url.path), Refused(error.status_code, message, error.headers))
+    path = request.scope["path"]
+    if error.status_code == 404:
+        return answer_refused(form_of(path), Refused(404, f"there is nothing at {path[:100]}"))
+    matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    allowed = sorted({method for route in matching if isinstance(route, Route) for method in route.methods or ()})
+    refused = Refused(
+        error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
+    )
+    return answer_refused(form_of(path), refused)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    refused = Refused(503, str(error), {"Retry-After": RETRY_SECONDS})
+    return answer_refused(form_of(request.scope["path"]), refused)
 
 
 class _Around:
@@ -106,20 +136,30 @@ class _Around:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 500
+        status, started = 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
                 there = {name for name, _ in message["headers"]}  # of an answer that was handed on
                 message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in there)]
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
+        except Exception as error:
+            LOGGER.error("%s %s failed", scope["method"], _label(scope), exc_info=error)
+            self._metrics.add("afterword_faults_total")
+            if started:
+                raise
+            response = answer_refused(form_of(scope["path"]), Refused(500, FAULT))
+            await response(scope, receive, sending)
         finally:
-            route = getattr(scope.get("route"), "path", None) or "other"
-            self._metrics.observe(
-                "afterword_request_seconds", time.perf_counter() - began, path=route, status=str(status)
-            )
+            seconds = time.perf_counter() - began
+            self._metrics.observe("afterword_request_seconds", seconds, path=_label(scope), status=str(status))
+
+
+def _label(scope: Scope) -> str:
+    """Return the path as the routes have it, which names no person and is one of a few."""
+    return getattr(scope.get("route"), "path", None) or "other"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import zlib
 from collections.abc import AsyncIterator
 
@@ -10,12 +11,16 @@ from starlette.requests import ClientDisconnect, Request
 
 from afterword.interfaces.api.faults import Refused
 
-SECONDS = 20.0
-"""How long a client may take to send its body."""
 GZIP = 16 + zlib.MAX_WBITS
+PIECE_BYTES = 16 << 10
+"""Compressed bytes looked at in one go: what stands behind the end of a gzip member is copied for each member."""
+MAX_MEMBERS = 10_000
+"""A gzip body may be several files in a row; this many empty ones are an attack."""
+DISCARDED_BYTES, DISCARDED_SECONDS = 64 << 20, 5.0
+"""How much of a body that is too large is still taken in, and for how long."""
 
 
-async def read_body(request: Request, limit: int, seconds: float = SECONDS) -> bytes:
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     """Return the body, decompressed.
 
     Raises:
@@ -24,16 +29,20 @@ async def read_body(request: Request, limit: int, seconds: float = SECONDS) -> b
 
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    stream = request.stream()
     try:
         async with asyncio.timeout(seconds):
-            body = await _joined(request.stream(), limit)
+            body = None if declared.isdigit() and int(declared) > limit else await _joined(stream, limit)
     except TimeoutError:
         raise Refused(408, f"the body did not come within {seconds:g} s", {"Connection": "close"}) from None
     except ClientDisconnect:
         raise Refused(400, "the body ended early") from None
+    if body is None:
+        # Who waits to be asked for the body must not be.
+        if request.headers.get("expect", "").lower() != "100-continue":
+            await _discard(stream)
+        raise _too_large(limit)
     if encoding in ("", "identity"):
         return body
     if encoding in ("gzip", "x-gzip"):
@@ -41,37 +50,53 @@ async def read_body(request: Request, limit: int, seconds: float = SECONDS) -> b
     raise Refused(415, f'content-encoding "{encoding[:60]}" is not read; gzip is, and no encoding')
 
 
-async def _joined(stream: AsyncIterator[bytes], limit: int) -> bytes:
+async def _joined(stream: AsyncIterator[bytes], limit: int) -> bytes | None:
+    """Return the whole body, or None as soon as it is over the limit."""
     parts: list[bytes] = []
     size = 0
     async for part in stream:
         size += len(part)
         if size > limit:
-            raise _too_large(limit)
+            return None
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _discard(stream: AsyncIterator[bytes]) -> None:
+    """Take in what is left of a body: to close a connection while the client sends takes the answer from it."""
+    left = DISCARDED_BYTES
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DISCARDED_SECONDS):
+            async for part in stream:
+                left -= len(part)
+                if left < 0:
+                    return
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
     """Decompress at most `limit` bytes, so that a small body cannot become a huge one."""
     out: list[bytes] = []
-    size = 0
-    while body:
-        member = zlib.decompressobj(GZIP)
-        try:
-            part = member.decompress(body, limit - size + 1)
-        except zlib.error:
-            raise Refused(400, "the body is not valid gzip") from None
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        if not member.eof:
-            raise Refused(400, "the body is not valid gzip: it ends early")
-        out.append(part)
-        body = member.unused_data
+    size = members = 0
+    member = None
+    for start in range(0, len(body), PIECE_BYTES):
+        rest = body[start : start + PIECE_BYTES]
+        while rest:
+            if member is None or member.eof:
+                member, members = zlib.decompressobj(GZIP), members + 1
+            try:
+                part = member.decompress(rest, limit - size + 1)
+            except zlib.error:
+                raise Refused(400, "the body is not valid gzip") from None
+            size += len(part)
+            if size > limit or members > MAX_MEMBERS:
+                raise _too_large(limit)
+            out.append(part)
+            rest = member.unused_data
+    if member is not None and not member.eof:
+        raise Refused(400, "the body is not valid gzip: it ends early")
     return b"".join(out)
 
 
 def _too_large(limit: int) -> Refused:
-    # What is left of the body is not read, so the connection cannot be used again.
+    # What may be left of the body is not read, so the connection cannot be used again.
     return Refused(413, f"the body is larger than {limit:,} bytes", {"Connection": "close"})

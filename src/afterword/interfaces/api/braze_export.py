@@ -38,7 +38,7 @@ def routes(server: Answers) -> list[Route]:
 
     async def export(request: Request) -> Response:
         _, headers = server.key(request, bearer(request), Permission.USERS_EXPORT_IDS)
-        asked = _asked(await read_body(request, server.policy.body_bytes))
+        asked = _asked(await read_body(request, server.policy.body_bytes, server.policy.body_seconds))
         return answer(200, await asyncio.to_thread(_export, server, asked), headers)
 
     return [Route("/users/export/ids", export, methods=["POST"])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import count, takewhile
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.server import Answers
 from afterword.model import Campaign, Definitions
 from afterword.store.campaigns import CampaignRefused, StoredCampaign, UnknownCampaign
+from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 from afterword.workspace.live import NotDerived
 
@@ -69,8 +71,11 @@ class _Campaigns:
 
     async def listed(self, request: Request) -> Response:
         _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        found = await asyncio.to_thread(self._store.list, include_archived=True)
-        return answer(200, {"campaigns": [told(stored) for stored in found]}, headers)
+        return answer(200, {"campaigns": await asyncio.to_thread(self._all)}, headers)
+
+    def _all(self) -> list[dict[str, Any]]:
+        pages = (self._store.list(include_archived=True, page=page) for page in count())
+        return [told(stored) for page in takewhile(bool, pages) for stored in page]
 
     async def told(self, request: Request) -> Response:
         _, headers = self._server.key(request, bearer(request), Permission.API_READ)
@@ -92,7 +97,7 @@ class _Campaigns:
 
     async def moved(self, request: Request) -> Response:
         _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
-        verb = request.url.path.rpartition("/")[2]
+        verb = request.scope["path"].rpartition("/")[2]
         move = {"launch": self._store.launch, "stop": self._store.stop, "archive": self._store.archive}[verb]
         stored = await self._asked(move, request.path_params["id"], self._server.clock())
         return answer(200, told(stored), headers)
@@ -104,7 +109,7 @@ class _Campaigns:
 
     async def _definition(self, request: Request) -> tuple[Campaign, str | None]:
         """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
-        body = await read_body(request, self._server.policy.body_bytes)
+        body = await read_body(request, self._server.policy.body_bytes, self._server.policy.body_seconds)
         try:
             data = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -128,6 +133,8 @@ class _Campaigns:
             raise Refused(404, str(error)) from None
         except CampaignRefused as error:
             raise Refused(409, str(error)) from None
+        except MetadataUnavailable:
+            raise
         except UserError as error:
             raise bad_request(str(error)) from None
 
@@ -146,11 +153,14 @@ def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
             raise Refused(404, str(error)) from None
         if stored.launched_at is None:
             raise Refused(409, f'campaign "{campaign}" was not launched yet: there is nothing to report')
+    keeper = server.data.keeper
     for _ in range(2):
+        if (why := keeper.failure or keeper.stale) is not None:
+            raise Refused(503, f"the results are not up to date: {why}", {"Retry-After": "5"})
         try:
             report = server.data.live.report(server.data.definitions(), server.clock())
         except NotDerived:
-            server.data.keeper.caught_up(CAUGHT_UP_SECONDS)
+            keeper.caught_up(CAUGHT_UP_SECONDS)
             continue
         if campaign is None:
             return report

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import h11
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.server import Policy
 
 SECONDS = 300.0
 """How long an answer may take: a report over much, or an export."""
+PATIENCE_SECONDS, RETRY_SECONDS = 15.0, 0.1
 CHUNK = 1 << 16
 OWN = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"host", b"expect", b"upgrade"})
 """Headers that belong to one connection."""
@@ -24,23 +27,32 @@ UNAVAILABLE = "the process that answers is starting or was just lost: come again
 class Forwarder:
     """An ASGI application that lets another process answer; one connection per request."""
 
-    def __init__(self, socket: Path, limit: int) -> None:
-        """Take the socket of the other process and how large a body may be, in bytes."""
+    def __init__(self, socket: Path, policy: Policy) -> None:
+        """Take the socket of the other process and how large and slow a body may be."""
         self._socket = socket
-        self._limit = limit
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand one request on and its answer back."""
         request = Request(scope, receive)
-        if request.url.path.startswith("/internal/"):
-            raise Refused(404, f"there is nothing at {request.url.path[:100]}")
-        body = await read_body(request, self._limit)
+        if scope["path"].startswith("/internal/"):
+            raise Refused(404, f"there is nothing at {scope['path'][:100]}")
+        body = await read_body(request, self._policy.body_bytes, self._policy.body_seconds)
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         headers = [(name, value) for name, value in scope["headers"] if name not in OWN and name != b"content-encoding"]
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
             async with asyncio.timeout(SECONDS):
-                await self._exchange(scope["method"], target, headers, body, send)
-        except (ConnectionError, FileNotFoundError):
+                await self._exchange(scope["method"], target, headers, body, sending)
+        except (ConnectionError, FileNotFoundError, h11.RemoteProtocolError):
+            if started:
+                raise  # half an answer is out: the connection ends, which says so
             raise Refused(503, UNAVAILABLE, {"Retry-After": "2"}) from None
         except TimeoutError:
             raise Refused(504, f"there was no answer within {SECONDS:g} s") from None
@@ -50,7 +62,7 @@ class Forwarder:
     ) -> None:
         async for event in exchange(self._socket, method, target, headers, body):
             if isinstance(event, h11.Response):
-                kept = [(name, value) for name, value in event.headers if name not in OWN or name == b"content-length"]
+                kept = [each for each in event.headers if each[0] not in OWN - {b"content-length"} | {b"date"}]
                 await send({"type": "http.response.start", "status": event.status_code, "headers": kept})
             elif isinstance(event, h11.Data):
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
@@ -64,7 +76,7 @@ async def exchange(socket: Path, method: str, target: bytes, headers: list[tuple
         ConnectionError: nobody listens, or the other process went away.
 
     """
-    reader, writer = await asyncio.open_unix_connection(str(socket))
+    reader, writer = await _connected(socket)
     try:
         connection = h11.Connection(h11.CLIENT)
         framing = [(b"host", b"afterword"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
@@ -85,3 +97,12 @@ async def exchange(socket: Path, method: str, target: bytes, headers: list[tuple
             yield event
     finally:
         writer.close()
+
+
+async def _connected(socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect; a process that has just been started needs a moment until it listens."""
+    for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
+        with suppress(ConnectionError, FileNotFoundError):
+            return await asyncio.open_unix_connection(str(socket))
+        await asyncio.sleep(RETRY_SECONDS)
+    return await asyncio.open_unix_connection(str(socket))

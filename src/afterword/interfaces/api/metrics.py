@@ -61,7 +61,7 @@ class Metrics:
         for name, (kind, text) in self._help.items():
             lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
             if kind == "counter":
-                lines += [f"{name}{_labels(key)} {value:g}" for key, value in counters[name].items()]
+                lines += [f"{name}{_labels(key)} {value:.17g}" for key, value in counters[name].items()]
             elif kind == "gauge":
                 value = self._gauges[name]()
                 lines += [] if value is None else [f"{name} {value:.17g}"]
@@ -75,9 +75,9 @@ def _histogram(name: str, series: Mapping[Labels, list[float]]) -> Iterable[str]
         total = 0.0
         for bound, count in zip([*map(str, BOUNDS), "+Inf"], cells[:-1], strict=True):
             total += count
-            yield f"{name}_bucket{_labels((*key, ('le', bound)))} {total:g}"
+            yield f"{name}_bucket{_labels((*key, ('le', bound)))} {total:.17g}"
         yield f"{name}_sum{_labels(key)} {cells[-1]:.9g}"
-        yield f"{name}_count{_labels(key)} {total:g}"
+        yield f"{name}_count{_labels(key)} {total:.17g}"
 
 
 def _labels(key: Labels) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+from urllib.parse import parse_qs, quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -46,14 +47,14 @@ def routes(server: Answers) -> list[Route]:
         return HTMLResponse(content, headers={"content-security-policy": POLICY})
 
     async def login(request: Request) -> Response:
-        body = await read_body(request, FORM_BYTES)
+        body = await read_body(request, FORM_BYTES, server.policy.body_seconds)
         secret = _field(body, "key")
         try:
             server.key(request, secret, Permission.ADMIN)
         except Refused as refused:
             return _login(refused.message, refused.status)
-        response = RedirectResponse(request.url.path, 303)
-        secure = request.url.scheme == "https"
+        response = RedirectResponse(quote(request.scope["path"]), 303)
+        secure = request.scope["scheme"] == "https"
         response.set_cookie(COOKIE, secret, httponly=True, samesite="strict", secure=secure, path="/campaigns")
         return response
 
@@ -67,6 +68,4 @@ def _login(message: str, status: int) -> Response:
 
 
 def _field(body: bytes, name: str) -> str:
-    from urllib.parse import parse_qs
-
     return parse_qs(body.decode("utf-8", "replace")).get(name, [""])[0].strip()

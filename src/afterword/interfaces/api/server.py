@@ -11,9 +11,11 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -24,17 +26,19 @@ from afterword.interfaces.api.access import shown
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
-from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError, Writer
+from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
 from afterword.workspace.data_directory import Answering, DataDirectory
+from afterword.workspace.reopened_log import ReopenedLog
 
-FREE_BYTES = 256 << 20
-"""With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
 SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""
 RETRY_SECONDS = "2"
+THREADS = 4
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Policy:
     intake: IntakePolicy = field(default_factory=lambda: IntakePolicy(track_each=None, track_in_all=225))
     unloaded_bytes: int = 2 << 30
     """How much of the log may wait for the loader before new requests are asked to come later."""
+    free_bytes: int = 256 << 20
+    """With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
+    body_seconds: float = 20.0
+    """How long a client may take to send its body."""
 
 
 class LoadState(Protocol):
@@ -71,6 +79,10 @@ class LoadState(Protocol):
         """Whether the process that answers is there."""
 
     @property
+    def absent(self) -> str:
+        """Why it is not, where that is known."""
+
+    @property
     def waiting_bytes(self) -> int:
         """How much is durable and not loaded, about."""
 
@@ -90,7 +102,7 @@ class Receives(Protocol):
         """The data directory."""
 
     @property
-    def log(self) -> Writer:
+    def log(self) -> ReopenedLog:
         """The log."""
 
     @property
@@ -118,6 +130,7 @@ class Gate:
         self.clock = clock
         self.metrics = Metrics()
         self.metrics.histogram("afterword_request_seconds", "Time to answer, by path and status.")
+        self.metrics.counter("afterword_faults_total", "Requests that failed by a fault of the server.")
         self._metadata = metadata
         self._limits = RateLimits(policy.rate)
         self._track_limits = RateLimits(policy.track_rate)
@@ -171,15 +184,15 @@ class Receiving(Gate):
     def __init__(self, data: Receives, policy: Policy, clock: Callable[[], int]) -> None:
         super().__init__(data.metadata, policy, clock)
         self.data = data
-        self._space_at = 0.0
+        self._space_at = float("-inf")
         self._space = 0
+        self._threads = ThreadPoolExecutor(THREADS, "afterword-metadata")
         self._announce()
 
     def _announce(self) -> None:
         metrics, data, keeper = self.metrics, self.data, self.data.keeper
         metrics.counter("afterword_accepted_total", "Items accepted, by kind.")
         metrics.counter("afterword_rejected_total", "Items rejected, by reason.")
-        metrics.counter("afterword_faults_total", "Requests that failed by a fault of the server.")
         metrics.gauge("afterword_log_position", "Requests that are durable.", lambda: data.log.durable)
         metrics.gauge("afterword_loaded_position", "Requests that are loaded.", lambda: keeper.loaded)
         metrics.gauge("afterword_loading_lag_seconds", "Age of what is durable and not loaded.", self._lag)
@@ -190,6 +203,10 @@ class Receiving(Gate):
         oldest = self.data.keeper.oldest_waiting
         return 0.0 if oldest is None else max(0.0, (self.clock() - oldest) / 1e6)
 
+    async def in_thread(self, ask: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Ask the metadata on the way of facts: in threads of its own, so that reports that wait are not in the way."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *arguments, **named))
+
     def ready_to_accept(self) -> None:
         """Refuse while the loader is too far behind or the disk is nearly full.
 
@@ -198,6 +215,8 @@ class Receiving(Gate):
 
         """
         keeper = self.data.keeper
+        if (lost := self.data.log.failure) is not None:
+            raise Refused(503, str(lost), {"Retry-After": RETRY_SECONDS})
         if keeper.failure is not None:
             raise Refused(503, f"loading has stopped: {keeper.failure}", {"Retry-After": RETRY_SECONDS})
         if keeper.waiting_bytes > self.policy.unloaded_bytes:
@@ -205,8 +224,8 @@ class Receiving(Gate):
         now = time.monotonic()
         if now - self._space_at > SPACE_EVERY:
             self._space, self._space_at = shutil.disk_usage(self.data.path).free, now
-        if self._space < FREE_BYTES:
-            message = f"only {self._space >> 20} MiB of the disk are free, {FREE_BYTES >> 20} must be"
+        if self._space < (needed := self.policy.free_bytes):
+            message = f"only {self._space / 2**20:.1f} MiB of the disk are free, {needed / 2**20:.1f} must be"
             raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
 
     async def keep(self, accepted: Accepted, key: Key, received_at: int) -> None:

@@ -21,8 +21,9 @@ def routes(server: Receiving) -> list[Route]:
     async def readyz(request: Request) -> Response:
         try:
             server.ready_to_accept()
-            if not server.data.keeper.heard:
-                raise Refused(503, "results are not there yet", {"Retry-After": "1"})
+            if not (keeper := server.data.keeper).heard:
+                why = f": {keeper.absent}" if keeper.absent else ""
+                raise Refused(503, f"results are not there yet{why}", {"Retry-After": "1"})
         except Refused as refused:
             return answer(503, {"status": "not ready", "message": refused.message}, refused.headers)
         return answer(200, {"status": "ready"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.server import Receiving
 from afterword.store.idempotency import Answer, IdempotencyConflict
 from afterword.store.keys import Key
+from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 
 IDEMPOTENCY = "idempotency-key"
@@ -59,7 +59,7 @@ def write_route(
     async def take(request: Request) -> Response:
         key, headers = server.key(request, secret_of(request), permission)
         server.ready_to_accept()
-        body = await read_body(request, limit)
+        body = await read_body(request, limit, server.policy.body_seconds)
         received_at = server.clock()
         name = request.headers.get(IDEMPOTENCY)
         if name is not None:
@@ -90,11 +90,13 @@ async def _take_once(
 ) -> Response:
     """Take a request that says which one it is: again, it gets the answer that it got before."""
     store = server.data.metadata.idempotency
-    told = request.url.path.encode() + b"\0" + body
+    told = request.scope["path"].encode("utf-8", "replace") + b"\0" + body
     try:
-        known = await asyncio.to_thread(store.begin, key.id, name, told, received_at)
+        known = await server.in_thread(store.begin, key.id, name, told, received_at)
     except IdempotencyConflict as error:
         raise Refused(409, str(error)) from None
+    except MetadataUnavailable:
+        raise
     except UserError as error:
         raise bad_request(str(error)) from None
     if known is not None:
@@ -104,10 +106,11 @@ async def _take_once(
         name_equals(found.accepted, key.id, name)
         await server.keep(found.accepted, key, received_at)
     except BaseException:
-        await asyncio.to_thread(store.abandon, key.id, name)
+        await server.in_thread(store.abandon, key.id, name, received_at)
         raise
     response = answer(found.status, found.answer, headers)
-    await asyncio.to_thread(store.finish, key.id, name, Answer(found.status, bytes(response.body)))
+    given = Answer(found.status, bytes(response.body))
+    await server.in_thread(store.finish, key.id, name, received_at, given)
     return response
 
 

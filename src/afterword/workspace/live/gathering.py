@@ -34,8 +34,9 @@ class Since:
 
 
 def last_position(con: duckdb.DuckDBPyConnection, facts: FactTables) -> int | None:
-    """Return the highest position of the log among the facts."""
-    parts = " UNION ALL ".join(f"SELECT max(position) AS position FROM {facts.table(n)}" for n in (*KINDS, "merges"))
+    """Return the highest position of the log among the facts and what was rejected, which reports count too."""
+    names = (*KINDS, "merges", "rejected")
+    parts = " UNION ALL ".join(f"SELECT max(position) AS position FROM {facts.table(name)}" for name in names)
     found = con.execute(f"SELECT max(position) FROM ({parts})").fetchall()[0][0]
     return None if found is None else int(found)
 

@@ -43,7 +43,7 @@ class Live:
         self._limits = limits
         self._bucket = report_seconds * 1_000_000
         self._lock = threading.Lock()
-        self._reports: dict[tuple[int, int, Definitions], dict[str, Any]] = {}
+        self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
         create_tables(con)
         _add_function(con)
 
@@ -98,7 +98,8 @@ class Live:
         """
         with self._snapshot(definitions) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
-            key = (state.version, at // self._bucket, definitions)
+            # Not the definitions themselves: for Python 50 is 50.00 and 1 is True, for a report they are not.
+            key = (state.version, at // self._bucket, repr(definitions))
             with self._lock:
                 known = self._reports.get(key)
             if known is not None:

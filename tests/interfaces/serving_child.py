@@ -1,0 +1,137 @@
+"""What tests serve from: `afterword serve` with limits of the test's own, and faults when it asks for them.
+
+    python -m tests.interfaces.serving_child DIRECTORY PORT POLICY FAULTS
+    python -m tests.interfaces.serving_child FAULTS
+
+The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
+`[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
+`finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as
+by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began,
+`clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the log find the disk full,
+and `gather` holds seconds that the log waits for more before it writes.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from afterword.interfaces import answering, companion
+from afterword.interfaces import serve as serving
+from afterword.interfaces.api.limits import Rate
+from afterword.interfaces.api.server import Policy
+from afterword.interfaces.faults import fault_of
+from afterword.log import Writer
+from afterword.log.disk import sync_data
+from afterword.log.writer import GATHER_SECONDS
+from afterword.store.idempotency import Idempotency
+from afterword.workspace import reopened_log
+
+
+class Faults:
+    """What is to go wrong, looked up in files again and again."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._counts: dict[str, int] = {}
+
+    def text(self, name: str) -> str | None:
+        """Return the content of a file that asks for a fault."""
+        try:
+            return (self.directory / name).read_text()
+        except FileNotFoundError:
+            return None
+
+    def strike(self, place: str) -> None:
+        """Fail, dawdle or die at a place of this name, where that is asked for."""
+        if (seconds := self.text(f"slow-{place}")) is not None:
+            time.sleep(float(seconds))
+        if (message := self.text(f"raise-{place}")) is not None:
+            raise RuntimeError(message)
+        if (after := self.text(f"kill-{place}")) is not None:
+            self._counts[place] = self._counts.get(place, 0) + 1
+            if self._counts[place] > int(after):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def now(self) -> int:
+        """Return the time as a clock with a fault tells it."""
+        return time.time_ns() // 1000 + int(1_000_000 * float(self.text("clock") or 0))
+
+    def sync(self, fd: int) -> None:
+        """Sync a file of the log, or find the disk full."""
+        if self.text("full-log") is not None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync_data(fd)
+
+    def before(self, place: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a place for faults before it."""
+
+        def struck(*arguments: Any, **named: Any) -> Any:
+            self.strike(place)
+            return function(*arguments, **named)
+
+        return struck
+
+    def during(self, place: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a death that comes while it is at work."""
+
+        def struck(*arguments: Any, **named: Any) -> Any:
+            if (milliseconds := self.text(f"kill-{place}")) is not None:
+                threading.Timer(float(milliseconds) / 1000, os.kill, [os.getpid(), signal.SIGKILL]).start()
+            return function(*arguments, **named)
+
+        return struck
+
+
+def policy_of(given: dict[str, Any]) -> Policy:
+    """Read a policy."""
+    named: dict[str, Any] = {n: Rate(*value) if isinstance(value, list) else value for n, value in given.items()}
+    return Policy(**named)
+
+
+def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
+    """Serve; return the exit code as the command line would."""
+    vars(serving)["now"] = faults.now
+    gather = float(faults.text("gather") or GATHER_SECONDS)
+    vars(reopened_log)["Writer"] = partial(Writer, sync=faults.sync, gather_seconds=gather)
+    companion.COMMAND = (sys.executable, "-m", "tests.interfaces.serving_child", str(faults.directory))
+    # The facts are durable, the answer is not kept yet and nobody has it.
+    Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]
+    try:
+        serving.serve(directory, "127.0.0.1", port, "1GB", 2, lambda text: print(text, flush=True), policy)
+    except Exception as error:
+        fault = fault_of(error)
+        print(fault.message, file=sys.stderr)
+        return fault.exit_code
+    return 0
+
+
+def answer(faults: Faults) -> int:
+    """Be the process that answers."""
+    from afterword.store import loader
+    from afterword.workspace.live import Live
+
+    vars(answering)["now"] = faults.now
+    # Rows are in, the position is not stored yet: a death here must load them again.
+    loader.store_position = faults.before("commit", loader.store_position)
+    loading = faults.during("loading", faults.before("load", loader.Loader._load))
+    loader.Loader._load = loading  # type: ignore[method-assign]
+    Live.refresh = faults.during("refreshing", faults.before("refresh", Live.refresh))  # type: ignore[method-assign]
+    Live.report = faults.before("report", Live.report)  # type: ignore[method-assign]
+    return answering.main()
+
+
+if __name__ == "__main__":
+    wrong = Faults(Path(sys.argv[-1]))
+    if len(sys.argv) == 2:
+        sys.exit(answer(wrong))
+    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), policy_of(json.loads(sys.argv[3])), wrong))
