@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,8 +60,13 @@ def step(sent: int, **others: Any) -> dict[str, Any]:
 
 
 def test_a_series_is_what_a_person_counts(welcome: World) -> None:
-    asked = {"include_variant_breakdown": "true", "include_step_breakdown": "true", "include_deleted_step_data": "false"}
-    answer = welcome.ask("/canvas/data_series", canvas_id="welcome", length=2, ending_at="2026-03-02", **asked)
+    asked = {
+        "include_variant_breakdown": "true",
+        "include_step_breakdown": "true",
+        "include_deleted_step_data": "false",
+    }
+    asked |= {"canvas_id": "welcome", "length": 2, "ending_at": "2026-03-02"}
+    answer = welcome.ask("/canvas/data_series", **asked)
     main = stats(revenue=15.0, conversions=2, conversions_by_entry_time=1, entries=1)
     assert answer == {
         "data": {
@@ -99,7 +103,7 @@ def test_a_series_is_what_a_person_counts(welcome: World) -> None:
 
 
 def test_a_summary_is_the_days_together(welcome: World) -> None:
-    asked = {"canvas_id": "welcome", "starting_at": "2026-03-01", "ending_at": "2026-03-02"}
+    asked: dict[str, Any] = {"canvas_id": "welcome", "starting_at": "2026-03-01", "ending_at": "2026-03-02"}
     whole = welcome.ask("/canvas/data_summary", **asked)
     total = stats(revenue=15.0, conversions=2, conversions_by_entry_time=2, entries=2)
     assert whole == {"data": {"name": "Welcome", "total_stats": total}, "message": "success"}
@@ -182,7 +186,6 @@ def test_a_page_of_a_campaign_does_not_hide_the_lists(welcome: World) -> None:
 
 def test_the_client_from_the_package_index_can_write_and_export(welcome: World) -> None:
     client = pytest.importorskip("braze.client", reason="the package braze-client is not installed")
-    assert "braze.client" in sys.modules
     braze = client.BrazeClient(api_key=welcome.key, api_url=str(welcome.client.base_url).rstrip("/"))
     event = {"external_id": "real", "name": "Viewed", "time": "2026-03-01T10:00:00Z"}
     told = braze.user_track(attributes=[{"external_id": "real", "first_name": "Rea"}], events=[event])
