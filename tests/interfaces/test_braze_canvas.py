@@ -60,12 +60,12 @@ def step(sent: int, **others: Any) -> dict[str, Any]:
 
 
 def test_a_series_is_what_a_person_counts(welcome: World) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "include_variant_breakdown": "true",
         "include_step_breakdown": "true",
         "include_deleted_step_data": "false",
+        **{"canvas_id": "welcome", "length": 2, "ending_at": "2026-03-02"},
     }
-    asked |= {"canvas_id": "welcome", "length": 2, "ending_at": "2026-03-02"}
     answer = welcome.ask("/canvas/data_series", **asked)
     main = stats(revenue=15.0, conversions=2, conversions_by_entry_time=1, entries=1)
     assert answer == {

@@ -19,6 +19,8 @@ def configuration(
         "temp_directory": str(temp_dir),
         "preserve_insertion_order": preserve_insertion_order,
         "TimeZone": "UTC",
+        # The loop that an ASOF join of few rows would take looks at all rows of the other side for each of them.
+        "asof_loop_join_threshold": 0,
         # Extensions that are on this machine may load when a query needs them (a user's own SQL may);
         # none is ever fetched.
         "autoinstall_known_extensions": False,

@@ -85,7 +85,6 @@ def _counts(con: duckdb.DuckDBPyConnection, campaign: Campaign, span: dict[str, 
 def _messages(
     con: duckdb.DuckDBPyConnection, campaign: Campaign, span: dict[str, Any], state: State, timezone: str
 ) -> Iterator[Cell]:
-    con.execute("SET asof_loop_join_threshold = 0")  # the loop that few rows would take is far slower on many exposures
     rows = con.execute(
         _query("message_counts"),
         {
