@@ -2,10 +2,11 @@
 
     python -m benchmarks.serve [--rate 1000] [--objects 225] [--seconds 60] [--users 1000000] [--campaigns 20]
 
-Starts a server on an empty directory, launches campaigns, exposes a fifth of the users (each to one of them), then sends
-`/users/track` requests of so many objects about random users over keep-alive connections, whatever the answers do, while
-a reader asks for the report every two seconds. Prints percentiles of the time to acknowledgement, errors, how long
-loading and results took after the end, and the server's processor time and memory. Generator and server share the machine.
+Starts a server on an empty directory, launches campaigns, exposes a fifth of the users (each to one of them), then
+sends `/users/track` requests of so many objects about random users over keep-alive connections, whatever the answers
+do, while a reader asks for the report every two seconds. Prints percentiles of the time to acknowledgement, errors, how
+long loading and results took after the end, and processor time and memory of the server's two processes. Generator
+and server share the machine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,7 +94,8 @@ async def send(port: int, key: str, pool: list[bytes], rate: float, seconds: flo
         free.put_nowait(await connection(port))
     begin = time.perf_counter()
     heads = [
-        f"POST /users/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(b)}\r\n\r\n".encode()
+        f"POST /users/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Length: {len(b)}\r\n\r\n".encode()
         for b in pool
     ]
 
@@ -199,7 +202,13 @@ def store(client: httpx.Client, objects: int, users: int) -> None:
 
 
 def usage(pid: int) -> tuple[float, float]:
-    """Return a process's processor seconds and its greatest memory in MiB."""
+    """Return the processor seconds and the greatest memory in MiB of a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    found = [_usage(each) for each in (pid, *map(int, children))]
+    return sum(cpu for cpu, _ in found), sum(memory for _, memory in found)
+
+
+def _usage(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = os.sysconf("SC_CLK_TCK")
     status = Path(f"/proc/{pid}/status").read_text()
@@ -220,6 +229,12 @@ def start(directory: Path, memory: str) -> tuple[subprocess.Popen[str], int, str
             key = line.split(":")[-1].strip()
             return server, port, key
     raise SystemExit("the server did not start")
+
+
+def stop(server: subprocess.Popen[str]) -> None:
+    """Stop the server, whatever happened."""
+    server.terminate()
+    server.wait(60)
 
 
 async def load(port: int, key: str, pool: list[bytes], rate: float, seconds: float) -> tuple[Sent, list[float]]:
@@ -253,8 +268,9 @@ def main() -> None:
     parser.add_argument("--directory", type=Path)
     told = parser.parse_args()
     pool = bodies(told.objects, told.users, seed=3)
-    with tempfile.TemporaryDirectory(dir=told.directory) as name:
+    with tempfile.TemporaryDirectory(dir=told.directory, ignore_cleanup_errors=True) as name, ExitStack() as stack:
         server, port, key = start(Path(name) / "data", told.memory)
+        stack.callback(stop, server)
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=120
         ) as client:
@@ -271,15 +287,15 @@ def main() -> None:
             loaded = wait_until(port, "afterword_loaded_position", position)
             attributed = loaded + wait_until(port, "afterword_attributed_position", position)
             peak = usage(server.pid)[1]
-        server.terminate()
-        server.wait()
     generator = used.ru_utime + used.ru_stime - own.ru_utime - own.ru_stime
     machine = described()
     print(
-        f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit']}; {told.stored:,} events stored before"
+        f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit']}; "
+        f"{told.stored:,} events stored before"
     )
     print(
-        f"{told.rate:g} requests/s of {told.objects} objects ({len(pool[0]):,} bytes) for {told.seconds:g} s: {wall:.1f} s"
+        f"{told.rate:g} requests/s of {told.objects} objects ({len(pool[0]):,} bytes) "
+        f"for {told.seconds:g} s: {wall:.1f} s"
     )
     print(f"answers: {dict(sent.statuses)}")
     print(f"ms to acknowledgement: {percentiles(sent.latencies)}")

@@ -33,8 +33,18 @@ RESULTS = Setting("results", "./afterword-results", "The results directory to re
 OUT = Setting(
     "out", "./afterword-results", "The results directory to write. It must not exist, unless --force is given."
 )
+DATA = Setting("data", "./afterword-data", "The data directory of the workspace.")
+METADATA = Setting(
+    "metadata",
+    None,
+    "A postgresql:// URL where campaigns and keys are kept, best given in the environment: it may hold a password. "
+    "Not set: metadata.sqlite in the data directory.",
+)
 
-SETTINGS = (MEMORY, THREADS, RESULTS, OUT)
+HOST = Setting("host", "127.0.0.1", "The address to listen on; 0.0.0.0 is every address of the machine.")
+PORT = Setting("port", "8640", "The port to listen on; 0 takes a free one.")
+
+SETTINGS = (MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT)
 
 DEFAULT_MEMORY = "4GB"
 MIN_MEMORY_BYTES = 100 * 1000**2

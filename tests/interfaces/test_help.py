@@ -10,9 +10,9 @@ from afterword import __version__
 from afterword.interfaces.cli import main
 from afterword.interfaces.reference import reference
 
-HEAVY = ("numba", "duckdb", "pyarrow", "scipy", "numpy", "jinja2", "rich")
+HEAVY = ("numba", "duckdb", "pyarrow", "scipy", "numpy", "jinja2", "rich", "sqlalchemy", "alembic")
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
-COMMANDS = ("demo", "run", "report", "explain", "users", "doctor", "verify")
+COMMANDS = ("demo", "run", "report", "explain", "users", "doctor", "verify", "apply", "key")
 
 
 def loaded_after(code: str) -> list[str]:

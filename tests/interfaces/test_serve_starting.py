@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,8 +16,8 @@ import duckdb
 import pytest
 
 from tests.interfaces.conftest import Serving
-from tests.interfaces.failing import is_up, message_of, mounted
-from tests.interfaces.serving import Client, campaign, exposures, purchase, wait_for
+from tests.interfaces.failing import is_up, message_of, mounted, until_ready
+from tests.interfaces.serving import ROOT, Client, campaign, exposures, purchase, wait_for
 
 
 class TestAtStart:
@@ -107,6 +109,25 @@ class TestAtStart:
             served.stop()
         finally:
             subprocess.run(["umount", "-l", str(served.data)], check=True)
+
+
+def test_the_command_itself_serves(serving: Serving) -> None:
+    served = serving()
+    command = [sys.executable, "-m", "afterword", "serve", "--data", str(served.data), "--port", str(served.port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with served.out.open("w") as out, served.err.open("w") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
+    try:
+        wait_for(lambda: is_up(served), 30)
+        until_ready(served)
+        found = re.search(r"An admin key, shown this once: (\S+)", served.out.read_text())
+        assert found is not None
+        assert served.client(found[1]).post("/api/events", purchase("u")).status_code == 201
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 class TestStopping:

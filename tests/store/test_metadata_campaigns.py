@@ -6,7 +6,7 @@ import pytest
 
 from afterword.errors import DefinitionError, UserError
 from afterword.intake.definitions import canonical_form, definition_version
-from afterword.model import Campaign, Channel, Counting, Definitions, Step, Workspace
+from afterword.model import Campaign, Channel, Counting, Definitions, Op, PropertyFilter, Step, Workspace
 from afterword.store.campaign_rules import Status
 from afterword.store.campaigns import CampaignRefused, UnknownCampaign
 from afterword.store.metadata import Metadata
@@ -169,6 +169,14 @@ def test_definitions_can_be_asked_for_as_they_were(metadata: Metadata) -> None:
     assert [name for name, _, _ in at(40)] == ["cart-rescue", "later"]
     assert metadata.campaigns.definitions(99) == metadata.campaigns.definitions()
     assert metadata.campaigns.definitions(10).campaigns[0].name == "New name"
+
+
+def test_a_filter_on_one_is_not_a_filter_on_true(metadata: Metadata) -> None:
+    one, true = (replace(PURCHASE, where=(PropertyFilter("x", Op.EQ, value),)) for value in (1, True))
+    launched(metadata, campaign("cart-rescue", one), 10)
+    assert metadata.campaigns.change(campaign("cart-rescue", true), 20).redefined
+    kept = metadata.campaigns.get("cart-rescue").campaign.conversion_events[0].where[0].value
+    assert kept is True
 
 
 def test_shares_have_a_history(metadata: Metadata) -> None:

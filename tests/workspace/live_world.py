@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import afterword
 from afterword.attribution.gather import Limits
+from afterword.intake.definitions import load_definitions
 from afterword.model import Definitions
 from afterword.store.connection import open_memory
 from afterword.workspace.live import Live
@@ -78,19 +79,34 @@ class LiveWorld:
 
     def check(self, definitions: Definitions, as_of: int, directory: Path | None = None) -> None:
         """Compare the derived rows with a recomputation, and the report with that of a run over an export."""
-        assert self.live.recompute(definitions) == []
+        different = self.live.recompute(definitions)
+        assert different == [], different
         if directory is None or not self.usable(definitions, as_of):
             return
         expected = json.loads(json.dumps(self.run(definitions, as_of, directory).json))
-        found = json.loads(json.dumps(self.live.report(definitions, as_of)))
+        written = load_definitions(write_definitions(definitions, directory))
+        found = json.loads(json.dumps(self.live.report(written, as_of)))
         assert found["as_of"] == expected["as_of"]
-        assert found["campaigns"] == expected["campaigns"]
+        wrong = list(_differences(found["campaigns"], expected["campaigns"]))
+        assert wrong == [], wrong[:5]
         for name in ("exposures", "after_as_of"):
             assert found["facts"][name] == expected["facts"][name], name
 
     def usable(self, definitions: Definitions, as_of: int) -> bool:
         """Return whether there is an exposure that can be used, without which a run is refused."""
         return bool(self.live.report(definitions, as_of)["facts"]["exposures"])
+
+
+def _differences(found: Any, expected: Any, place: str = "") -> Iterator[str]:
+    """Yield where two JSON values differ, so that a failing test says it in a line."""
+    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
+        for key in found:
+            yield from _differences(found[key], expected[key], f"{place}.{key}")
+    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        for index, pair in enumerate(zip(found, expected, strict=True)):
+            yield from _differences(*pair, f"{place}[{index}]")
+    elif found != expected:
+        yield f"{place}: {found}, expected {expected}"
 
 
 def _row(fact: Fact) -> dict[str, Any]:

@@ -7,4 +7,7 @@
 - `accepted`: what a request is accepted as; `segment`: requests in Segment's protocol (`segment_bodies`,
   `segment_messages`, `segment_orders`, `segment_values`)
 - `definition_files`, `definition_fields`, `definition_filters`, `definition_forms`: its parts
+- `accepted`: what a request is accepted as, in whatever dialect; `bodies`, `instants`, `steps`: the way from JSON to it
+- `native`: Afterword's own dialect; `braze`, with `braze_items`, `braze_orders`, `braze_users`: another;
+  `typed`, `native_typed`, `braze_typed`: their good items, decoded all at once
 """

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from afterword.intake import braze_items, braze_typed
-from afterword.intake.accepted import Accepted, Event, Rejected
+from afterword.intake.accepted import Accepted, Event
 from afterword.intake.bodies import DECODE_ERRORS, Body, Policy, RequestError, check_text
 from afterword.intake.braze_items import Read
 from afterword.intake.braze_users import error_of
@@ -69,12 +69,8 @@ class _Reading:
         return self.parts.array(self._fields, name)
 
     def refuse(self, draft: Draft, array: str, index: int, item: int) -> None:
-        fault = draft.worst
-        if fault is None:
-            raise RuntimeError(f"an object of {array} without a fault is no fact")
-        kind = "attributes" if array == "attributes" else "events"
-        self.accepted.rejected.append(Rejected(item, kind, fault.reason, fault.message))
-        self.errors.append(error_of(fault, array, index))
+        self.accepted.rejected.append(draft.rejected(item, "attributes" if array == "attributes" else "events"))
+        self.errors.append(error_of(draft, array, index))
 
 
 def read_track(body: bytes, received_at: int, policy: Policy = _DEFAULT_POLICY) -> Track:
@@ -117,7 +113,7 @@ def _read_attributes(reading: _Reading, objects: list[Any], first: int) -> int:
     good = 0
     for index, sent in enumerate(objects):
         draft = Draft(sent) if isinstance(sent, dict) else draft_of(sent)
-        fact = None if draft.faults else braze_items.attributes(first + index, draft)
+        fact = braze_items.attributes(first + index, draft)
         if fact is None:
             reading.refuse(draft, "attributes", index, first + index)
         else:
@@ -148,7 +144,7 @@ def _read_events(reading: _Reading, name: str, objects: list[Any], first: int) -
         if raws is None:
             raws = reading.array(name) or []
         draft = draft_of(raws[index])
-        facts = [] if draft.faults else read(first + index, draft, reading.clock)
+        facts = read(first + index, draft, reading.clock)
         if draft.faults:
             reading.refuse(draft, name, index, first + index)
         else:

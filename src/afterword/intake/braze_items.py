@@ -53,7 +53,7 @@ def event(item: int, draft: Draft, clock: Clock) -> list[Event]:
     draft.need("name")
     name = steps.identifier(draft, "name")
     if name in ORDER_EVENTS and user is not None and at is not None:
-        return order_events(draft, Head(item, user, at, name, app_id))
+        return order_events(draft, Head(item, user, at, name, app_id, event_id))
     properties = _properties(draft)
     if draft.faults or user is None or at is None:
         return []
@@ -67,7 +67,7 @@ def purchase(item: int, draft: Draft, clock: Clock) -> list[Event]:
         draft.need(name)
     product_id, exact = steps.identifier(draft, "product_id"), steps.price(draft, "price")
     quantity, currency = steps.quantity(MAX_PURCHASED)(draft, "quantity"), steps.currency(draft, "currency")
-    steps.check_amount(draft, "purchase", exact, quantity)
+    steps.check_amount(draft, "price", "purchase", exact, quantity)
     properties = _properties(draft)
     if draft.faults or user is None or at is None:
         return []

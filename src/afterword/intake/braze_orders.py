@@ -12,7 +12,7 @@ from afterword.errors import Reason
 from afterword.intake import steps
 from afterword.intake.accepted import Event
 from afterword.intake.bodies import DECODE_ERRORS, list_of, object_of
-from afterword.intake.steps import Draft, Fault, draft_of
+from afterword.intake.steps import Draft, draft_of
 
 PLACED = "ecommerce.order_placed"
 REFUNDED = "ecommerce.order_refunded"
@@ -29,10 +29,22 @@ class Head:
     occurred_at: int
     name: str
     app_id: str | None
+    event_id: str | None
+
+    @property
+    def kind(self) -> str:
+        """The kind of the facts."""
+        return "purchase" if self.name == PLACED else "refund"
+
+    def id_of(self, purchase_id: str) -> str:
+        """Return the id of a fact about a purchase: an order is cancelled once, but can be refunded piece by piece."""
+        return f"{purchase_id}#{self.event_id or self.occurred_at}" if self.name == REFUNDED else purchase_id
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    """One product of an order, or the order as one; `purchase_id` is the event id of its purchase."""
+
     purchase_id: str
     product_id: str | None
     price: str
@@ -51,54 +63,27 @@ def order_events(draft: Draft, head: Head) -> list[Event]:
     order.need("order_id")
     order.need("currency")
     order_id, currency = steps.identifier(order, "order_id"), steps.currency(order, "currency")
-    kind = "purchase" if head.name == PLACED else "refund"
-    lines = list(_lines(order, order_id or "", kind, properties))
-    draft.faults.extend(Fault(fault.reason, "properties", f"properties.{fault.message}") for fault in order.faults)
-    if order_id is None:
-        return []
-    return [_event(head, line, kind, order_id, currency) for line in lines]
-
-
-def _event(head: Head, line: _Line, kind: str, order_id: str, currency: str | None) -> Event:
-    event_id = line.purchase_id
-    if head.name == REFUNDED:  # an order may be refunded piece by piece, but cancelled only once
-        event_id = f"{event_id}#{head.occurred_at}"
-    return Event(
-        head.item, head.user_id, kind, head.occurred_at, event_id, product_id=line.product_id, order_id=order_id,
-        app_id=head.app_id, price=line.price, quantity=line.quantity, currency=currency,
-        properties=line.properties if kind == "purchase" else None,
-        refund_of=line.purchase_id if kind == "refund" else None,
-    )  # fmt: skip
-
-
-def _lines(order: Draft, order_id: str, kind: str, properties: Raw) -> Iterator[_Line]:
-    """Yield the lines of an order: its products, or the order as one if it names none."""
     products = _products(order)
-    if not products:
+    if products:
+        lines = list(_lines(order, products, order_id or "", head))
+    else:
         order.need("total_value")
-        whole = Draft({"price": order.fields.get("total_value", Raw(b"null"))})
-        line = _line(whole, order_id, None, kind, properties)
-        order.faults.extend(
-            Fault(fault.reason, "total_value", fault.message.replace("price", "total_value", 1))
-            for fault in whole.faults
-        )
-        if line is not None:
-            yield line
-        return
-    counts: Counter[str] = Counter()
-    for index, raw in enumerate(products):
-        product = draft_of(raw)
-        if not product.faults:
-            product.need("product_id")
-            product.need("price")
-        product_id = steps.identifier(product, "product_id") or ""
-        counts[product_id] += 1
-        line = _line(product, f"{order_id}#{product_id}#{counts[product_id]}", product_id, kind, raw)
-        order.faults.extend(
-            Fault(fault.reason, "products", f"products[{index}]: {fault.message}") for fault in product.faults
-        )
-        if line is not None:
-            yield line
+        whole = _line(order, "total_value", 1, head, order_id or "", None, properties)
+        lines = [] if whole is None else [whole]
+    draft.take(order, "properties", "properties.")
+    if draft.faults or order_id is None:
+        return []
+    return [_event(head, line, order_id, currency) for line in lines]
+
+
+def _event(head: Head, line: _Line, order_id: str, currency: str | None) -> Event:
+    is_purchase = head.kind == "purchase"
+    return Event(
+        head.item, head.user_id, head.kind, head.occurred_at, head.id_of(line.purchase_id),
+        product_id=line.product_id, order_id=order_id, app_id=head.app_id, price=line.price, quantity=line.quantity,
+        currency=currency, properties=line.properties if is_purchase else None,
+        refund_of=None if is_purchase else line.purchase_id,
+    )  # fmt: skip
 
 
 def _products(order: Draft) -> list[Raw]:
@@ -111,11 +96,31 @@ def _products(order: Draft) -> list[Raw]:
         return []
 
 
-def _line(draft: Draft, purchase_id: str, product_id: str | None, kind: str, properties: Raw) -> _Line | None:
-    exact, quantity = steps.price(draft, "price"), steps.quantity()(draft, "quantity")
-    if kind == "refund" and exact == 0:  # what was free is not given back
+def _lines(order: Draft, products: list[Raw], order_id: str, head: Head) -> Iterator[_Line]:
+    """Yield a line per product; the same product once more in an order is its second line, whatever stands between."""
+    counts: Counter[str] = Counter()
+    for index, raw in enumerate(products):
+        product = draft_of(raw)
+        product.need("product_id")
+        product.need("price")
+        product_id = steps.identifier(product, "product_id") or ""
+        counts[product_id] += 1
+        purchase_id = f"{order_id}#{product_id}#{counts[product_id]}"
+        quantity = steps.quantity()(product, "quantity")
+        line = _line(product, "price", quantity, head, purchase_id, product_id, raw)
+        order.take(product, "products", f"products[{index}]: ")
+        if line is not None:
+            yield line
+
+
+def _line(
+    draft: Draft, price: str, quantity: int, head: Head, purchase_id: str, product_id: str | None, properties: Raw
+) -> _Line | None:
+    """Return a line whose price is in the field `price`; None if there is nothing to pay, or anything wrong."""
+    exact = steps.price(draft, price)
+    if head.kind == "refund" and exact == 0:  # what was free is not given back
         return None
-    steps.check_amount(draft, kind, exact, quantity)
-    steps.check_length(draft, "order_id with product_id", purchase_id)
-    price = steps.price_text(draft["price"], exact)
-    return None if price is None else _Line(purchase_id, product_id, price, quantity, properties)
+    steps.check_amount(draft, price, head.kind, exact, quantity)
+    steps.check_length(draft, "the id made of order_id and product_id", head.id_of(purchase_id))
+    text = steps.price_text(draft[price], exact)
+    return None if text is None else _Line(purchase_id, product_id, text, quantity, properties)

@@ -13,21 +13,15 @@ import msgspec
 from msgspec import Meta, Raw
 
 from afterword.intake.accepted import Event
-from afterword.intake.bodies import MAX_DEPTH, NOTHING, is_too_deep
+from afterword.intake.bodies import NOTHING
 from afterword.intake.braze_items import MAX_PURCHASED
-from afterword.intake.columns import MAX_LENGTH, MAX_PROPERTIES_BYTES
 from afterword.intake.instants import read_instant
+from afterword.intake.typed import Id, Text, UserId, is_plain, user_text
 
-Id = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTH)]
-UserId = Id | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""Some clients send a number; what is no number of a database is left to `braze_items`."""
-Text = Annotated[str, Meta(max_length=MAX_LENGTH)]
-"""An optional text, missing if empty."""
 Quantity = Annotated[int, Meta(ge=1, le=MAX_PURCHASED)]
 
 # Below a billion, no quantity of a purchase makes a price too much.
 _PRICE = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,6})?")
-_OBJECT = ord("{")
 
 
 class SentEvent(msgspec.Struct, gc=False):
@@ -88,11 +82,11 @@ def typed_event(item: int, sent: SentEvent, latest: int) -> Event | None:
     if at is None or not 0 <= at <= latest or name.startswith("ecommerce."):
         return None
     properties = sent.properties
-    if properties is not NOTHING and not _is_plain(properties):
+    if properties is not NOTHING and not is_plain(properties):
         return None
     event_id = sent.event_id or None
     return Event(
-        item, _user(sent.external_id), "custom", at, event_id, event_id is not None, name, None, None,
+        item, user_text(sent.external_id), "custom", at, event_id, event_id is not None, name, None, None,
         sent.app_id or None, None, None, None, None, 1, None, None, None, None, False,
         None if properties is NOTHING else properties,
     )  # fmt: skip
@@ -106,11 +100,11 @@ def typed_purchase(item: int, sent: SentPurchase, latest: int) -> Event | None:
         return None
     if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
         return None
-    if properties is not NOTHING and not _is_plain(properties):
+    if properties is not NOTHING and not is_plain(properties):
         return None
     event_id = sent.event_id or None
     return Event(
-        item, _user(sent.external_id), "purchase", at, event_id, event_id is not None, None, sent.product_id, None,
+        item, user_text(sent.external_id), "purchase", at, event_id, event_id is not None, None, sent.product_id, None,
         sent.app_id or None, None, None, None, price.decode(), sent.quantity or 1, currency.upper(),
         None, None, None, False, None if properties is NOTHING else properties,
     )  # fmt: skip
@@ -123,20 +117,6 @@ def typed_session(item: int, sent: SentSession, latest: int) -> Event | None:
         return None
     event_id = sent.event_id or None
     return Event(
-        item, _user(sent.external_id), "session", at, event_id, event_id is not None, None, None, None,
+        item, user_text(sent.external_id), "session", at, event_id, event_id is not None, None, None, None,
         sent.app_id or None, sent.app_version or None, None, sent.device_id or None,
     )  # fmt: skip
-
-
-def _user(sent: str | int) -> str:
-    return sent if sent.__class__ is str else str(sent)
-
-
-def _is_plain(properties: Raw) -> bool:
-    """Return whether properties are an object of an allowed size with none of the names that need a look."""
-    data = bytes(properties)
-    size = len(data)
-    if data[0] != _OBJECT or size > MAX_PROPERTIES_BYTES or b'"$' in data or b'"\\u' in data:
-        return False
-    # A level takes two characters, and a name that is too long is as long as itself.
-    return size <= MAX_DEPTH * 2 or not (is_too_deep(data) or size > MAX_LENGTH)

@@ -10,9 +10,9 @@ from msgspec import Raw
 
 from afterword.errors import Reason
 from afterword.intake import steps
-from afterword.intake.accepted import Accepted, Deletion, Merge, Rejected
+from afterword.intake.accepted import Accepted, Deletion, Merge
 from afterword.intake.bodies import SPOILED, Body, RequestError, check_text
-from afterword.intake.steps import Draft, Fault, draft_of
+from afterword.intake.steps import Draft, draft_of
 
 USER = "user"
 """The field that a fault names if an item names no user."""
@@ -59,7 +59,7 @@ def _external(draft: Draft, name: str) -> str | None:
 def _alias(draft: Draft, name: str) -> str | None:
     inner = draft_of(draft.fields[name])
     user = alias_id(inner, name)
-    draft.faults.extend(Fault(fault.reason, name, f"{name}: {fault.message}") for fault in inner.faults)
+    draft.take(inner, name, f"{name}: ")
     return user
 
 
@@ -86,17 +86,14 @@ _NAMES: dict[str, Callable[[Draft, str], str | None]] = {
 }
 
 
-def error_type(fault: Fault, array: str) -> str:
-    """Return what the original says about an item with a fault."""
-    if fault.field == USER:
-        return REQUIRED
-    field = fault.field or array
-    return f"'{field}' is required" if fault.reason is Reason.MISSING_FIELD else f"'{field}' is not valid"
-
-
-def error_of(fault: Fault, array: str, index: int) -> dict[str, Any]:
-    """Return a fault as it stands in the `errors` of an answer."""
-    return {"type": error_type(fault, array), "input_array": array, "index": index}
+def error_of(draft: Draft, array: str, index: int) -> dict[str, Any]:
+    """Return what is wrong with an item as the original says it in the `errors` of an answer."""
+    fault = draft.worst
+    field = fault.field if fault and fault.field else array
+    said = f"'{field}' is not valid"
+    if fault is not None and fault.reason is Reason.MISSING_FIELD:
+        said = REQUIRED if field == USER else f"'{field}' is required"
+    return {"type": said, "input_array": array, "index": index}
 
 
 def read_delete(body: bytes) -> Answer:
@@ -107,7 +104,7 @@ def read_delete(body: bytes) -> Answer:
     accepted, errors = Accepted(), list[dict[str, Any]]()
     for item, raw in enumerate(items):
         draft = Draft({names[array]: raw}) if raw is not SPOILED else draft_of(raw)
-        user = None if draft.faults else user_of(draft)
+        user = user_of(draft)
         if draft.faults or user is None:
             errors.append(_refuse(accepted, draft, item, "deletions", array, item))
         else:
@@ -148,8 +145,8 @@ def _merge_update(draft: Draft) -> _Pair:
     for name in ("identifier_to_merge", "identifier_to_keep"):
         draft.need(name)
         inner = draft_of(draft.fields.get(name, Raw(b"{}")))
-        found.append(None if inner.faults else user_of(inner))
-        draft.faults.extend(Fault(fault.reason, name, f"{name}: {fault.message}") for fault in inner.faults)
+        found.append(user_of(inner))
+        draft.take(inner, name, f"{name}: ")
     return found[0], found[1]
 
 
@@ -192,7 +189,7 @@ def _merges(
     for array, items in arrays.items():
         for index, raw in enumerate(items or ()):
             draft = draft_of(raw)
-            known, user = (None, None) if draft.faults else readers[array](draft)
+            known, user = readers[array](draft)
             if draft.faults or known is None:
                 errors.append(_refuse(accepted, draft, item, "merges", array, index))
             else:
@@ -204,9 +201,8 @@ def _merges(
 
 
 def _refuse(accepted: Accepted, draft: Draft, item: int, kind: str, array: str, index: int) -> dict[str, Any]:
-    fault = draft.worst or Fault(Reason.MISSING_FIELD, USER, f"the user is missing: {REQUIRED}")
-    accepted.rejected.append(Rejected(item, kind, fault.reason, fault.message))
-    return error_of(fault, array, index)
+    accepted.rejected.append(draft.rejected(item, kind))
+    return error_of(draft, array, index)
 
 
 def _answer(accepted: Accepted, errors: list[dict[str, Any]], good: int, counter: str | None, *arrays: str) -> Answer:

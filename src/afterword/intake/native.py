@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +13,7 @@ from afterword.intake import steps
 from afterword.intake.accepted import Accepted, Event, Exposure, Rejected, StepMessage
 from afterword.intake.bodies import Body, Policy, RequestError, check_text
 from afterword.intake.facts import MANDATORY, OPTIONAL
+from afterword.intake.native_typed import typed_event, typed_events
 from afterword.intake.steps import Clock, Draft, Step, draft_of
 from afterword.model import Channel, EventKind, Outcome
 
@@ -84,27 +85,40 @@ def _read(
     received_at: int,
     policy: Policy,
 ) -> Items:
-    raws = _items(kind, check_text(body), content_type or "")
-    if len(raws) > policy.max_items:
-        raise RequestError(f"the request has {len(raws)} {kind}, must be at most {policy.max_items}")
+    body, lines = check_text(body), _is_lines(content_type)
+    # Good events are decoded all at once; if one is not good, all are read one by one, as other items always are.
+    typed = typed_events(body) if kind == "events" and not lines else None
+    sent: Sequence[Any] = _items(kind, body, lines) if typed is None else typed
+    count = len(sent)
+    if count > policy.max_items:
+        raise RequestError(f"the request has {count} {kind}, must be at most {policy.max_items}")
     clock = Clock(policy.latest(received_at), policy.skew_seconds)
     accepted = Accepted()
     facts, names = target(accepted), _NAMES[kind]
     ignored: set[str] = set()
-    for item, raw in enumerate(raws):
-        draft = draft_of(raw)
-        ignored.update(draft.fields.keys() - names)
-        fact = read(item, draft, clock)
+    raws: Sequence[Raw] | None = sent if typed is None else None
+    for item, each in enumerate(sent):
+        fact = None if typed is None else typed_event(item, each, clock.latest)
+        if fact is None:
+            raws = _items(kind, body, lines) if raws is None else raws
+            draft = draft_of(raws[item])
+            ignored.update(draft.fields.keys() - names)
+            fact = read(item, draft, clock)
         if isinstance(fact, Rejected):
             accepted.rejected.append(fact)
         else:
             facts.append(fact)
-    return Items(accepted, len(raws), _notes(kind, ignored))
+    return Items(accepted, count, _notes(kind, ignored))
 
 
-def _items(kind: Kind, body: bytes, content_type: str) -> list[Raw]:
+def _is_lines(content_type: str | None) -> bool:
+    name = (content_type or "").lower()
+    return "ndjson" in name or "jsonl" in name or "json-lines" in name
+
+
+def _items(kind: Kind, body: bytes, lines: bool) -> list[Raw]:
     """Return the items of a body as they were sent."""
-    if "ndjson" in content_type or "jsonl" in content_type or "json-lines" in content_type:
+    if lines:
         return [Raw(line) for line in map(bytes.strip, body.split(b"\n")) if line]
     parts = Body(body, _EXPECTED)
     if body.lstrip()[:1] == b"[":
@@ -164,8 +178,6 @@ def _values(draft: Draft, these: tuple[tuple[str, Step], ...]) -> dict[str, Any]
 
 
 def _event(item: int, draft: Draft, clock: Clock) -> Event | Rejected:
-    if draft.faults:  # not an object at all
-        return _rejected(draft, item, "events")
     draft.need("user_id")
     draft.need("kind")
     kind = _KIND(draft, "kind")
@@ -177,41 +189,30 @@ def _event(item: int, draft: Draft, clock: Clock) -> Event | Rejected:
     values = _values(draft, _EVENT_STEPS)
     if "price" in values:
         exact = values["price"]
-        steps.check_amount(draft, kind, exact, values.get("quantity", 1))
+        steps.check_amount(draft, "price", kind, exact, values.get("quantity", 1))
         values["price"] = steps.price_text(draft["price"], exact)
     if draft.faults or user_id is None or occurred_at is None:
-        return _rejected(draft, item, "events")
+        return draft.rejected(item, "events")
     return Event(item, user_id, kind, occurred_at, **values)
 
 
 def _exposure(item: int, draft: Draft, clock: Clock) -> Exposure | Rejected:
-    if draft.faults:
-        return _rejected(draft, item, "exposures")
     draft.need("user_id")
     draft.need("campaign_id")
     exposed_at = steps.time(clock)(draft, "exposed_at")
     user_id, campaign_id = steps.identifier(draft, "user_id"), steps.identifier(draft, "campaign_id")
     values = _values(draft, _EXPOSURE_STEPS)
     if draft.faults or user_id is None or campaign_id is None or exposed_at is None:
-        return _rejected(draft, item, "exposures")
+        return draft.rejected(item, "exposures")
     return Exposure(item, user_id, campaign_id, exposed_at, **values)
 
 
 def _step_message(item: int, draft: Draft, clock: Clock) -> StepMessage | Rejected:
-    if draft.faults:
-        return _rejected(draft, item, "step_messages")
     for name in ("user_id", "campaign_id", "step_id"):
         draft.need(name)
     received_at = steps.time(clock)(draft, "received_at")
     user_id, campaign_id, step_id = (steps.identifier(draft, name) for name in ("user_id", "campaign_id", "step_id"))
     values = _values(draft, _STEP_MESSAGE_STEPS)
     if draft.faults or user_id is None or campaign_id is None or step_id is None or received_at is None:
-        return _rejected(draft, item, "step_messages")
+        return draft.rejected(item, "step_messages")
     return StepMessage(item, user_id, campaign_id, step_id, received_at, **values)
-
-
-def _rejected(draft: Draft, item: int, kind: Kind) -> Rejected:
-    fault = draft.worst
-    if fault is None:
-        raise RuntimeError("a draft without a fault is no fact")  # a mandatory field without a step that checks it
-    return Rejected(item, kind, fault.reason, fault.message)

@@ -6,10 +6,11 @@ faults the first reason of the list counts. Limits, reasons and sentences are th
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,6 +31,7 @@ from afterword.intake.instants import is_date, is_in_range, read_instant
 from afterword.intake.times import EXPECTED
 
 _TEXT: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+_QUOTE = ord('"')
 _INTEGER = re.compile("-?[0-9]+")
 _SIMPLE_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 _PRICE = re.compile(f"{PLAIN}|{EXPONENT}")
@@ -69,6 +71,7 @@ class Fault:
 
     reason: Reason
     field: str
+    """Empty if the item has no fields at all."""
     message: str
 
 
@@ -86,19 +89,14 @@ class Draft:
     def __init__(self, fields: Mapping[str, Raw], faults: Iterable[Fault] = ()) -> None:
         self.fields = fields
         self.faults = list(faults)
+        self._read: dict[str, Field | None] = {}
 
     def __getitem__(self, name: str) -> Field | None:
         """Return a field; None if it is missing, which null and an empty text are too."""
-        raw = self.fields.get(name)
-        if raw is None:
-            return None
-        text = bytes(raw).decode()
-        if text[0] == '"':
-            text = _TEXT.decode(raw)
-            return Field('"', text) if text else None
-        if text == "null":
-            return None
-        return Field(text[0], "0" if text == "-0" else text)
+        if name not in self._read:
+            raw = self.fields.get(name)
+            self._read[name] = None if raw is None else _field(raw)
+        return self._read[name]
 
     def fault(self, reason: Reason, field: str, message: str) -> None:
         """Note what is wrong."""
@@ -115,13 +113,32 @@ class Draft:
 
     @property
     def worst(self) -> Fault | None:
-        """The fault that counts: the first reason of the list, and of that the first that was noted."""
-        return min(self.faults, key=lambda fault: fault.reason.code, default=None)
+        """The fault that counts: that there are no fields at all, else the first reason of the list and its first."""
+        return min(self.faults, key=lambda fault: (fault.field != "", fault.reason.code), default=None)
 
-    def rejected(self, item: int, kind: str) -> Rejected | None:
-        """Return the item as rejected, if anything is wrong with it."""
+    def take(self, inner: Draft, field: str, prefix: str) -> None:
+        """Take over what is wrong with an object in a field of this one."""
+        fault = inner.worst
+        if fault is not None:
+            self.fault(fault.reason, field, prefix + fault.message)
+
+    def rejected(self, item: int, kind: str) -> Rejected:
+        """Return the item as rejected, for what is wrong with it."""
         fault = self.worst
-        return Rejected(item, kind, fault.reason, fault.message) if fault else None
+        if fault is None:  # a mandatory field without a step that looks at it: our mistake
+            raise RuntimeError(f"an item of {kind} without a fault is no fact")
+        return Rejected(item, kind, fault.reason, fault.message)
+
+
+def _field(raw: Raw) -> Field | None:
+    data = bytes(raw)
+    if data[0] == _QUOTE:
+        text = _TEXT.decode(data)
+        return Field('"', text) if text else None
+    if data == b"null":
+        return None
+    text = data.decode()
+    return Field(text[0], "0" if text == "-0" else text)
 
 
 Step = Callable[[Draft, str], Any]
@@ -167,11 +184,17 @@ def choice(choices: tuple[str, ...], reason: Reason) -> Step:
         if field is None:
             return None
         if field.text not in known or not field.is_text:
-            draft.wrong(reason, name, field, expected + nearest(field.text, choices))
+            draft.wrong(reason, name, field, expected + _nearest(field.text[:SHOWN], choices))
             return None
         return field.text
 
     return read
+
+
+@functools.lru_cache(1024)
+def _nearest(text: str, choices: tuple[str, ...]) -> str:
+    # The same mistake comes again and again, and finding the nearest word takes longer than all other steps together.
+    return nearest(text, choices)
 
 
 def truth(draft: Draft, name: str) -> bool:
@@ -226,12 +249,12 @@ def price(draft: Draft, name: str) -> Decimal | None:
 def _exact(field: Field) -> Decimal | None:
     if not (field.is_number or (field.is_text and _PRICE.fullmatch(field.text))):
         return None
-    try:
+    try:  # there are numbers that are too much for a decimal, and for its context
         number = Decimal(field.text)
         if abs(number) >= _TOO_MUCH:
             return None
         exact = number.quantize(_MILLIONTH, context=_EXACT)
-    except InvalidOperation:
+    except ArithmeticError:
         return None
     return exact if exact == number else None
 
@@ -316,15 +339,15 @@ def _is_object(field: Field, data: bytes) -> bool:
     return True
 
 
-def check_amount(draft: Draft, kind: str | None, exact: Decimal | None, number: int) -> None:
-    """Refuse what the price must not be for a kind of event, and what is too much in all."""
-    field = draft["price"]
+def check_amount(draft: Draft, name: str, kind: str | None, exact: Decimal | None, number: int) -> None:
+    """Refuse what a price must not be for a kind of event, and what is too much in all."""
+    field = draft[name]
     if exact is None or field is None:
         return
     if kind == "purchase" and exact < 0:
-        draft.wrong(Reason.BAD_AMOUNT, "price", field, "is negative; money given back is a refund event")
+        draft.wrong(Reason.BAD_AMOUNT, name, field, "is negative; money given back is a refund event")
     if kind == "refund" and exact <= 0:
-        draft.wrong(Reason.BAD_AMOUNT, "price", field, "must be more than 0 for a refund")
+        draft.wrong(Reason.BAD_AMOUNT, name, field, "must be more than 0 for a refund")
     if number >= 1 and abs(exact) * number * MICROSECONDS > MAX_MILLIONTHS:
         what = f"times quantity {number} must be below 1,000,000,000,000"
-        draft.wrong(Reason.BAD_AMOUNT, "price", field, what)
+        draft.wrong(Reason.BAD_AMOUNT, name, field, what)

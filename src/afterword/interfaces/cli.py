@@ -15,7 +15,7 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import options, output
+from afterword.interfaces import apply_cli, keys_cli, options, output
 from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
@@ -299,6 +299,29 @@ def verify(
         output.say("\n".join(differences) if differences else "same")
     if differences:
         raise typer.Exit(DIFFERENT)
+
+
+app.command()(apply_cli.apply)
+app.add_typer(keys_cli.app)
+
+
+@app.command()
+def serve(
+    data: options.DataDir = Path("./afterword-data"),
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 8640,
+    memory: options.Memory = None,
+    threads: options.Threads = None,
+    metadata: options.MetadataUrl = None,
+) -> None:
+    """Take facts over HTTP and answer with results.
+
+    Makes the data directory where there is none, and prints an admin key the first time.
+    """
+    from afterword.interfaces.api.server import Policy
+    from afterword.interfaces.serve import serve as serve_directory
+
+    serve_directory(data, host, port, memory, threads, output.say, Policy(), metadata)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from afterword.settings import MEMORY, OUT, RESULTS, THREADS, Setting
+from afterword.settings import DATA, HOST, MEMORY, METADATA, OUT, PORT, RESULTS, THREADS, Setting
 
 
 class TimeUnit(StrEnum):
@@ -121,6 +121,10 @@ Out: TypeAlias = Annotated[Path, _setting(OUT, "DIR")]
 ResultsDir: TypeAlias = Annotated[Path, _setting(RESULTS, "DIR")]
 Memory: TypeAlias = Annotated[str | None, _setting(MEMORY, "SIZE")]
 Threads: TypeAlias = Annotated[int | None, _setting(THREADS, "N")]
+DataDir: TypeAlias = Annotated[Path, _setting(DATA, "DIR")]
+Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
+Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
+MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]

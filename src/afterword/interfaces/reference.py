@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import typer.main
@@ -33,9 +34,18 @@ def reference() -> str:
     """Return the whole page."""
     root: Any = typer.main.get_command(app)
     parts = [_INTRODUCTION, _options("afterword", root)]
-    parts += [_section(name, command) for name, command in root.commands.items()]
+    parts += [_section(name, command) for name, command in _commands(root)]
     parts.append(_environment())
     return "\n".join(parts)
+
+
+def _commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All commands in their order; those of a group carry its name: `key create`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def _section(name: str, command: Any) -> str:

@@ -55,6 +55,7 @@ def serve(
     threads: int | None,
     say: Callable[[str], None],
     policy: Policy,
+    metadata_url: str | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -66,6 +67,7 @@ def serve(
         threads: how many; all cores if None.
         say: prints what the user must know at the start.
         policy: limits.
+        metadata_url: a database for campaigns and keys instead of a file in the directory.
 
     Raises:
         UserError: the address or the directory cannot be used.
@@ -75,7 +77,7 @@ def serve(
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
-        open_intake(data, clock=now, chance=os.urandom) as intake,
+        open_intake(data, clock=now, chance=os.urandom, metadata_url=metadata_url) as intake,
         tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
     ):
         if (cut := intake.log.cut) is not None:
@@ -89,7 +91,7 @@ def serve(
         companion = Companion(
             local,
             lambda durable: Configuration(
-                str(data.resolve()), str(local), memory, threads, None, policy.rate, durable
+                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable
             ).line(),
             lambda: intake.log.durable,
             backlog,

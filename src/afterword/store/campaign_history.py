@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -96,10 +97,22 @@ def shares(connection: Connection, campaign_id: str) -> list[Shares]:
     return [Shares(json.loads(row.shares), row.changed_at) for row in rows]
 
 
-def campaign_at(connection: Connection, campaign: Campaign, at: int) -> Campaign:
-    """Return a campaign launched by `at` with the version and the shares that it had then."""
-    version = [one for one in adoptions(connection, campaign) if one.adopted_at <= at][-1]
-    past = [one for one in shares(connection, campaign.id) if one.changed_at <= at][-1]
-    if version.version != definition_version(campaign):
-        campaign = version.campaign
-    return with_shares(campaign, past.shares)
+def campaigns_at(connection: Connection, campaigns: Iterable[Campaign], at: int) -> list[Campaign]:
+    """Return campaigns launched by `at` with the versions and the shares that they had then."""
+    kept, adopted, past = versions_table.c, adoptions_table.c, shares_table.c
+    by_version = sa.select(adopted.campaign_id, kept.version, kept.definition).join(
+        versions_table, sa.and_(kept.campaign_id == adopted.campaign_id, kept.version == adopted.version)
+    )
+    by_share = sa.select(past.campaign_id, past.shares)
+    # In the order of their numbers, so that of each campaign the last row stands.
+    versions = connection.execute(by_version.where(adopted.adopted_at <= at).order_by(adopted.number))
+    version = {row.campaign_id: row for row in versions}
+    splits = connection.execute(by_share.where(past.changed_at <= at).order_by(past.number))
+    shares_then = {row.campaign_id: row.shares for row in splits}
+    found = []
+    for campaign in campaigns:
+        then = version[campaign.id]
+        if then.version != definition_version(campaign):
+            campaign = with_version(campaign, then.definition)
+        found.append(with_shares(campaign, json.loads(shares_then[campaign.id])))
+    return found

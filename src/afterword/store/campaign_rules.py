@@ -24,7 +24,7 @@ def refusals(old: Campaign, new: Campaign, *, launched: bool) -> list[str]:
     and the control's share stands (rule 30). Conversion events and counting may change: that makes a new version.
     """
     if old.kind != new.kind:
-        return [f"is a {_noun(old)} and cannot become a {_noun(new)}; use another id"]
+        return [f"is a {noun(old)} and cannot become a {noun(new)}; use another id"]
     if not launched:
         return []
     return [
@@ -52,10 +52,10 @@ def _control_refusals(old: Campaign, new: Campaign) -> list[str]:
     ]
 
 
-def _removals(noun: str, old: Iterable[str], new: Iterable[str], instead: str) -> list[str]:
+def _removals(what: str, old: Iterable[str], new: Iterable[str], instead: str) -> list[str]:
     kept = set(new)
     return [
-        f'{noun} "{name}" cannot be removed after launch, since facts name it; {instead}'
+        f'{what} "{name}" cannot be removed after launch, since facts name it; {instead}'
         for name in old
         if name not in kept
     ]
@@ -83,5 +83,6 @@ def percent(hundredths: int) -> str:
     return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
 
 
-def _noun(campaign: Campaign) -> str:
+def noun(campaign: Campaign) -> str:
+    """Return what people call it: `campaign` or `Canvas`."""
     return "Canvas" if campaign.kind == "canvas" else "campaign"

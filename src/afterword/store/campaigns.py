@@ -15,7 +15,7 @@ from afterword.intake.definitions import check_definitions, definition_version
 from afterword.model import Campaign, Definitions, Workspace
 from afterword.store import campaign_history as history
 from afterword.store.campaign_forms import from_document, to_document
-from afterword.store.campaign_rules import Status, refusals
+from afterword.store.campaign_rules import Status, noun, refusals
 from afterword.store.metadata_database import Database
 from afterword.store.metadata_tables import campaigns as table
 from afterword.store.settings_table import read_workspace
@@ -65,7 +65,7 @@ class Campaigns:
         campaign = checked(campaign)
         with self._database.writing() as connection:
             insert(connection, campaign, now, description)
-            return _one(connection, campaign.id)
+            return one(connection, campaign.id)
 
     def change(self, campaign: Campaign, now: int, description: str | None = None) -> StoredCampaign:
         """Replace the definition of the campaign with this id; with None the description stays.
@@ -76,12 +76,12 @@ class Campaigns:
         """
         campaign = checked(campaign)
         with self._database.writing() as connection:
-            stored = _one(connection, campaign.id)
+            stored = one(connection, campaign.id)
             problems = refusals(stored.campaign, campaign, launched=stored.launched_at is not None)
             if problems:
                 raise CampaignRefused(f"{_called(stored)}: {'; '.join(problems)}")
             update(connection, stored, campaign, now, description)
-            return _one(connection, campaign.id)
+            return one(connection, campaign.id)
 
     def launch(self, campaign_id: str, now: int) -> StoredCampaign:
         """Let a draft or a stopped campaign run; the first launch pins its version.
@@ -107,15 +107,15 @@ class Campaigns:
     def unarchive(self, campaign_id: str, now: int) -> StoredCampaign:
         """Bring an archived campaign back, as stopped or, if it never ran, as a draft. Raises `UnknownCampaign`."""
         with self._database.writing() as connection:
-            stored = _one(connection, campaign_id)
+            stored = one(connection, campaign_id)
             if stored.status is Status.ARCHIVED:
                 set_status(connection, stored, Status.DRAFT if stored.launched_at is None else Status.STOPPED, now)
-            return _one(connection, campaign_id)
+            return one(connection, campaign_id)
 
     def get(self, campaign_id: str) -> StoredCampaign:
         """Return one campaign or Canvas. Raises `UnknownCampaign`, naming the nearest id."""
         with self._database.reading() as connection:
-            return _one(connection, campaign_id)
+            return one(connection, campaign_id)
 
     def list(
         self,
@@ -145,13 +145,13 @@ class Campaigns:
     def versions(self, campaign_id: str) -> Sequence[history.Adoption]:
         """Return all versions in the order in which they were adopted, the launch first. Raises `UnknownCampaign`."""
         with self._database.reading() as connection:
-            stored = _one(connection, campaign_id)
+            stored = one(connection, campaign_id)
             return history.adoptions(connection, stored.campaign)
 
     def shares(self, campaign_id: str) -> Sequence[history.Shares]:
         """Return the shares of the variants from the launch on, oldest first. Raises `UnknownCampaign`."""
         with self._database.reading() as connection:
-            _one(connection, campaign_id)
+            one(connection, campaign_id)
             return history.shares(connection, campaign_id)
 
     def definitions(self, at: int | None = None) -> Definitions:
@@ -165,22 +165,21 @@ class Campaigns:
             query = query.where(table.c.launched_at <= at)
         with self._database.reading() as connection:
             workspace = read_workspace(connection)
-            found = [
-                stored.campaign if at is None else history.campaign_at(connection, stored.campaign, at)
-                for stored in _stored(connection, query)
-            ]
+            found = [stored.campaign for stored in _stored(connection, query)]
+            if at is not None:
+                found = history.campaigns_at(connection, found, at)
         return Definitions(workspace, tuple(sorted(found, key=lambda campaign: campaign.id.encode())))
 
     def _move(self, campaign_id: str, to: Status, sources: tuple[Status, ...], now: int) -> StoredCampaign:
         with self._database.writing() as connection:
-            stored = _one(connection, campaign_id)
+            stored = one(connection, campaign_id)
             if stored.status is not to:
                 if stored.status not in sources:
                     raise CampaignRefused(
                         f"{_called(stored)} is {stored.status}, must be {' or '.join(sources)} to become {to}"
                     )
                 set_status(connection, stored, to, now)
-            return _one(connection, campaign_id)
+            return one(connection, campaign_id)
 
 
 # --- the steps, for a transaction that takes several of them ------------------------------------------
@@ -207,10 +206,11 @@ def update(
     connection: Connection, stored: StoredCampaign, campaign: Campaign, now: int, description: str | None = None
 ) -> None:
     """Replace the definition of a campaign, which `refusals` had nothing against."""
-    values = {"definition": to_document(campaign)}
+    old = {"definition": to_document(stored.campaign), "description": stored.description}
+    values = {"definition": to_document(campaign), "description": stored.description}
     if description is not None:
         values["description"] = _description(description)
-    if campaign == stored.campaign and values.get("description", stored.description) == stored.description:
+    if values == old:  # as texts: a filter on 1 is not one on true, which Python takes for equal
         return
     connection.execute(sa.update(table).where(table.c.id == campaign.id).values(**values, updated_at=now))
     if stored.launched_at is not None:
@@ -228,11 +228,23 @@ def set_status(connection: Connection, stored: StoredCampaign, status: Status, n
         history.note(connection, stored.campaign, now)
 
 
+def one(connection: Connection, campaign_id: str) -> StoredCampaign:
+    """Return one campaign. Raises `UnknownCampaign`."""
+    query = sa.select(table).where(table.c.id == campaign_id)
+    row = connection.execute(query).first() if "\0" not in campaign_id else None
+    if row is None:
+        known = connection.execute(sa.select(table.c.id)).scalars()
+        raise UnknownCampaign(f'unknown campaign "{campaign_id}"{nearest(campaign_id, known)}')
+    return _from_row(row, history.adopted_versions(connection, campaign_id).get(campaign_id, []))
+
+
 def find(connection: Connection, ids: Iterable[str]) -> dict[str, StoredCampaign]:
     """Return those of the ids that there are."""
-    # By hand rather than in one IN: a file may name more campaigns than a query may have parameters.
+    # All rows rather than an IN: a file may name more campaigns than a query may have parameters.
     wanted = set(ids)
-    return {one.campaign.id: one for one in _stored(connection, sa.select(table)) if one.campaign.id in wanted}
+    adopted = history.adopted_versions(connection)
+    rows = connection.execute(sa.select(table))
+    return {row.id: _from_row(row, adopted.get(row.id, [])) for row in rows if row.id in wanted}
 
 
 def storable(text: str, what: str) -> str:
@@ -246,15 +258,6 @@ def _description(text: str) -> str:
     if len(text) > MAX_DESCRIPTION:
         raise UserError(f"the description has {len(text):,} characters, at most {MAX_DESCRIPTION:,} are allowed")
     return storable(text, "the description")
-
-
-def _one(connection: Connection, campaign_id: str) -> StoredCampaign:
-    query = sa.select(table).where(table.c.id == campaign_id)
-    row = connection.execute(query).first() if "\0" not in campaign_id else None
-    if row is None:
-        known = connection.execute(sa.select(table.c.id)).scalars()
-        raise UnknownCampaign(f'unknown campaign "{campaign_id}"{nearest(campaign_id, known)}')
-    return _from_row(row, history.adopted_versions(connection, campaign_id).get(campaign_id, []))
 
 
 def _stored(connection: Connection, query: sa.Select[Any]) -> list[StoredCampaign]:
@@ -279,5 +282,4 @@ def _from_row(row: Any, adopted: list[str]) -> StoredCampaign:
 
 
 def _called(stored: StoredCampaign) -> str:
-    noun = "Canvas" if stored.campaign.kind == "canvas" else "campaign"
-    return f'{noun} "{stored.campaign.id}"'
+    return f'{noun(stored.campaign)} "{stored.campaign.id}"'

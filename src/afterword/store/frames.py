@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import duckdb
 import msgspec
@@ -14,9 +14,11 @@ import pyarrow as pa
 from afterword.errors import Reason
 from afterword.intake.accepted import DIALECT
 from afterword.log import Entry, Reader
+from afterword.store.statements import run
 
 WHOLE_REQUEST: Final = -1
 """The item of what concerns a request as a whole."""
+T = TypeVar("T")
 _ABSENT: Final = msgspec.Raw(b"")
 _EMPTY: Final = frozenset((b"", b"[]", b"null"))
 _SCHEMA: Final = pa.schema([("position", pa.uint64()), ("arrived_at", pa.int64()), ("list", pa.string())])
@@ -78,10 +80,9 @@ class Batch:
             message = f'unknown dialect "{frame.dialect}" in the log, this version reads "{DIALECT}"'
             self.refusals.append(Refusal(entry.position, arrived_at, "requests", message))
             return
-        try:
-            lists = _DECODER.decode(frame.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            message = f"the body of the request cannot be read: {error}"
+        lists = decoded(frame.body, _DECODER)
+        if lists is None:
+            message = "the body of the request is no JSON object"
             self.refusals.append(Refusal(entry.position, arrived_at, "requests", message))
             return
         for name in LISTS:
@@ -92,28 +93,11 @@ class Batch:
         """Return the lists of this name: `position`, `arrived_at` and `list`, a JSON array."""
         return _table(self._lists[name])
 
-    def look_again(self, name: str, read: set[int]) -> pa.Table:
-        """Return the lists that SQL could not read, repaired; what is beyond repair is refused.
-
-        Python reads what DuckDB does not, such as half a surrogate pair, which is no character.
-
-        Args:
-            name: the list that was read.
-            read: the positions of the lists that gave at least one item.
-
-        """
-        repaired = []
-        for position, arrived_at, text in self._lists[name]:
+    def refuse_unread(self, name: str, read: set[int]) -> None:
+        """Refuse the lists of a name from which SQL could make no item, given the positions of those it could read."""
+        for position, arrived_at, _ in self._lists[name]:
             if position not in read:
-                try:
-                    items: Any = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    message = f"{name} cannot be read: {error}"
-                    self.refusals.append(Refusal(position, arrived_at, name, message))
-                    continue
-                again = json.dumps(items, ensure_ascii=False).encode("utf-8", "replace")
-                repaired.append((position, arrived_at, again))
-        return _table(repaired)
+                self.refusals.append(Refusal(position, arrived_at, name, f"{name} cannot be read"))
 
     def _add_list(self, name: str, position: int, arrived_at: int, text: bytes) -> None:
         if not text.startswith(b"["):
@@ -136,11 +120,27 @@ def batches(reader: Reader, up_to: int, limit: int) -> Iterator[Batch]:
         yield batch
 
 
+def decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """Return a body as the decoder's type, None if it is no JSON object.
+
+    Python's reader lets pass what others do not, such as half a surrogate pair, which is no character: it is replaced.
+    """
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        repaired = json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace")
+        return decoder.decode(repaired)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
 def add_refusals(con: duckdb.DuckDBPyConnection, refusals: list[Refusal]) -> None:
     """Keep what could not be read at all in `rejected`."""
     for each in refusals:
         row = [each.position, WHOLE_REQUEST, each.kind, Reason.BAD_TYPE.value, each.message, each.arrived_at]
-        con.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", row)
+        run(con, "INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def _is_text(text: bytes) -> bool:

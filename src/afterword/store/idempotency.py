@@ -55,17 +55,16 @@ class Idempotency:
             connection.execute(sa.insert(table).values(**values, body_hash=digest, begun_at=now))
         return None
 
-    def finish(self, key_id: str, idempotency_key: str, answer: Answer) -> None:
-        """Keep the answer of a request that `begin` called new."""
-        where = (table.c.key_id == key_id, table.c.idempotency_key == idempotency_key, table.c.status.is_(None))
+    def finish(self, key_id: str, idempotency_key: str, begun_at: int, answer: Answer) -> None:
+        """Keep the answer of a request that `begin` called new at `begun_at`."""
         with self._database.writing() as connection:
-            connection.execute(sa.update(table).where(*where).values(status=answer.status, answer=answer.body))
+            statement = sa.update(table).where(*_begun(key_id, idempotency_key, begun_at))
+            connection.execute(statement.values(status=answer.status, answer=answer.body))
 
-    def abandon(self, key_id: str, idempotency_key: str) -> None:
-        """Forget a request that `begin` called new and that failed, so that it can be tried again."""
-        where = (table.c.key_id == key_id, table.c.idempotency_key == idempotency_key, table.c.status.is_(None))
+    def abandon(self, key_id: str, idempotency_key: str, begun_at: int) -> None:
+        """Forget a request that `begin` called new at `begun_at` and that failed, so that it can be tried again."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(table).where(*where))
+            connection.execute(sa.delete(table).where(*_begun(key_id, idempotency_key, begun_at)))
 
     def forget_unfinished(self) -> int:
         """Forget requests that are still worked on, when a server starts: they died with the one before.
@@ -80,6 +79,12 @@ class Idempotency:
         with self._database.writing() as connection:
             done = connection.execute(sa.delete(table).where(table.c.begun_at <= now - KEPT_MICROSECONDS))
             return done.rowcount
+
+
+def _begun(key_id: str, idempotency_key: str, begun_at: int) -> list[sa.ColumnElement[bool]]:
+    """What is still worked on, and not by someone who took over since."""
+    same = [table.c.key_id == key_id, table.c.idempotency_key == idempotency_key]
+    return [*same, table.c.begun_at == begun_at, table.c.status.is_(None)]
 
 
 def _check(idempotency_key: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,12 +12,13 @@ import duckdb
 import pyarrow as pa
 
 from afterword.log import Reader
-from afterword.store.frames import Batch, add_refusals, batches
 from afterword.store.fact_keys import Keys, KnownKeys
+from afterword.store.frames import Batch, add_refusals, batches
 from afterword.store.people import load_attributes, load_deletions, load_merges, load_rejected, refuse
 from afterword.store.repetitions import known_keys, take_out_repetitions
 from afterword.store.shapes import SHAPES, Shape
 from afterword.store.staging import derive_ids, stage
+from afterword.store.statements import first_row, is_empty, run, transaction
 
 BATCH_BYTES: Final = 16 * 2**20
 
@@ -48,18 +48,20 @@ class Loaded:
     oldest: int | None = None
     newest: int | None = None
 
-    def __add__(self, later: Loaded) -> Loaded:
-        times = [time for one in (self, later) for time in (one.oldest, one.newest) if time is not None]
-        return Loaded(
-            later.position,
-            self.rows + later.rows,
-            self.repetitions + later.repetitions,
-            self.rejected + later.rejected,
-            self.refused + later.refused,
-            pa.concat_arrays([self.users, later.users]).unique(),
-            min(times, default=None),
-            max(times, default=None),
-        )
+
+def together(position: int, parts: Sequence[Loaded]) -> Loaded:
+    """Return what several steps loaded as one, `position` if there are none."""
+    times = [time for one in parts for time in (one.oldest, one.newest) if time is not None]
+    return Loaded(
+        parts[-1].position if parts else position,
+        sum((one.rows for one in parts), Counter[str]()),
+        sum(one.repetitions for one in parts),
+        sum((one.rejected for one in parts), Counter[str]()),
+        sum(one.refused for one in parts),
+        pa.chunked_array([one.users for one in parts], pa.string()).unique(),
+        min(times, default=None),
+        max(times, default=None),
+    )
 
 
 class Loader:
@@ -99,10 +101,7 @@ class Loader:
 
     def load(self, up_to: int) -> Loaded:
         """Load all requests before a position, and return what came in; see `batches`, which tells it step by step."""
-        loaded = Loaded(self.position)
-        for each in self.batches(up_to):
-            loaded += each
-        return loaded
+        return together(self.position, list(self.batches(up_to)))
 
     def batches(self, up_to: int) -> Iterator[Loaded]:
         """Load the requests before a position, one transaction per batch; each is committed when it is yielded.
@@ -119,7 +118,12 @@ class Loader:
         if self._reader.position != (position := self.position):
             self._reader.position = position
         for batch in batches(self._reader, up_to, self._batch_bytes):
-            yield self._load(batch)
+            try:
+                loaded = self._load(batch)
+            except BaseException:
+                self._known.clear()  # the failure may have come just after the commit
+                raise
+            yield loaded
 
     def _learn_keys(self) -> None:
         if not self._known:
@@ -135,7 +139,7 @@ class Loader:
             self._known[table].add(keys)
         return Loaded(
             batch.end,
-            +counts.rows,
+            +counts.rows,  # without those that are 0
             counts.repetitions,
             rejected_since(self._con, first, batch.end),
             counts.refused,
@@ -157,17 +161,18 @@ class Loader:
         counts.refused += refused
         load_rejected(self._con, batch)
         add_refusals(self._con, batch.refusals)
+        run(self._con, "DROP TABLE IF EXISTS staged")  # a deletion must not leave a copy of the person there
         return counts
 
     def _load_facts(self, shape: Shape, counts: _Counts) -> Keys:
         counts.refused += refuse(self._con, self._key)
-        if self._con.execute(f"SELECT 1 FROM staged WHERE {shape.id} IS NULL LIMIT 1").fetchone():
+        if not is_empty(self._con, f"staged WHERE {shape.id} IS NULL"):
             derive_ids(self._con, shape)
         repetitions, keys = take_out_repetitions(self._con, shape, self._known[shape.table])
         counts.repetitions += repetitions
         columns = ", ".join([*shape.own, "digest", "position", "item", "arrived_at"])
-        row = self._con.execute(f"INSERT INTO {shape.table} ({columns}) SELECT {columns} FROM staged").fetchone()
-        counts.rows[shape.table] = row[0] if row else 0
+        insert = f"INSERT INTO {shape.table} ({columns}) SELECT {columns} FROM staged"
+        counts.rows[shape.table] = run(self._con, insert)
         return keys
 
 
@@ -178,30 +183,17 @@ class _Counts:
     refused: int = 0
 
 
-@contextlib.contextmanager
-def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commit what is done inside, or nothing of it."""
-    con.execute("BEGIN")
-    try:
-        yield
-        con.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
-            con.execute("ROLLBACK")
-        raise
-
-
 def loaded_position(con: duckdb.DuckDBPyConnection) -> int:
     """Return the position up to which the log is in the store."""
-    row = con.execute("SELECT position FROM loaded").fetchone()
+    row = first_row(con, "SELECT position FROM loaded")
     return row[0] if row else 0
 
 
 def store_position(con: duckdb.DuckDBPyConnection, position: int, repetitions: int) -> None:
     """Store how far the log is loaded, and count repetitions that came on the way."""
-    if not con.execute("SELECT 1 FROM loaded").fetchone():
-        con.execute("INSERT INTO loaded VALUES (0, 0)")
-    con.execute("UPDATE loaded SET position = ?, repetitions = repetitions + ?", [position, repetitions])
+    if is_empty(con, "loaded"):
+        run(con, "INSERT INTO loaded VALUES (0, 0)")
+    run(con, "UPDATE loaded SET position = ?, repetitions = repetitions + ?", [position, repetitions])
 
 
 def users_touched(con: duckdb.DuckDBPyConnection, first: int, end: int) -> pa.Array:
@@ -212,9 +204,13 @@ def users_touched(con: duckdb.DuckDBPyConnection, first: int, end: int) -> pa.Ar
     """
     named = [(table, "user_id") for table in ("events", "exposures", "step_messages", "attributes")]
     named += [("merges", "from_user_id"), ("merges", "to_user_id")]
-    selects = [f"SELECT {column} AS id FROM {table} WHERE position >= $first AND position < $end" for table, column in named]
+    selects = [
+        f"SELECT {column} AS id FROM {table} WHERE position >= $first AND position < $end" for table, column in named
+    ]
     bounds = {"first": first, "end": end}
-    column = con.sql(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(selects)})", params=bounds).to_arrow_table().column(0)
+    column = (
+        con.sql(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(selects)})", params=bounds).to_arrow_table().column(0)
+    )
     return column.combine_chunks()
 
 

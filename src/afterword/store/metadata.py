@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
@@ -11,6 +12,7 @@ from afterword.store.campaigns import Campaigns
 from afterword.store.idempotency import Idempotency
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
+from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
 from afterword.store.settings_table import read_workspace, write_workspace
 
 FILE_NAME = "metadata.sqlite"
@@ -37,6 +39,25 @@ class Metadata:
         with self._database.writing() as connection:
             write_workspace(connection, workspace, now)
         return workspace
+
+    def plan(
+        self,
+        definitions: Definitions,
+        *,
+        settings: Collection[str] = SETTINGS,
+        launch: bool = True,
+        source: str = "definitions",
+    ) -> Plan:
+        """Compare definitions with what is kept, and change nothing.
+
+        `settings` are those that the definitions mean, not just default to; with `launch` drafts begin to run;
+        `source` is the name that errors carry. Raises `DefinitionError` with all that is wrong or fixed at launch.
+        """
+        return make_plan(self._database, definitions, settings=settings, launch=launch, source=source)
+
+    def apply(self, plan: Plan, now: int) -> None:
+        """Do what the plan says, all or nothing. Raises `PlanOutdated` if that is no longer the same."""
+        apply_plan(self._database, plan, now)
 
     def close(self) -> None:
         """Close all connections."""

@@ -27,11 +27,12 @@ _POSTGRESQL_LOCK = sa.text("SELECT pg_advisory_xact_lock(7120473385)")
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # what is deleted is overwritten, not only unlinked
     "PRAGMA synchronous = FULL",  # in WAL mode anything less may lose the last commits in a power cut
 )
+
+_ATTEMPTS = 20
 
 
 class MetadataUnavailable(UserError):
@@ -120,6 +121,17 @@ def _make_file(path: Path, *, create: bool) -> None:
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    for attempt in range(_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or attempt == _ATTEMPTS - 1:
+                raise
+        # Several opened a new file at once. Changing the mode does not wait for the others; a transaction does, and
+        # the file keeps its mode.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def _begin(connection: Connection) -> None:
@@ -208,6 +220,9 @@ def _revision(connection: Connection, place: str) -> str | None:
 
 # --- errors -----------------------------------------------------------------------------------------
 
+_POSTGRESQL_STATES = {"OperationalError", "InterfaceError", "InsufficientPrivilege", "ReadOnlySqlTransaction"}
+"""Classes of psycopg's errors that tell of the server and what it allows; the others tell of a fault of ours."""
+
 
 @contextmanager
 def _clear_errors(place: str) -> Iterator[None]:
@@ -215,11 +230,14 @@ def _clear_errors(place: str) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        sentence = _sentence(error.orig, place)
+        # Without a statement it was the connecting that failed.
+        sentence = _sentence(error.orig, place, connecting=error.statement is None)
         if sentence is None:
             raise
+    except sa.exc.TimeoutError:
+        sentence = f"{place}: all connections have been in use for too long; try again"
     except sqlite3.DatabaseError as error:  # from setting up a connection
-        sentence = _sentence(error, place)
+        sentence = _sentence(error, place, connecting=True)
         if sentence is None:
             raise
     else:
@@ -227,13 +245,15 @@ def _clear_errors(place: str) -> Iterator[None]:
     raise MetadataUnavailable(sentence) from None
 
 
-def _sentence(error: BaseException | None, place: str) -> str | None:
+def _sentence(error: BaseException | None, place: str, *, connecting: bool) -> str | None:
     if isinstance(error, sqlite3.DatabaseError):
         code = getattr(error, "sqlite_errorname", "") or ""
         return _sqlite_sentence(code.removeprefix("SQLITE_"), place)
-    if type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout", "AdminShutdown"):
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        return f"{place}: cannot be reached: {lines[0].strip() if lines else type(error).__name__}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if connecting:
+        return f"{place}: cannot be reached: {lines[0]}"
+    if _POSTGRESQL_STATES & {base.__name__ for base in type(error).__mro__}:
+        return f"{place}: {lines[0]}"
     return None
 
 

@@ -11,6 +11,7 @@ from afterword.errors import Reason
 from afterword.store.frames import Batch
 from afterword.store.sql import literal
 from afterword.store.staging import shred
+from afterword.store.statements import count, is_empty, run
 
 TOMBSTONE_SQL: Final = "sha256(concat($key, chr(31), sha256(concat($key, chr(31), {id}))))"
 """A keyed hash that SQL can compute by itself; nested, so that none can be continued from another."""
@@ -20,7 +21,7 @@ def load_deletions(con: duckdb.DuckDBPyConnection, batch: Batch) -> int:
     """Note who is to be erased; return how many were asked for."""
     if not _stage(con, batch, "deletions", "user_id"):
         return 0
-    return _changed(con, "INSERT INTO deletions SELECT user_id, position, item, arrived_at FROM staged")
+    return run(con, "INSERT INTO deletions SELECT user_id, position, item, arrived_at FROM staged")
 
 
 def load_merges(con: duckdb.DuckDBPyConnection, batch: Batch, key: bytes) -> tuple[int, int, int]:
@@ -28,7 +29,7 @@ def load_merges(con: duckdb.DuckDBPyConnection, batch: Batch, key: bytes) -> tup
     if not _stage(con, batch, "merges", "from_user_id", "to_user_id"):
         return 0, 0, 0
     refused = sum(refuse(con, key, column) for column in ("from_user_id", "to_user_id"))
-    new = _changed(
+    new = run(
         con,
         """
         INSERT INTO merges
@@ -36,28 +37,31 @@ def load_merges(con: duckdb.DuckDBPyConnection, batch: Batch, key: bytes) -> tup
         WHERE (from_user_id, to_user_id) NOT IN (SELECT (from_user_id, to_user_id) FROM merges)
         QUALIFY row_number() OVER (PARTITION BY from_user_id, to_user_id ORDER BY position, item) = 1""",
     )
-    return new, _count(con, "staged") - new, refused
+    return new, count(con, "staged") - new, refused
 
 
 def load_attributes(con: duckdb.DuckDBPyConnection, batch: Batch, key: bytes) -> tuple[int, int]:
-    """Keep the latest value of each attribute, forget those set to null; return how many items came, and were refused."""
+    """Keep the latest value of each attribute, forget those set to null; return how many came and were refused."""
     if not _stage(con, batch, "attributes", "user_id", "values"):
         return 0, 0
     refused = refuse(con, key, "user_id")
-    con.execute(
+    run(
+        con,
         """
         CREATE OR REPLACE TEMP TABLE latest AS
         SELECT user_id, entry.key AS name, CAST(entry.value AS VARCHAR) AS value, entry.type = 'NULL' AS gone,
             position, item, arrived_at
         FROM staged, json_each(CAST(staged.values AS JSON)) AS entry
-        QUALIFY row_number() OVER (PARTITION BY user_id, entry.key ORDER BY position DESC, item DESC, entry.id DESC) = 1"""
+        QUALIFY row_number() OVER (
+            PARTITION BY user_id, entry.key ORDER BY position DESC, item DESC, entry.id DESC
+        ) = 1""",
     )
-    con.execute("DELETE FROM attributes USING latest l WHERE attributes.user_id = l.user_id AND attributes.name = l.name")
-    con.execute(
-        "INSERT INTO attributes SELECT user_id, name, value, position, item, arrived_at FROM latest WHERE NOT gone"
+    run(con, "DELETE FROM attributes USING latest l WHERE attributes.user_id = l.user_id AND attributes.name = l.name")
+    run(
+        con, "INSERT INTO attributes SELECT user_id, name, value, position, item, arrived_at FROM latest WHERE NOT gone"
     )
-    con.execute("DROP TABLE latest")
-    return _count(con, "staged"), refused
+    run(con, "DROP TABLE latest")
+    return count(con, "staged"), refused
 
 
 def load_rejected(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
@@ -71,20 +75,20 @@ def load_rejected(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
             coalesce(one.reason, 'bad_type') AS reason, coalesce(one.message, '') AS message, arrived_at
         FROM items"""
     if shred(con, batch, "rejected", select):
-        con.execute("INSERT INTO rejected SELECT position, item, kind, reason, message, arrived_at FROM staged")
+        run(con, "INSERT INTO rejected SELECT position, item, kind, reason, message, arrived_at FROM staged")
 
 
 def refuse(con: duckdb.DuckDBPyConnection, key: bytes, column: str = "user_id") -> int:
     """Remove from `staged` what names an erased person, or one whose deletion came before; return how many."""
     refused = 0
-    if _count(con, "deletions"):
-        refused += _changed(
+    if not is_empty(con, "deletions"):
+        refused += run(
             con,
             f"DELETE FROM staged USING (SELECT user_id, min(position) AS position FROM deletions GROUP BY user_id) d"
             f" WHERE staged.{column} = d.user_id AND staged.position > d.position",
         )
-    if _count(con, "tombstones"):
-        refused += _changed(
+    if not is_empty(con, "tombstones"):
+        refused += run(
             con,
             f"""
             DELETE FROM staged WHERE {column} IN (
@@ -113,19 +117,10 @@ def _stage(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, *columns: st
     if "values" in columns:
         wrong += " WHEN NOT starts_with(\"values\", '{') THEN 'values are no JSON object'"
     fault = f"CASE WHEN item = -1 THEN 'item is missing or no whole number' {wrong} END"
-    con.execute(
+    run(
+        con,
         f"INSERT INTO rejected SELECT position, item, ?, ?, {fault}, arrived_at FROM staged WHERE {fault} IS NOT NULL",
         [name, Reason.BAD_TYPE.value],
     )
-    con.execute(f"DELETE FROM staged WHERE {fault} IS NOT NULL")
+    run(con, f"DELETE FROM staged WHERE {fault} IS NOT NULL")
     return True
-
-
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    # Fetched to the end: a result that is not finished lets nothing be registered on its connection.
-    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-
-
-def _changed(con: duckdb.DuckDBPyConnection, statement: str, parameters: object = None) -> int:
-    """Run a statement that inserts or deletes; return how many rows."""
-    return int(con.execute(statement, parameters).fetchall()[0][0])

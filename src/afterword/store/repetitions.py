@@ -8,7 +8,8 @@ import pyarrow as pa
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
 from afterword.store.fact_keys import Keys, KnownKeys, suspicious
-from afterword.store.shapes import Shape, properties_digest
+from afterword.store.shapes import Shape
+from afterword.store.statements import count, first_row, is_empty, run
 
 
 def known_keys(con: duckdb.DuckDBPyConnection, shape: Shape) -> KnownKeys:
@@ -31,7 +32,8 @@ def take_out_repetitions(con: duckdb.DuckDBPyConnection, shape: Shape, known: Kn
     _gather_suspects(con, shape, look.known, look.double)
     _gather_stored(con, shape)
     _judge(con, shape)
-    con.execute(
+    run(
+        con,
         """
         INSERT INTO rejected
         SELECT position, item, $kind, $reason,
@@ -39,10 +41,10 @@ def take_out_repetitions(con: duckdb.DuckDBPyConnection, shape: Shape, known: Kn
         FROM verdicts WHERE conflict""",
         {"kind": shape.table, "reason": Reason.ID_CONFLICT.value},
     )
-    con.execute("DELETE FROM staged WHERE rowid IN (SELECT row FROM verdicts)")
-    counted = con.execute("SELECT count(*) FROM verdicts WHERE NOT conflict").fetchone()
-    con.execute("DROP TABLE verdicts; DROP TABLE stored; DROP TABLE suspects")
-    return counted[0] if counted else 0, look.new
+    run(con, "DELETE FROM staged WHERE rowid IN (SELECT row FROM verdicts)")
+    repetitions = count(con, "verdicts WHERE NOT conflict")
+    run(con, "DROP TABLE verdicts; DROP TABLE stored; DROP TABLE suspects")
+    return repetitions, look.new
 
 
 def _keys(con: duckdb.DuckDBPyConnection, shape: Shape, table: str) -> Keys:
@@ -54,14 +56,13 @@ def _gather_suspects(con: duckdb.DuckDBPyConnection, shape: Shape, known: Keys, 
     """Make `suspects`, the items of the batch whose key is known or comes twice."""
     con.register("known_keys", pa.table({"key": known}))
     con.register("double_keys", pa.table({"key": double}))
-    properties = "properties" if "properties" in shape.columns else "NULL::VARCHAR AS properties"
-    con.execute(
+    run(
+        con,
         f"""
         CREATE OR REPLACE TEMP TABLE suspects AS
-        SELECT rowid AS row, position, item, arrived_at, {", ".join([shape.id, *shape.identity])},
-            {shape.time} AS time, digest, {properties}, key IN (SELECT key FROM known_keys) AS known
-        FROM (SELECT rowid, *, {shape.key_sql()} AS key FROM staged)
-        WHERE key IN (SELECT key FROM known_keys) OR key IN (SELECT key FROM double_keys)"""
+        SELECT * EXCLUDE (key, fault), key IN (SELECT key FROM known_keys) AS known
+        FROM (SELECT rowid AS row, *, {shape.key_sql()} AS key FROM staged)
+        WHERE key IN (SELECT key FROM known_keys) OR key IN (SELECT key FROM double_keys)""",
     )
     con.unregister("known_keys")
     con.unregister("double_keys")
@@ -74,45 +75,48 @@ def _gather_stored(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
     suspects, which spares DuckDB most row groups. Only what is not found there, because it was sent with another time,
     is searched everywhere.
     """
-    properties = "properties" if "properties" in shape.columns else "NULL::VARCHAR AS properties"
     ids = ", ".join([shape.id, *shape.identity])
-    select = f"SELECT {ids}, digest, {properties} FROM {shape.table} WHERE ({ids}) IN (SELECT ({ids}) FROM sought)"
-    con.execute("CREATE OR REPLACE TEMP VIEW sought AS SELECT * FROM suspects WHERE known")
-    times = con.execute("SELECT min(time), max(time) FROM sought").fetchone()
+    columns = ", ".join([*shape.own, "digest"])
+    select = f"SELECT {columns} FROM {shape.table} WHERE ({ids}) IN (SELECT ({ids}) FROM sought)"
+    run(con, "CREATE OR REPLACE TEMP VIEW sought AS SELECT * FROM suspects WHERE known")
+    times = first_row(con, f"SELECT min({shape.time}), max({shape.time}) FROM sought")
     bounds = list(times) if times and times[0] is not None else [0, -1]
-    con.execute(f"CREATE OR REPLACE TEMP TABLE stored AS {select} AND {shape.time} BETWEEN ? AND ?", bounds)
-    con.execute(
+    run(con, f"CREATE OR REPLACE TEMP TABLE stored AS {select} AND {shape.time} BETWEEN ? AND ?", bounds)
+    run(
+        con,
         f"CREATE OR REPLACE TEMP VIEW sought AS SELECT * FROM suspects s WHERE known AND NOT EXISTS "
-        f"(FROM stored t WHERE {shape.same_id('s', 't')})"
+        f"(FROM stored t WHERE {shape.same_id('s', 't')})",
     )
-    if con.execute("SELECT 1 FROM sought LIMIT 1").fetchone():
-        con.execute(f"INSERT INTO stored {select}")
-    con.execute("DROP VIEW sought")
+    if not is_empty(con, "sought"):
+        run(con, f"INSERT INTO stored {select}")
+    run(con, "DROP VIEW sought")
 
 
 def _judge(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
     """Make `verdicts`: the suspects that are not the first of their id, and whether they conflict with it."""
     ids = ", ".join([shape.id, *shape.identity])
-    con.execute(
+    columns = ", ".join([*shape.own, "digest"])
+    properties = ("s.properties", "f.properties") if "properties" in shape.columns else ("NULL", "NULL")
+    run(
+        con,
         f"""
         CREATE OR REPLACE TEMP TABLE verdicts AS
         WITH firsts AS (
-            SELECT {ids}, digest, properties, NULL AS row FROM stored
+            SELECT {columns}, NULL AS row FROM stored
             UNION ALL
-            SELECT {ids}, digest, properties, row FROM suspects s
+            SELECT {columns}, row FROM suspects s
             WHERE NOT EXISTS (FROM stored t WHERE {shape.same_id("s", "t")})
             QUALIFY row_number() OVER (PARTITION BY {ids} ORDER BY position, item, row) = 1
         )
         SELECT s.row, s.position, s.item, s.arrived_at, s.{shape.id} AS id, s.digest <> f.digest AS conflict,
-            s.digest <> f.digest AND s.properties <> f.properties
-                AND xor(s.digest, {properties_digest("s.")}) = xor(f.digest, {properties_digest("f.")}) AS respelt,
-            s.properties AS ours, f.properties AS theirs
+            s.digest <> f.digest AND {shape.same_content_sql("s", "f")} AS alike,
+            {properties[0]} AS ours, {properties[1]} AS theirs
         FROM suspects s JOIN firsts f ON {shape.same_id("s", "f")}
-        WHERE f.row IS NULL OR s.row <> f.row"""
+        WHERE f.row IS NULL OR s.row <> f.row""",
     )
-    unclear = con.execute("SELECT row, ours, theirs FROM verdicts WHERE respelt").fetchall()
-    equal = [row for row, ours, theirs in unclear if canonical_or_same(ours) == canonical_or_same(theirs)]
+    alike = con.execute("SELECT row, ours, theirs FROM verdicts WHERE alike").fetchall()
+    equal = [row for row, ours, theirs in alike if canonical_or_same(ours) == canonical_or_same(theirs)]
     if equal:
         con.register("equal_rows", pa.table({"row": pa.array(equal, pa.int64())}))
-        con.execute("UPDATE verdicts SET conflict = false WHERE row IN (SELECT row FROM equal_rows)")
+        run(con, "UPDATE verdicts SET conflict = false WHERE row IN (SELECT row FROM equal_rows)")
         con.unregister("equal_rows")

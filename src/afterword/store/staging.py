@@ -1,4 +1,4 @@
-"""Items of one kind, shredded by SQL into the temporary table `staged`: judged each by itself, with an id and a digest."""
+"""Items of one kind, shredded by SQL into the temporary table `staged`: each judged by itself, with id and digest."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import pyarrow as pa
 
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
-from afterword.store.frames import Batch, Refusal
+from afterword.store.frames import Batch
 from afterword.store.shapes import ABSENT, SEPARATOR, Shape
 from afterword.store.sql import literal
+from afterword.store.statements import run
 
 
 def stage(con: duckdb.DuckDBPyConnection, batch: Batch, shape: Shape) -> bool:
     """Fill `staged` with the items that can be used; the others go to `rejected`. Return whether there are any."""
     if not shred(con, batch, shape.table, shape.staging_sql("frames").replace("$form", literal(shape.form()))):
         return False
-    con.execute(
+    run(
+        con,
         "INSERT INTO rejected SELECT position, item, ?, ?, fault, arrived_at FROM staged WHERE fault IS NOT NULL",
         [shape.table, Reason.BAD_TYPE.value],
     )
-    con.execute("DELETE FROM staged WHERE fault IS NOT NULL")
+    run(con, "DELETE FROM staged WHERE fault IS NOT NULL")
     return True
 
 
@@ -33,15 +35,8 @@ def shred(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, select: str) 
     if not frames.num_rows:
         return False
     con.register("frames", frames)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {select}")
-    repaired = batch.look_again(name, _positions(con))
-    if repaired.num_rows:
-        con.register("frames", repaired)
-        con.execute(f"INSERT INTO staged {select}")
-        given = _positions(con)
-        for position, arrived_at in zip(*(repaired.column(i).to_pylist() for i in (0, 1)), strict=True):
-            if position not in given:
-                batch.refusals.append(Refusal(position, arrived_at, name, f"{name} cannot be read"))
+    run(con, f"CREATE OR REPLACE TEMP TABLE staged AS {select}")
+    batch.refuse_unread(name, _positions(con))
     con.unregister("frames")
     return True
 
@@ -51,15 +46,17 @@ def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
 
     Here equality is by the canonical form of properties, which Python makes: other items never need it.
     """
-    con.execute(
+    run(
+        con,
         f"CREATE OR REPLACE TEMP TABLE unnamed AS SELECT rowid AS row, position, item, {shape.content_sql()} AS content"
         f"{', properties' if 'properties' in shape.columns else ', NULL AS properties'} FROM staged"
-        f" WHERE {shape.id} IS NULL"
+        f" WHERE {shape.id} IS NULL",
     )
     spelt = con.sql("SELECT row, properties FROM unnamed WHERE properties IS NOT NULL").to_arrow_table()
     canonical = pa.array([canonical_or_same(text) for text in spelt.column("properties").to_pylist()], pa.string())
     con.register("canonical", pa.table({"row": spelt.column("row"), "properties": canonical}))
-    con.execute(
+    run(
+        con,
         f"""
         WITH contents AS (
             SELECT row, position, item,
@@ -70,10 +67,10 @@ def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
             FROM contents
         )
         UPDATE staged SET {shape.id} = md5(concat_ws({SEPARATOR}, n.content, n.number))
-        FROM numbered n WHERE staged.rowid = n.row"""
+        FROM numbered n WHERE staged.rowid = n.row""",
     )
     con.unregister("canonical")
-    con.execute("DROP TABLE unnamed")
+    run(con, "DROP TABLE unnamed")
 
 
 def _positions(con: duckdb.DuckDBPyConnection) -> set[int]:

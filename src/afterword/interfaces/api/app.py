@@ -14,7 +14,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
-from afterword.interfaces.api import braze, campaigns, native, pages, segment, watching
+from afterword.interfaces.api import (
+    braze,
+    braze_export,
+    braze_reading,
+    braze_usage,
+    campaigns,
+    native,
+    pages,
+    segment,
+    watching,
+)
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
@@ -77,7 +87,9 @@ def receiving_routes(server: Receiving) -> list[BaseRoute]:
 
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
-    return [*campaigns.routes(server), *pages.routes(server)]
+    compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
+    # Before the pages, one of which is /campaigns/ and any name.
+    return [*compatible, *campaigns.routes(server), *pages.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from afterword.interfaces.api.server import Policy
 
 SECONDS = 300.0
 """How long an answer may take: a report over much, or an export."""
+PATIENCE_SECONDS, RETRY_SECONDS = 15.0, 0.1
 CHUNK = 1 << 16
 OWN = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"host", b"expect", b"upgrade"})
 """Headers that belong to one connection."""
@@ -74,7 +76,7 @@ async def exchange(socket: Path, method: str, target: bytes, headers: list[tuple
         ConnectionError: nobody listens, or the other process went away.
 
     """
-    reader, writer = await asyncio.open_unix_connection(str(socket))
+    reader, writer = await _connected(socket)
     try:
         connection = h11.Connection(h11.CLIENT)
         framing = [(b"host", b"afterword"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
@@ -95,3 +97,12 @@ async def exchange(socket: Path, method: str, target: bytes, headers: list[tuple
             yield event
     finally:
         writer.close()
+
+
+async def _connected(socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect; a process that has just been started needs a moment until it listens."""
+    for _ in range(int(PATIENCE_SECONDS / RETRY_SECONDS)):
+        with suppress(ConnectionError, FileNotFoundError):
+            return await asyncio.open_unix_connection(str(socket))
+        await asyncio.sleep(RETRY_SECONDS)
+    return await asyncio.open_unix_connection(str(socket))

@@ -106,10 +106,11 @@ async def _take_once(
         name_equals(found.accepted, key.id, name)
         await server.keep(found.accepted, key, received_at)
     except BaseException:
-        await server.in_thread(store.abandon, key.id, name)
+        await server.in_thread(store.abandon, key.id, name, received_at)
         raise
     response = answer(found.status, found.answer, headers)
-    await server.in_thread(store.finish, key.id, name, Answer(found.status, bytes(response.body)))
+    given = Answer(found.status, bytes(response.body))
+    await server.in_thread(store.finish, key.id, name, received_at, given)
     return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -13,8 +14,10 @@ from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.gather import Limits
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
+from afterword.reports.daily import DailyNumbers
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Difference, differences
+from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.refreshing import Refreshed
 from afterword.workspace.live.state import State, create_tables, read_state
 
@@ -40,7 +43,7 @@ class Live:
         self._limits = limits
         self._bucket = report_seconds * 1_000_000
         self._lock = threading.Lock()
-        self._reports: dict[tuple[int, int, Definitions], dict[str, Any]] = {}
+        self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
         create_tables(con)
         _add_function(con)
 
@@ -95,7 +98,8 @@ class Live:
         """
         with self._snapshot(definitions) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
-            key = (state.version, at // self._bucket, definitions)
+            # Not the definitions themselves: for Python 50 is 50.00 and 1 is True, for a report they are not.
+            key = (state.version, at // self._bucket, repr(definitions))
             with self._lock:
                 known = self._reports.get(key)
             if known is not None:
@@ -104,6 +108,26 @@ class Live:
         with self._lock:
             self._reports = {k: v for k, v in self._reports.items() if k[0] >= key[0]} | {key: found}
         return found
+
+    def daily(self, definitions: Definitions, campaign_id: str, first: date, last: date) -> DailyNumbers:
+        """Return what a campaign counts on the days from `first` to `last`, as of the last refresh.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, state, _facts):
+            return read_daily(con, definitions, state, campaign_id, (first, last))
+
+    def first_and_last_exposure(self, definitions: Definitions, campaign_id: str) -> tuple[int | None, int | None]:
+        """Return when a message of the campaign first and last reached somebody; None if none ever did.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return read_exposed(con, definitions, campaign_id)
 
     def recompute(self, definitions: Definitions) -> list[Difference]:
         """Derive all rows again from all facts; return where those that are kept differ (nowhere, if all is well).

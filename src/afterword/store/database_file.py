@@ -1,0 +1,55 @@
+"""Freeing a database file of what was deleted: DuckDB leaves old blocks in it as they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from afterword.errors import UserError
+from afterword.store.connection import open_memory
+from afterword.store.sql import literal
+from afterword.store.statements import run
+
+
+def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> tuple[int, int]:
+    """Copy all that a database file holds into a fresh file and put it in its place; return bytes before and after.
+
+    Needs the file to itself: the caller closes its connections before and opens it again after. A crash leaves the old
+    file or the new one, and at most a copy aside, which the next call replaces. The disk's old blocks are not
+    overwritten: where that matters the file system must be encrypted.
+
+    Raises:
+        UserError: somebody has the file open.
+
+    """
+    aside = path.with_name(path.name + ".new")
+    for leftover in (aside, _wal(aside)):
+        leftover.unlink(missing_ok=True)
+    before = path.stat().st_size
+    with open_memory(memory_bytes, threads, temp_dir, preserve_insertion_order=True) as con:
+        try:
+            run(con, f"ATTACH {literal(str(path))} AS old")
+        except duckdb.Error as error:
+            raise UserError(f"{path} cannot be rewritten while it is open: close it first ({error})") from error
+        run(con, f"CHECKPOINT old; ATTACH {literal(str(aside))} AS fresh")
+        run(con, "COPY FROM DATABASE old TO fresh; CHECKPOINT fresh; DETACH fresh; DETACH old")
+    if _wal(path).exists() or _wal(aside).exists():  # it would be applied to the wrong file
+        raise UserError(f"{path} has changes in {_wal(path).name} that were not checkpointed: open and close it first")
+    _sync(aside)
+    aside.replace(path)
+    _sync(path.parent)
+    return before, path.stat().st_size
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,209 @@
+"""An erased person is in no file any more, and a replay gives what the store has (rule 36)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from afterword.errors import UserError
+from afterword.log import Writer, read
+from afterword.store.database_file import rewrite_database
+from afterword.store.erasing import Erasure, Policy, erase, finish
+from afterword.store.erasing_log import change
+from afterword.store.loader import Loader
+from tests.store.world import KEY, TABLES, Request, bought, loaded, opened, rows, write
+
+NAME = "Zoë-Quixote"
+OTHER = "zoe.quixote@example.org"
+NEEDLES = ("Quixote", "quixote")
+
+
+def random_bytes(size: int) -> bytes:
+    return bytes(range(size))
+
+
+def exposed(item: int, user: str, at: int, **more: Any) -> dict[str, Any]:
+    return {"item": item, "user_id": user, "campaign_id": "c", "exposed_at": at, **more}
+
+
+REQUESTS: list[Request] = [
+    {
+        "events": [
+            bought(0, NAME, 5, event_id=f"order of {NAME}", device_id="dev", properties={"by": NAME}, price="10.0"),
+            bought(1, "bob", 5, event_id="b", properties={"z": 1.10, "a": [12345678901234567890123]}),
+            bought(2, OTHER, 6, device_id="dev", order_id=NAME),
+            bought(3, OTHER, 6, device_id="dev", order_id=NAME),
+            bought(4, OTHER, 7, once=False),
+        ],
+        "exposures": [exposed(5, NAME, 1, exposure_id="x1", trigger_event_id=f"order of {NAME}", variant_id="a")],
+    },
+    {
+        "events": [
+            bought(0, NAME, 5, event_id=f"order of {NAME}", device_id="dev", properties={"by": NAME}, price="10"),
+            {"item": 1, "user_id": NAME, "kind": "refund", "occurred_at": 8, "refund_of": f"order of {NAME}"}
+            | {"price": "1", "exposure_id": "unknown"},
+            bought(2, NAME, 5, event_id="b", device_id="conflict"),
+        ],
+        "step_messages": [
+            {"item": 3, "user_id": NAME, "campaign_id": "c", "step_id": "s", "received_at": 3}
+            | {"message_id": f"m/{NAME}", "exposure_id": "x1"}
+        ],
+        "attributes": [
+            {"item": 4, "user_id": NAME, "values": {"name": NAME}},
+            {"item": 5, "user_id": "bob", "values": {"n": 1}},
+        ],
+        "merges": [{"item": 6, "from_user_id": OTHER, "to_user_id": NAME}],
+        "rejected": [{"item": 7, "kind": "events", "reason": "bad_time", "message": f"time of {NAME} is no time"}],
+        "deletions": [{"item": 8, "user_id": NAME}],
+    },
+]  # fmt: skip
+
+
+def dumped(con: duckdb.DuckDBPyConnection, log: Path) -> str:
+    """All that can be read, of all tables and frames."""
+    tables = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    texts = [str(con.execute(f"FROM {table}").fetchall()) for (table,) in tables]
+    texts += [json_text(entry.frame.body) for entry in read(log, 0)]
+    return "\n".join(texts)
+
+
+def json_text(body: bytes) -> str:
+    try:
+        return str(json.loads(body))
+    except ValueError:
+        return body.decode()
+
+
+def in_file(path: Path) -> bool:
+    return any(needle.encode() in path.read_bytes() for needle in NEEDLES)
+
+
+def names_in(text: str) -> bool:
+    return any(needle in text for needle in NEEDLES)
+
+
+def facts_of(con: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
+    return {table: rows(con, table) for table in TABLES[:5]}
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_an_erased_person_is_in_no_file_any_more(tmp_path: Path, policy: Policy) -> None:
+    log, path = tmp_path / "log", tmp_path / "facts.duckdb"
+    con = loaded(tmp_path, [*REQUESTS, b'{"events": [{"item": 0, "user_id": "Quixote'])
+    con.execute("CHECKPOINT").fetchall()
+    assert in_file(path)
+    assert names_in(dumped(con, log))
+    users = [NAME, OTHER, "Quixote"]
+    erasure = Erasure.of(users, policy, random_bytes)
+    counts = erase(con, erasure, key=KEY, erased_at=9)
+    assert counts["tombstones"] == 3
+    with Writer(log) as writer:
+        writer.seal().result()
+        writer.rewrite(change(con, erasure))
+    finish(con, erasure)
+    assert not names_in(dumped(con, log))
+    stored = facts_of(con)
+    con.close()
+    rewrite_database(path, 500_000_000, 1, tmp_path / "spill")
+    assert not in_file(path)
+    with opened(tmp_path) as again:
+        assert facts_of(again) == stored
+    with opened(tmp_path / "replayed") as replayed:
+        Loader(replayed, log).load(3)
+        assert facts_of(replayed) == stored
+
+
+def test_counts_stay_and_references_follow(tmp_path: Path) -> None:
+    with loaded(tmp_path, REQUESTS) as con:
+        erasure = Erasure.of([NAME, OTHER], Policy.KEEP_COUNTS, random_bytes)
+        before = con.execute("SELECT kind, price, occurred_at FROM events ORDER BY ALL").fetchall()
+        erase(con, erasure, key=KEY, erased_at=9)
+        assert con.execute("SELECT kind, price, occurred_at FROM events ORDER BY ALL").fetchall() == before
+        assert con.execute("SELECT DISTINCT user_id FROM events ORDER BY user_id").fetchall() == [
+            ("bob",),
+            (erasure.replacement,),
+        ]
+        found = con.execute(
+            """
+            SELECT x.trigger_event_id = e.event_id, r.refund_of = e.event_id, m.exposure_id = x.exposure_id,
+                r.exposure_id = x.exposure_id, x.variant_id
+            FROM exposures x, events e, events r, step_messages m
+            WHERE e.price = 10 AND r.kind = 'refund'"""
+        ).fetchall()
+        assert found == [(True, True, True, False, "a")]
+        assert con.execute("SELECT count(DISTINCT event_id), count(DISTINCT device_id) FROM events").fetchone() == (
+            6,
+            1,
+        )
+        assert rows(con, "attributes", "user_id, name, value") == [("bob", "n", "1")]
+        assert rows(con, "merges") == []
+
+
+def test_without_leaves_only_others(tmp_path: Path) -> None:
+    with loaded(tmp_path, REQUESTS) as con:
+        erase(con, Erasure.of([NAME, OTHER], Policy.WITHOUT, random_bytes), key=KEY, erased_at=9)
+        assert rows(con, "events", "user_id, event_id") == [("bob", "b")]
+        assert rows(con, "exposures") == rows(con, "step_messages") == []
+
+
+def test_others_keep_the_very_spelling_of_their_facts(tmp_path: Path) -> None:
+    with loaded(tmp_path, REQUESTS) as con:
+        erasure = Erasure.of([NAME, OTHER], Policy.WITHOUT, random_bytes)
+        erase(con, erasure, key=KEY, erased_at=9)
+        change_frame = change(con, erasure)
+        changed = [change_frame(entry.position, entry.frame) for entry in read(tmp_path / "log", 0)]
+        assert changed[0] is not None
+        assert changed[0].body.startswith(b'{"events":[' + json.dumps(REQUESTS[0]["events"][1]).encode())
+
+
+def test_doing_it_again_after_a_crash_changes_nothing_more(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with loaded(tmp_path, REQUESTS) as con, Writer(log) as writer:
+        erasure = Erasure.of([NAME, OTHER], Policy.KEEP_COUNTS, random_bytes)
+        writer.seal().result()
+        erase(con, erasure, key=KEY, erased_at=9)
+        writer.rewrite(change(con, erasure))
+        stored = facts_of(con)
+        erase(con, erasure, key=KEY, erased_at=10)
+        assert writer.rewrite(change(con, erasure)).segments == 0
+        assert facts_of(con) == stored
+        assert con.execute("SELECT count(*) FROM tombstones").fetchone() == (2,)
+
+
+def test_what_comes_later_is_refused_and_counted(tmp_path: Path) -> None:
+    with loaded(tmp_path, REQUESTS) as con:
+        erasure = Erasure.of([NAME, OTHER], Policy.WITHOUT, random_bytes)
+        erase(con, erasure, key=KEY, erased_at=9)
+        finish(con, erasure)
+        later: Request = {
+            "events": [bought(0, NAME, 50), bought(1, "eve", 50)],
+            "attributes": [{"item": 2, "user_id": OTHER, "values": {"a": 1}}],
+            "merges": [{"item": 3, "from_user_id": "bob", "to_user_id": OTHER}],
+        }
+        end = write(tmp_path / "log", [later])
+        known = Loader(con, tmp_path / "log", tombstone_key=KEY).load(end)
+        assert (known.refused, dict(known.rows), known.users.to_pylist()) == (3, {"events": 1}, ["eve"])
+
+
+def test_a_deletion_refuses_what_is_logged_after_it_before_the_person_is_erased(tmp_path: Path) -> None:
+    requests: list[Request] = [
+        {"events": [bought(0, "ann", event_id="1")]},
+        {"deletions": [{"item": 0, "user_id": "ann"}]},
+        {"events": [bought(0, "ann", event_id="2"), bought(1, "bob", event_id="3")]},
+    ]
+    with loaded(tmp_path, requests) as con:
+        assert rows(con, "events", "event_id") == [("1",), ("3",)]
+        assert rows(con, "deletions", "user_id") == [("ann",)]
+
+
+def test_a_file_in_use_is_not_rewritten(tmp_path: Path) -> None:
+    with loaded(tmp_path, REQUESTS) as con:
+        size = (tmp_path / "facts.duckdb").stat().st_size
+        with pytest.raises(UserError, match="close it first"):
+            rewrite_database(tmp_path / "facts.duckdb", 500_000_000, 1, tmp_path / "spill")
+        assert (tmp_path / "facts.duckdb").stat().st_size == size
+        assert con.execute("SELECT count(*) FROM events").fetchone() == (6,)
