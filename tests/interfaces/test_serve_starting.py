@@ -81,7 +81,7 @@ class TestAtStart:
         client = served.start()
         client.post("/api/events", purchase("u1"))
         client.post("/api/events", purchase("u2"))
-        client.loaded(60)
+        client.loaded()
         served.stop()
         (served.data / "log").rename(served.data / "log-aside")
         served.begin()
@@ -136,7 +136,7 @@ class TestStopping:
             served = serving()
             client = served.start()
             assert client.post("/api/events", purchase("u")).status_code == 201
-            client.loaded(60)
+            client.loaded()
             assert served.stop(by) == 0
             assert not served.err.read_text()
             served.wait_for_answering(1)
@@ -150,7 +150,7 @@ class TestStopping:
         client = served.start()
         client.launch(campaign())
         client.post("/api/exposures", exposures(["u"]))
-        client.loaded(60)
+        client.loaded()
         served.fault("slow-report", 2)
         answers: list[int] = []
         thread = threading.Thread(target=ask, args=(client, answers))
@@ -187,7 +187,7 @@ class TestStopping:
         client = served.start()
         assert served.ready_seconds < 20
         assert "the last 9 bytes were no whole request and were cut off" in served.err.read_text()
-        client.loaded(60)
+        client.loaded()
         assert client.get("/api/report").json()["facts"]["events"] == 10_000
 
 
