@@ -94,14 +94,14 @@ class World:
 def world(path: Path, timezone: str = "UTC", now: str = NOW) -> Iterator[World]:
     """Open a data directory and its server."""
     at = micros(now)
-    problems: list[str] = []
+    failures: list[str] = []
     with open_data_directory(
         path,
         memory="1GB",
         threads=1,
         clock=lambda: at,
         chance=lambda n: b"\7" * n,
-        tell=lambda said, _: problems.append(said),
+        tell=lambda message, _error: failures.append(message),
     ) as data:
         assert data.first_key is not None
         data.metadata.set_workspace(Workspace(timezone, "EUR"), at)
@@ -110,7 +110,7 @@ def world(path: Path, timezone: str = "UTC", now: str = NOW) -> Iterator[World]:
             httpx.Client(base_url=url, timeout=60) as client,
         ):
             yield World(client, data, data.first_key, at)
-    assert problems == []
+    assert failures == []
 
 
 @contextmanager

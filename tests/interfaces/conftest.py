@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.interfaces.serving import Client, Served
+from tests.interfaces.serving import Client, Served, campaign, exposures, purchase
 
 Serving = Callable[..., Served]
 
@@ -17,10 +17,18 @@ Serving = Callable[..., Served]
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = Served(tmp_path_factory.mktemp("shared"))
     try:
-        served.start()
+        warm_up(served.start())
         yield served
     finally:
         served.close()
+
+
+def warm_up(client: Client) -> None:
+    """Have the sweep compiled once, which may take a minute on a busy machine; later servers find it in the cache."""
+    client.launch(campaign("warm"))
+    client.post("/api/exposures", exposures(["warm"], of="warm"))
+    client.post("/api/events", purchase("warm"))
+    client.loaded(300)
 
 
 @pytest.fixture
@@ -42,8 +50,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
-    """Make servers that end with the test; the first lives in `tmp_path`."""
+def serving(tmp_path: Path, shared: Served) -> Iterator[Serving]:
+    """Make servers that end with the test, when `shared` has warmed up."""
     made: list[Served] = []
 
     def make(directory: Path | None = None, **policy: Any) -> Served:

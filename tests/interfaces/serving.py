@@ -103,7 +103,7 @@ class Client:
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(sent)
 
-    def loaded(self, seconds: float = 20.0) -> None:
+    def loaded(self, seconds: float = 120.0) -> None:
         """Wait until all that is durable is known to the results."""
         durable = self.metric("afterword_log_position")
         wait_for(lambda: self.metric("afterword_attributed_position") >= durable, seconds)

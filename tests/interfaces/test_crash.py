@@ -221,7 +221,7 @@ def test_what_was_acknowledged_is_there_once(
         client = served.start()
         ready.append(served.ready_seconds)
         load.retry(served, chance)
-    client.loaded(90)
+    client.loaded()
     answered = client.report("cart-rescue")
     assert served.stop() == 0
     served.wait_for_answering()

@@ -36,6 +36,7 @@ NEEDS = {
     ("POST", "/users/merge"): "users.merge",
     ("POST", "/users/alias/new"): "users.alias.new",
     ("POST", "/users/identify"): "users.identify",
+    ("POST", "/users/export/ids"): "users.export.ids",
     ("POST", "/api/events"): "api.write",
     ("POST", "/api/exposures"): "api.write",
     ("POST", "/api/step-messages"): "api.write",
@@ -53,6 +54,15 @@ NEEDS = {
     **{("POST", f"/v1/{kind}"): "segment.write" for kind in ("batch", "track", "identify", "page", "screen")},
     **{("POST", f"/v1/{kind}"): "segment.write" for kind in ("group", "alias")},
 }
+READ = (
+    "/campaigns/list", "/campaigns/details", "/campaigns/data_series", "/sends/data_series", "/canvas/list",
+    "/canvas/details", "/canvas/data_series", "/canvas/data_summary", "/events/list", "/events/data_series",
+    "/purchases/product_list", "/purchases/revenue_series", "/purchases/quantity_series", "/sessions/data_series",
+    "/kpi/dau/data_series", "/kpi/mau/data_series", "/kpi/new_users/data_series", "/kpi/uninstalls/data_series",
+    "/segments/list", "/feed/list",
+)  # fmt: skip
+"""Braze's paths that read: each has a permission of its name."""
+NEEDS |= {("GET", path): path.removeprefix("/").replace("/", ".") for path in READ}
 ROUTES = pytest.mark.parametrize(("method", "path"), list(NEEDS), ids=[" ".join(each) for each in NEEDS])
 WRONG = f"aw_{'a' * 8}_{'b' * 52}"
 

@@ -33,7 +33,7 @@ def test_exposures_that_came_before_the_definition_wait_for_it(client: Client) -
     client.post("/api/exposures", exposures(["early-1", "early-2"], of="early"))
     client.post("/api/exposures", exposures(["early-3"], "control", of="early"))
     client.post("/api/events", {"events": [purchase("early-1"), purchase("early-3")]})
-    client.loaded(60)
+    client.loaded()
     assert client.get("/api/campaigns/early/report").status_code == 404
     client.post("/api/campaigns", campaign("early"))
     assert client.get("/api/campaigns/early/report").status_code == 409
@@ -47,7 +47,7 @@ def test_a_change_is_counted_again_at_once(client: Client) -> None:
     client.launch(campaign("change"))
     client.post("/api/exposures", exposures(["change-1"], of="change", ago=7200))
     client.post("/api/events", purchase("change-1", ago=60))
-    client.loaded(60)
+    client.loaded()
     before = client.report("change")
     assert variant(before)["conversions"]["A"]["converted"] == 1
     shorter = campaign("change", conversion_events=[{"kind": "purchase", "deadline": "1 hour"}])
@@ -95,7 +95,7 @@ def test_a_canvas_is_a_campaign_with_steps(client: Client) -> None:
     step = {"user_id": "canvas-1", "campaign_id": "welcome", "step_id": "hello", "received_at": instant(1800)}
     assert client.post("/api/step-messages", step).json()["accepted"] == 1
     client.post("/api/events", purchase("canvas-1"))
-    client.loaded(60)
+    client.loaded()
     steps = client.report("welcome")["steps"]
     assert {one["id"]: one["conversions"]["A"] for one in steps if one.get("conversions")} or steps
 

@@ -12,7 +12,7 @@ from tests.interfaces.serving import Client, campaign, exposures, instant, purch
 
 
 def row(client: Client, name: str, variant: str = "a") -> dict[str, Any]:
-    client.loaded(60)
+    client.loaded()
     return next(dict(one) for one in client.report(name)["variants"] if one["id"] == variant)
 
 

@@ -22,7 +22,7 @@ from tests.interfaces.serving import campaign, exposures, purchase, wait_for
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
-    if not mounted(place, "-o", "size=24m"):
+    if not mounted(place, "-o", "size=64m"):
         pytest.skip("mounting a tmpfs is not permitted here")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
@@ -34,7 +34,7 @@ class TestWhileRunning:
         client = served.start()
         client.launch(campaign())
         client.post("/api/exposures", exposures(["u0"]))
-        client.loaded(60)
+        client.loaded()
         filler = small_disk / "filler"
         fill(filler)
         codes = []
@@ -50,7 +50,7 @@ class TestWhileRunning:
         filler.unlink()
         until_ready(served)
         assert client.post("/api/events", purchase("u0", product_id="last")).status_code == 201
-        client.loaded(60)
+        client.loaded()
         (variant, _) = client.report("cart-rescue")["variants"]
         items = codes.count(201) * 50 + 1
         assert float(variant["revenue"]["unconverted"]["EUR"]) == pytest.approx(9.5 * items)
@@ -73,7 +73,7 @@ class TestWhileRunning:
         until_ready(served, 15)
         assert client.post("/api/events", purchase("u2")).status_code == 201
         assert client.metric("afterword_log_position") == 2
-        client.loaded(60)
+        client.loaded()
         assert client.get("/api/report").json()["facts"]["events"] == 2
         assert "the log was opened again after it had failed" in served.err.read_text()
         assert served.stop() == 0
@@ -94,7 +94,7 @@ class TestWhileRunning:
         served = serving()
         client = served.start()
         client.post("/api/events", purchase("u1"))
-        client.loaded(60)
+        client.loaded()
         assert served.stop() == 0
         holding = (
             f"import duckdb, sys; con = duckdb.connect({str(served.data / 'facts.duckdb')!r}); "
@@ -113,7 +113,7 @@ class TestWhileRunning:
             holder.communicate()
         until_ready(served, 40)
         assert client.post("/api/events", purchase("u2")).status_code == 201
-        client.loaded(60)
+        client.loaded()
         assert client.get("/api/report").json()["facts"]["events"] == 3
 
     @pytest.mark.slow
@@ -138,7 +138,7 @@ class TestWhileRunning:
         client.launch(campaign())
         client.post("/api/exposures", exposures(["u0", "u1"], ago=7200))
         client.post("/api/events", purchase("u0"))
-        client.loaded(60)
+        client.loaded()
         before = client.report("cart-rescue")
         served.fault("clock", -3600)
         assert client.get("/api/campaigns").status_code == 200
@@ -146,7 +146,7 @@ class TestWhileRunning:
         assert (late.status_code, late.json()["accepted"]) == (201, 1)
         # What is "now" by the right clock is an hour ahead by this one.
         assert client.post("/api/events", purchase("u1", ago=0)).json()["rejected"][0]["reason"] == "in_future"
-        client.loaded(60)
+        client.loaded()
         after = client.report("cart-rescue")
         converted = [r["variants"][0]["conversions"]["A"]["converted"] for r in (before, after)]
         assert converted == [1, 2]
@@ -167,7 +167,7 @@ class TestWhileRunning:
         assert client.get("/api/report").status_code == 503
         served.mend()
         until_ready(served, 10)
-        client.loaded(60)
+        client.loaded()
         assert client.get("/api/report").json()["facts"]["events"] == 1
         log = served.err.read_text()
         assert log.count("loading has stopped and is tried again: a fault of the test") == 1
@@ -178,7 +178,7 @@ class TestWhileRunning:
         client = served.start()
         client.launch(campaign())
         client.post("/api/exposures", exposures(["u0"]))
-        client.loaded(60)
+        client.loaded()
         served.fault("raise-refresh", "a fault of the test")
         wait_for(lambda: client.get("/api/campaigns/cart-rescue/report").status_code == 503, 10)
         answer = client.get("/api/campaigns/cart-rescue/report")
@@ -186,7 +186,7 @@ class TestWhileRunning:
         assert client.post("/api/events", purchase("u0")).status_code == 201
         assert message_of(served) == ""
         served.mend()
-        client.loaded(60)
+        client.loaded()
         assert client.report("cart-rescue")["variants"][0]["conversions"]["A"]["converted"] == 1
 
     def test_the_process_that_answers_is_started_again(self, serving: Serving) -> None:
@@ -197,7 +197,7 @@ class TestWhileRunning:
         assert client.post("/api/exposures", exposures(["u0"])).status_code == 201
         assert client.get("/api/campaigns/cart-rescue/report").status_code in (200, 503)
         wait_for(lambda: client.get("/api/campaigns/cart-rescue/report").status_code == 200, 30)
-        client.loaded(60)
+        client.loaded()
         assert client.report("cart-rescue")["variants"][0]["exposed"] == 1
 
     def test_a_sealed_segment_that_is_damaged_before_it_is_loaded(self, serving: Serving) -> None:
@@ -217,7 +217,7 @@ class TestWhileRunning:
         assert client.post("/api/events", purchase("u2")).status_code == 503
         first.write_bytes(good)
         until_ready(served)
-        client.loaded(60)
+        client.loaded()
         assert client.get("/api/report").json()["facts"]["events"] == 1
 
 

@@ -219,7 +219,7 @@ def test_what_javascript_writes_and_json_has_not(client: Client, text: bytes) ->
 
 def test_all_of_that_was_loaded_and_the_good_are_there(client: Client) -> None:
     """Runs last: what the loader cannot digest would stop it for everybody."""
-    client.loaded(60)
+    client.loaded()
     assert client.http.get("/readyz").status_code == 200
     assert client.get("/api/report").status_code == 200
 
@@ -247,7 +247,7 @@ def test_what_came_through_is_loaded_whole(serving: Serving) -> None:
             encoded({"attributes": [{"external_id": user, texts[number % 4]: texts[number % 3]}]}),
         )
     served.mend()
-    client.loaded(60)
+    client.loaded()
     assert served.stop() == 0
     served.wait_for_answering()
     with duckdb.connect(str(served.data / "facts.duckdb"), read_only=True) as con:

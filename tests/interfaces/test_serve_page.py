@@ -39,7 +39,7 @@ def test_the_way_from_the_login_to_the_report(client: Client, page: str) -> None
 
 
 def test_the_page_runs_no_script_and_shows_names_as_text(client: Client, page: str) -> None:
-    client.loaded(60)
+    client.loaded()
     shown = client.http.get(page, headers={"Cookie": f"afterword_key={client.key}"})
     assert shown.status_code == 200
     policy = shown.headers["content-security-policy"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,8 +16,8 @@ import duckdb
 import pytest
 
 from tests.interfaces.conftest import Serving
-from tests.interfaces.failing import is_up, message_of, mounted
-from tests.interfaces.serving import Client, campaign, exposures, purchase, wait_for
+from tests.interfaces.failing import is_up, message_of, mounted, until_ready
+from tests.interfaces.serving import ROOT, Client, campaign, exposures, purchase, wait_for
 
 
 class TestAtStart:
@@ -79,7 +81,7 @@ class TestAtStart:
         client = served.start()
         client.post("/api/events", purchase("u1"))
         client.post("/api/events", purchase("u2"))
-        client.loaded(60)
+        client.loaded()
         served.stop()
         (served.data / "log").rename(served.data / "log-aside")
         served.begin()
@@ -109,13 +111,32 @@ class TestAtStart:
             subprocess.run(["umount", "-l", str(served.data)], check=True)
 
 
+def test_the_command_itself_serves(serving: Serving) -> None:
+    served = serving()
+    command = [sys.executable, "-m", "afterword", "serve", "--data", str(served.data), "--port", str(served.port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with served.out.open("w") as out, served.err.open("w") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
+    try:
+        wait_for(lambda: is_up(served), 30)
+        until_ready(served)
+        found = re.search(r"An admin key, shown this once: (\S+)", served.out.read_text())
+        assert found is not None
+        assert served.client(found[1]).post("/api/events", purchase("u")).status_code == 201
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 class TestStopping:
     def test_a_stop_seals_the_log_and_closes_the_database(self, serving: Serving) -> None:
         for by in (signal.SIGTERM, signal.SIGINT):
             served = serving()
             client = served.start()
             assert client.post("/api/events", purchase("u")).status_code == 201
-            client.loaded(60)
+            client.loaded()
             assert served.stop(by) == 0
             assert not served.err.read_text()
             served.wait_for_answering(1)
@@ -129,7 +150,7 @@ class TestStopping:
         client = served.start()
         client.launch(campaign())
         client.post("/api/exposures", exposures(["u"]))
-        client.loaded(60)
+        client.loaded()
         served.fault("slow-report", 2)
         answers: list[int] = []
         thread = threading.Thread(target=ask, args=(client, answers))
@@ -166,7 +187,7 @@ class TestStopping:
         client = served.start()
         assert served.ready_seconds < 20
         assert "the last 9 bytes were no whole request and were cut off" in served.err.read_text()
-        client.loaded(60)
+        client.loaded()
         assert client.get("/api/report").json()["facts"]["events"] == 10_000
 
 
