@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,8 @@ from afterword.workspace.backlog import Backlog
 from afterword.workspace.data_directory import open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
+GC_OBJECTS = 100_000
+"""New objects between two searches for garbage; requests make many objects and no cycles."""
 KEEP_ALIVE = 75
 """Seconds; shorter than what clients assume, they see connections reset."""
 STOP_SECONDS = 10
@@ -74,6 +77,7 @@ def serve(
 
     """
     log_to_stderr()
+    gc.set_threshold(GC_OBJECTS)
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
