@@ -48,6 +48,8 @@ NEEDS = {
     ("POST", "/api/campaigns/{id}/stop"): "api.definitions",
     ("POST", "/api/campaigns/{id}/archive"): "api.definitions",
     ("GET", "/api/campaigns/{id}/report"): "api.read",
+    ("GET", "/api/campaigns/{id}/users"): "api.read",
+    ("GET", "/api/campaigns/{id}/explain"): "api.read",
     ("GET", "/api/report"): "api.read",
     ("GET", "/campaigns/{id}"): "admin",
     ("POST", "/campaigns/{id}"): "admin",

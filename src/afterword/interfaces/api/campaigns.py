@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from itertools import count, takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -23,8 +23,9 @@ from afterword.model import Campaign, Definitions
 from afterword.store.campaigns import CampaignRefused, StoredCampaign, UnknownCampaign
 from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
-from afterword.workspace.live import NotDerived
+from afterword.workspace.live import Live, NotDerived
 
+Found = TypeVar("Found")
 CAUGHT_UP_SECONDS = 60.0
 """How long a report waits for results of a definition that was just launched or changed."""
 
@@ -42,6 +43,8 @@ def routes(server: Answers) -> list[Route]:
         Route(f"{one}/stop", campaigns.moved, methods=["POST"]),
         Route(f"{one}/archive", campaigns.moved, methods=["POST"]),
         Route(f"{one}/report", campaigns.reported, methods=["GET"]),
+        Route(f"{one}/users", campaigns.users, methods=["GET"]),
+        Route(f"{one}/explain", campaigns.explained, methods=["GET"]),
         Route("/api/report", campaigns.reported, methods=["GET"]),
     ]
 
@@ -107,6 +110,33 @@ class _Campaigns:
         report = await asyncio.to_thread(report_of, self._server, request.path_params.get("id"))
         return answer(200, report, headers)
 
+    async def users(self, request: Request) -> Response:
+        """List who is behind a number: `variant`, `event` (A to D) and `state` say which."""
+        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
+        campaign, asked = request.path_params["id"], request.query_params
+        variant, event, state = asked.get("variant"), asked.get("event", "A"), asked.get("state", "converted")
+        found = await asyncio.to_thread(
+            from_results,
+            self._server,
+            campaign,
+            lambda live, definitions, now: live.users(definitions, now, campaign, variant, event, state),
+        )
+        return answer(200, {"users": found}, headers)
+
+    async def explained(self, request: Request) -> Response:
+        """Say why a `user` did or did not convert."""
+        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
+        campaign, user = request.path_params["id"], request.query_params.get("user")
+        if not user:
+            raise bad_request("user is missing: say whose story is asked for, with ?user=")
+        found = await asyncio.to_thread(
+            from_results,
+            self._server,
+            campaign,
+            lambda live, definitions, now: live.explain(definitions, now, campaign, user),
+        )
+        return answer(200, found.json, headers)
+
     async def _definition(self, request: Request) -> tuple[Campaign, str | None]:
         """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
         body = await read_body(request, self._server.policy.body_bytes, self._server.policy.body_seconds)
@@ -140,10 +170,24 @@ class _Campaigns:
 
 
 def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
-    """Return the report of all campaigns or of one, as of now; waits where a definition was just changed.
+    """Return the report of all campaigns or of one, as of now; raises as `from_results`."""
+    report = from_results(server, campaign, lambda live, definitions, now: live.report(definitions, now))
+    if campaign is None:
+        return report
+    return {**report, "campaigns": [one for one in report["campaigns"] if one["id"] == campaign]}
+
+
+def from_results(server: Answers, campaign: str | None, ask: Callable[[Live, Definitions, int], Found]) -> Found:
+    """Return what the results say; waits where a definition was just changed.
+
+    Args:
+        server: has the results.
+        campaign: whose results are asked for; None is all.
+        ask: given the results, the definitions and the time.
 
     Raises:
-        Refused: 404 no such campaign, 409 it was never launched, 503 results are not up to it yet.
+        Refused: 400 what is asked for is not there, 404 no such campaign, 409 it was never launched, 503 results are
+            not up to it yet.
 
     """
     if campaign is not None:
@@ -158,11 +202,9 @@ def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
         if (why := keeper.failure or keeper.stale) is not None:
             raise Refused(503, f"the results are not up to date: {why}", {"Retry-After": "5"})
         try:
-            report = server.data.live.report(server.data.definitions(), server.clock())
+            return ask(server.data.live, server.data.definitions(), server.clock())
         except NotDerived:
             keeper.caught_up(CAUGHT_UP_SECONDS)
-            continue
-        if campaign is None:
-            return report
-        return {**report, "campaigns": [one for one in report["campaigns"] if one["id"] == campaign]}
+        except UserError as error:
+            raise bad_request(str(error)) from None
     raise Refused(503, "the results of a changed definition are not there yet: come again", {"Retry-After": "5"})
