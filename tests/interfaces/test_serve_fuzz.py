@@ -150,7 +150,7 @@ PATHS = (
     "/v1/track",
     "/v1/identify",
 )
-MORE = ("/users/delete", "/users/merge", "/users/alias/new", "/users/identify", "/api/campaigns", "/v1/alias")
+MORE = ("/users/merge", "/users/alias/new", "/users/identify", "/api/campaigns", "/v1/alias")
 
 
 @Quick

@@ -26,8 +26,8 @@ from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy, Reading
-from afterword.interfaces.clock import now
 from afterword.interfaces.logs import log_to_stderr
+from afterword.interfaces.moments import now
 from afterword.workspace.data_directory import is_beyond_repair, open_answering
 from afterword.workspace.keeper import Keeper
 

@@ -21,9 +21,9 @@ from afterword.interfaces.answering import Configuration
 from afterword.interfaces.api.app import make_receiving_app
 from afterword.interfaces.api.forwarding import Forwarder
 from afterword.interfaces.api.server import Policy, Receiving
-from afterword.interfaces.clock import now
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
+from afterword.interfaces.moments import now
 from afterword.log import LogError
 from afterword.store.metadata import Metadata
 from afterword.workspace.backlog import Backlog

@@ -63,6 +63,8 @@ class Answering:
     metadata: Metadata
     live: Live
     keeper: Keeper
+    secret: bytes
+    """By which the ids of erased persons are hashed."""
 
     def definitions(self) -> Definitions:
         """Return the campaigns that have results: all but drafts."""
@@ -169,12 +171,13 @@ def open_answering(
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
-        loader = Loader(facts.cursor(), path / LOG, tombstone_key=(path / SECRET).read_bytes())
+        secret = (path / SECRET).read_bytes()
+        loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
         keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
-        yield Answering(path, facts, metadata, live, keeper)
+        yield Answering(path, facts, metadata, live, keeper, secret)
 
 
 @contextmanager
@@ -201,7 +204,7 @@ def open_data_directory(
             metadata_url=metadata_url,
         ) as answering,
     ):
-        parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper")}
+        parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper", "secret")}
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from pathlib import Path
 
-from afterword.log import Cut, Frame, LogFailedError, Writer
+from afterword.log import Cut, Frame, LogFailedError, Rewritten, Writer
+from afterword.log.rewriting import Change
 
 
 class ReopenedLog:
@@ -60,6 +61,11 @@ class ReopenedLog:
     def seal(self) -> None:
         """Complete the last segment; raises as `append`."""
         self._writer.seal().result()
+
+    def rewrite(self, change: Change) -> Rewritten:
+        """Complete the last segment, then replace or erase frames; raises as `Writer.rewrite`."""
+        self.seal()
+        return self._writer.rewrite(change)
 
     def close(self) -> None:
         """Write what was handed in, and let others write."""
