@@ -6,7 +6,7 @@ READY := .venv/.ready
 CODE := src tests benchmarks examples
 PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test test-all lint bench docs lock browser clean
+.PHONY: help demo test test-all lint bench bench-serve docs lock browser clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ lint: $(READY) ## ruff and mypy
 
 bench: $(READY) ## compare with SQL and Polars on generated facts (BENCH="--scale medium")
 	$(PY) -m benchmarks.run $(BENCH)
+
+bench-serve: $(READY) ## a server under load (BENCH="--rate 1000 --objects 225 --seconds 60")
+	$(PY) -m benchmarks.serve $(BENCH)
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

@@ -130,7 +130,7 @@ def test_truth_of_the_app_update_is_what_sql_finds(demo: DemoFiles, variant: str
 
 
 def test_every_buyer_visited_before_buying(demo: DemoFiles) -> None:
-    row = duckdb.execute(
+    (row,) = duckdb.execute(
         """
         SELECT count(*) FROM read_parquet($events) p JOIN read_parquet($exposures) x USING (user_id)
         WHERE p.kind = 'purchase' AND p.occurred_at BETWEEN x.exposed_at AND x.exposed_at + INTERVAL 14 DAY
@@ -138,12 +138,12 @@ def test_every_buyer_visited_before_buying(demo: DemoFiles) -> None:
                           AND s.occurred_at BETWEEN x.exposed_at AND p.occurred_at)
         """,
         {"events": str(demo.events[0]), "exposures": str(demo.exposures[0])},
-    ).fetchone()
+    ).fetchall()  # to the end: the default connection is for all tests
     assert row == (0,)
 
 
 def test_most_rows_of_the_email_test_do_not_count(demo: DemoFiles) -> None:
-    row = duckdb.execute(
+    (row,) = duckdb.execute(
         """
         SELECT
             count(*) FILTER (e.occurred_at < x.exposed_at) > 64_000,
@@ -162,7 +162,7 @@ def test_most_rows_of_the_email_test_do_not_count(demo: DemoFiles) -> None:
             "exposures": str(demo.exposures[0]),
             "repetitions": demo.truth.repetitions,
         },
-    ).fetchone()
+    ).fetchall()  # to the end: the default connection is for all tests
     assert row == (True,) * 7
 
 

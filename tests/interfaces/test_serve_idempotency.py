@@ -67,7 +67,7 @@ def test_another_body_or_path_under_the_same_key_is_409(client: Client) -> None:
     assert client.metric("afterword_log_position") == position
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "\x7f", "\xa0"])
+@pytest.mark.parametrize("key", ["x" * 256, "\xa0"])
 def test_a_key_that_cannot_be_kept_is_400(client: Client, key: str) -> None:
     headers = httpx.Headers({**client.bearer(), "Idempotency-Key": key}, encoding="latin-1")
     answer = client.http.post("/users/track", headers=headers)

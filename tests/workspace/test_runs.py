@@ -74,7 +74,9 @@ def test_verify_names_a_table_that_was_changed(example: Path, name: str) -> None
 def test_the_same_facts_in_another_format_give_the_same_results(example: Path) -> None:
     first = run_example()
     for name in ("exposures", "events"):
-        duckdb.execute(f"COPY (SELECT * FROM read_csv('{name}.csv', all_varchar = true)) TO '{name}.parquet'")
+        duckdb.execute(
+            f"COPY (SELECT * FROM read_csv('{name}.csv', all_varchar = true)) TO '{name}.parquet'"
+        ).fetchall()
     second = run_example("second", exposures="exposures.parquet", events="events.parquet")
     assert verify("second") == []
     for table in ("conversions.parquet", "credited_purchases.parquet", "rejected.parquet"):
