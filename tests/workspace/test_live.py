@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from afterword.model import Campaign, Counting, Definitions
+from afterword.errors import UserError
+from afterword.model import LETTERS, Campaign, Counting, Definitions
+from afterword.reports.report import iso_time
+from afterword.workspace.listing import STATES
+from afterword.workspace.live import NotDerived, refreshing
+from afterword.workspace.live.state import TABLES
 from tests.histories import generate_world
 from tests.oracle_facts import Fact, Facts
 from tests.workspace.live_world import LiveWorld
@@ -55,6 +60,88 @@ def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
         as_of = max(as_of, rng.choice(times))
         live.live.refresh(definitions, as_of=as_of)
         live.check(definitions, as_of, tmp_path / f"run{step}" if step in (3, steps - 1) else None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_users_and_stories_are_those_of_a_run(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(2000 + seed)
+    world = generate_world(rng, users=40)
+    facts = all_of(world.facts)
+    rng.shuffle(facts)
+    as_of = sorted(fact.at for fact in facts)[-len(facts) // 4]
+    live = LiveWorld(tmp_path)
+    for half in (facts[::2], facts[1::2]):
+        live.load(half, world.facts.merges)
+        live.live.refresh(world.definitions, as_of=as_of)
+    ran = live.run(world.definitions, as_of, tmp_path / "run")
+    for campaign in world.definitions.campaigns:
+        for event in LETTERS[: len(campaign.conversion_events)]:
+            for state in STATES:
+                found = live.live.users(world.definitions, as_of, campaign.id, "total", event, state)
+                assert found == ran.users(campaign.id, "total", event, state)
+        known = sorted({fact.user_id for fact in facts})
+        for user in [*rng.sample(known, 3), *(merge.from_user_id for merge in world.facts.merges), f"{known[0]}x"]:
+            assert live.live.explain(world.definitions, as_of, campaign.id, user) == ran.explain(campaign.id, user)
+
+
+def test_what_is_unknown_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    definitions = generate_world(random.Random(3), users=1).definitions
+    live = LiveWorld(tmp_path).live
+    with pytest.raises(NotDerived, match="are being computed again"):
+        live.report(definitions, 0)
+    live.refresh(definitions, as_of=0)
+    with pytest.raises(UserError, match=r'unknown campaign "c00", did you mean "c0"\?'):
+        live.users(definitions, 0, "c00")
+    with pytest.raises(UserError, match=r'unknown campaign "c00", did you mean "c0"\?'):
+        live.explain(definitions, 0, "c00", "u")
+
+
+def test_a_row_that_was_not_replaced_is_noticed(tmp_path: Path) -> None:
+    world = generate_world(random.Random(1), users=60)
+    facts = all_of(world.facts)
+    live = LiveWorld(tmp_path)
+    live.load(facts, world.facts.merges)
+    live.live.refresh(world.definitions, as_of=max(fact.at for fact in facts))
+    live.con.execute(
+        "UPDATE derived.conversions SET converted_at = converted_at + 1 "
+        "WHERE rowid = (SELECT min(rowid) FROM derived.conversions)"
+    )
+    (difference,) = live.live.recompute(world.definitions)
+    assert (difference.table, difference.missing, difference.surplus) == ("conversions", 1, 1)
+    assert {example["wrong"] for example in difference.examples} == {"missing", "surplus"}
+
+
+@pytest.mark.parametrize("table", ["recipients", "exposures", "conversions", "credited"])
+def test_rows_that_are_not_removed_are_noticed(table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = generate_world(random.Random(1), users=60)
+    facts = all_of(world.facts)
+    as_of = max(fact.at for fact in facts)
+    live = LiveWorld(tmp_path)
+    live.load(facts[::2])
+    live.live.refresh(world.definitions, as_of=as_of)
+    monkeypatch.setattr(refreshing, "TABLES", [name for name in TABLES if name != table])
+    live.load(facts[1::2])
+    live.live.refresh(world.definitions, as_of=as_of)
+    found = live.live.recompute(world.definitions)
+    assert {difference.table for difference in found} == {table}
+    assert all(difference.surplus and not difference.missing for difference in found)
+
+
+def test_a_fact_that_comes_due_is_seen_when_its_time_has_come(tmp_path: Path) -> None:
+    world = generate_world(random.Random(1), users=60)
+    facts = all_of(world.facts)
+    times = sorted(fact.at for fact in facts)
+    live = LiveWorld(tmp_path)
+    live.load(facts, world.facts.merges)
+    live.live.refresh(world.definitions, as_of=times[len(times) // 2])
+    due = next(time for time in times if time > times[len(times) // 2])
+    # Nobody has looked at the fact yet, so the report ends just before it.
+    before = live.live.report(world.definitions, times[-1])
+    assert before["as_of"] == iso_time(due - 1)
+    live.check(world.definitions, due - 1, tmp_path / "before")
+    refreshed = live.live.refresh(world.definitions, as_of=due)
+    assert 0 < refreshed.users < 10
+    live.check(world.definitions, due, tmp_path / "at")
 
 
 def changed(rng: random.Random, all_: Definitions, now: Definitions) -> Definitions:

@@ -84,7 +84,7 @@ def _campaign(tables: Tables, definitions: Definitions, index: int, version: str
         "revenue_window_seconds": campaign.revenue_window_seconds,
         "first_exposed_at": iso_time(int(outcomes.first_at.min())) if len(outcomes.n) else None,
         "last_exposed_at": iso_time(int(outcomes.last_at.max())) if len(outcomes.n) else None,
-        "conversion_events": [_event(letter, event) for letter, event in enumerate(campaign.conversion_events)],
+        "conversion_events": described_events(campaign),
         "variants": [
             {"id": variant.id, "name": variant.name, "control": variant.control}
             | {"share": variant.share_hundredths / 10_000}
@@ -101,6 +101,11 @@ def _campaign(tables: Tables, definitions: Definitions, index: int, version: str
         "delays": _delays(tables, index, campaign),
         "warnings": warnings_of(rows[count + 1], tables.revenue[index], campaign),
     }
+
+
+def described_events(campaign: Campaign) -> list[dict[str, Any]]:
+    """Return a campaign's conversion events as report.json describes them."""
+    return [_event(letter, event) for letter, event in enumerate(campaign.conversion_events)]
 
 
 def _event(letter: int, event: ConversionEvent) -> dict[str, Any]:

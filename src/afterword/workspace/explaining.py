@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import duckdb
 import numpy as np
 
 from afterword.attribution.explain import Judged, Traced, Verdict, judge, trace_person
-from afterword.attribution.facts import DERIVED_BIT, EVENTS, EXPOSURES, STEP_MESSAGES, FactTable
+from afterword.attribution.facts import DERIVED_BIT, EVENTS, EXPOSURES, STEP_MESSAGES, FactTable, Source
+from afterword.attribution.gather import Limits
 from afterword.attribution.people import persons_of
 from afterword.attribution.reading import Scans
-from afterword.model import LETTERS, Campaign, Channel, Counting, EventKind, Outcome
-from afterword.store.sql import literal
+from afterword.intake.sources import Kind
+from afterword.model import LETTERS, Campaign, Channel, Counting, Definitions, EventKind, Outcome
 from afterword.workspace.inputs import EPOCH, Inputs
 from afterword.workspace.session import FACTS, Session
 from afterword.workspace.story import Entry, Explanation, Story, titles
@@ -26,8 +28,25 @@ SIMILAR = 0.85
 """From this Jaro-Winkler similarity on, a user's id is offered for one that nobody has."""
 
 
+class Facts(Protocol):
+    """Where the facts of a person are read from: the files of a run, or the tables of a server."""
+
+    con: duckdb.DuckDBPyConnection
+    """Has a table `merges`, of this person at least."""
+    limits: Limits
+
+    def relation(self, kind: Kind, users: Sequence[str] | None = None) -> str:
+        """Return the SELECT of a kind of fact, of all users or of some."""
+
+    def disputed(self, table: FactTable, users: Sequence[str]) -> str:
+        """Return the SELECT of some users' facts and of all that have the same ids."""
+
+    def source(self, kind: Kind, relation: str) -> Source:
+        """Return what attribution reads of a kind of fact: a SELECT of its rows."""
+
+
 def explain(inputs: Inputs, campaign_id: str, user: str, events: Sequence[Mapping[str, Any]]) -> Story:
-    """Tell the story of a user and a campaign; see `Results.explain`.
+    """Tell the story of a user and a campaign from files; see `Results.explain`.
 
     Args:
         inputs: what the run read.
@@ -37,25 +56,46 @@ def explain(inputs: Inputs, campaign_id: str, user: str, events: Sequence[Mappin
 
     """
     only = inputs.only(campaign_id)
-    index = only.definitions.index_of(campaign_id)
-    campaign = only.definitions.campaigns[index]
-    as_of = inputs.as_of or 0
     with Session(only) as session:
         session.stage()
-        person, ids = _person(session, user)
-        rows, rejected = _rows(session, ids)
-        unknown = None if rows else f'there is no fact about a user "{user}"{_similar(session, user)}'
-        sources = {table.kind: session.source(table.kind, _disputed(session, table, ids)) for table in TABLES}
-        scans = Scans(sources["events"], sources["exposures"], sources["step_messages"])
-        traced = trace_person(session.con, only.definitions, index, person, scans, session.limits, as_of)
-        facts = {table.kind: _facts(session, session.relation(table.kind, ids)) for table in TABLES}
-    teller = _Teller(campaign, index, only.definitions.workspace.timezone, facts["events"], traced)
+        return tell(session, only.definitions, campaign_id, user, events, inputs.as_of or 0)
+
+
+def tell(
+    session: Facts,
+    only: Definitions,
+    campaign_id: str,
+    user: str,
+    events: Sequence[Mapping[str, Any]],
+    as_of: int,
+) -> Story:
+    """Tell the story of a user and a campaign.
+
+    Args:
+        session: the facts.
+        only: definitions of which the other campaigns have no conversion events.
+        campaign_id: a campaign that is among them.
+        user: any of the person's ids.
+        events: the campaign's conversion events as the report has them.
+        as_of: epoch microseconds.
+
+    """
+    index = only.index_of(campaign_id)
+    campaign = only.campaigns[index]
+    person, ids = _person(session, user)
+    rows, rejected = _rows(session, ids)
+    unknown = None if rows else f'there is no fact about a user "{user}"{_similar(session, user)}'
+    sources = {table.kind: session.source(table.kind, session.disputed(table, ids)) for table in TABLES}
+    scans = Scans(sources["events"], sources["exposures"], sources["step_messages"])
+    traced = trace_person(session.con, only, index, person, scans, session.limits, as_of)
+    facts = {table.kind: _facts(session, session.relation(table.kind, ids)) for table in TABLES}
+    teller = _Teller(campaign, index, only.workspace.timezone, facts["events"], traced)
     return Story(
         campaign_id,
         user,
         person,
         teller.time(as_of),
-        only.definitions.workspace.timezone,
+        only.workspace.timezone,
         titles(events),
         tuple(teller.entries(facts["step_messages"], as_of)),
         tuple(teller.verdicts(as_of)),
@@ -64,7 +104,7 @@ def explain(inputs: Inputs, campaign_id: str, user: str, events: Sequence[Mappin
     )
 
 
-def _person(session: Session, user: str) -> tuple[str, list[str]]:
+def _person(session: Facts, user: str) -> tuple[str, list[str]]:
     """Return the person's id and all the ids that are this person."""
     merges = session.con.execute("SELECT DISTINCT from_user_id, to_user_id FROM merges").fetchall()
     persons = persons_of([m[0] for m in merges], [m[1] for m in merges]) if merges else {}
@@ -72,14 +112,14 @@ def _person(session: Session, user: str) -> tuple[str, list[str]]:
     return person, sorted({user, person, *(name for name, other in persons.items() if other == person)})
 
 
-def _rows(session: Session, ids: list[str]) -> tuple[int, int]:
+def _rows(session: Facts, ids: list[str]) -> tuple[int, int]:
     """Count the person's rows, and those of them that could not be used."""
     every = " UNION ALL ".join(f"SELECT reason FROM ({session.relation(kind, ids)})" for kind in FACTS)
     found = session.con.execute(f"SELECT count(*), count(*) FILTER (reason <> 0) FROM ({every})").fetchall()
     return int(found[0][0]), int(found[0][1])
 
 
-def _similar(session: Session, user: str) -> str:
+def _similar(session: Facts, user: str) -> str:
     """Return the exposed user whose id is most like one that nobody has, as a question."""
     found = session.con.execute(
         f"""
@@ -91,18 +131,7 @@ def _similar(session: Session, user: str) -> str:
     return f', did you mean "{found[0][0]}"?' if found else ""
 
 
-def _disputed(session: Session, table: FactTable, ids: list[str]) -> str:
-    """Return a SELECT of the person's facts and of others with the same ids, so that rule 33 sees them all."""
-    every = session.relation(table.kind)
-    own = session.relation(table.kind, ids)
-    listed = ", ".join(literal(name) for name in ids)
-    return (
-        f"SELECT * FROM ({every}) WHERE user_id IN ({listed}) OR "
-        f"({table.id} IS NOT NULL AND {table.id} IN (SELECT {table.id} FROM ({own})))"
-    )
-
-
-def _facts(session: Session, relation: str) -> dict[int, Row]:
+def _facts(session: Facts, relation: str) -> dict[int, Row]:
     """Return the person's rows by number, as intake normalised them."""
     found = session.con.sql(
         f"SELECT (CAST(file AS BIGINT) << 40) | record AS row, * FROM ({relation}) s WHERE reason = 0"

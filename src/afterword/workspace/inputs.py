@@ -42,14 +42,17 @@ class Inputs:
     """The files as an earlier run found them: kind, path, bytes, sha256."""
 
     def only(self, campaign: str) -> Inputs:
-        """Return the inputs with the conversion events of one campaign only.
+        """Return the inputs with the conversion events of one campaign only."""
+        return replace(self, definitions=only_campaign(self.definitions, campaign))
 
-        The other campaigns stay, since an id may be disputed between facts of several (rule 33).
-        """
-        campaigns = tuple(
-            c if c.id == campaign else replace(c, conversion_events=()) for c in self.definitions.campaigns
-        )
-        return replace(self, definitions=replace(self.definitions, campaigns=campaigns))
+
+def only_campaign(definitions: Definitions, campaign: str) -> Definitions:
+    """Return the definitions with the conversion events of one campaign only.
+
+    The other campaigns stay, since an id may be disputed between facts of several (rule 33).
+    """
+    campaigns = tuple(c if c.id == campaign else replace(c, conversion_events=()) for c in definitions.campaigns)
+    return replace(definitions, campaigns=campaigns)
 
 
 def gather_inputs(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -18,48 +21,83 @@ TOTAL, TOTAL_WITH_CONTROL = "total", "total_with_control"
 STATES = ("converted", "pending", "not_converted", "exposed")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose units are asked for."""
+
+    campaign: Campaign
+    variants: tuple[int, ...]
+    letter: int
+    state: str
+
+
+def asked(campaign: Campaign, variant: str | None, event: str, state: str) -> Asked:
+    """Check what is asked for; see `Results.users`."""
+    letter = _letter(campaign, event)
+    if state not in STATES:
+        raise UserError(f'state is "{state}", must be one of {", ".join(STATES)}{nearest(state, STATES)}')
+    return Asked(campaign, tuple(_variants(campaign, variant)), letter, state)
+
+
 def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str, state: str) -> list[dict[str, Any]]:
     """List the units of the campaign's counting that are in a state; see `Results.users`."""
     only = inputs.only(campaign_id)
     index = only.definitions.index_of(campaign_id)
-    campaign = only.definitions.campaigns[index]
-    letter = _letter(campaign, event)
-    if state not in STATES:
-        raise UserError(f'state is "{state}", must be one of {", ".join(STATES)}{nearest(state, STATES)}')
-    wanted = _variants(campaign, variant)
-    window = campaign.conversion_events[letter].deadline_seconds * 1_000_000
+    wanted = asked(only.definitions.campaigns[index], variant, event, state)
     with Session(only) as session:
         session.stage()
         found = session.attribute()
-        bit = 1 << letter
         ids = found.results.users
         session.con.register("users", pa.table({"user": np.arange(len(ids), dtype=np.int32), "user_id": ids}))
-        # A unit with several of the wanted variants is one unit: it converted if any row did (rule 16).
-        rows = session.con.execute(
-            f"""
-            WITH units AS (
-                SELECT "user", channel, exposure,
-                    bool_or(converted & {bit} <> 0) AS converted,
-                    bool_or(latest AND unit_converted & {bit} = 0 AND last_exposed_at + {window} > ?) AS pending,
-                    min(first_exposed_at) AS first_exposed_at
-                FROM recipients WHERE campaign = {index} AND list_contains(?, variant) GROUP BY ALL
-            )
-            SELECT u.user_id, units.channel, units.exposure,
-                CASE WHEN converted THEN 'converted' WHEN pending THEN 'pending' ELSE 'not_converted' END AS state
-            FROM units JOIN users u ON u."user" = units."user"
-            ORDER BY units."user", channel, first_exposed_at, exposure""",
-            [found.as_of, wanted],
-        ).fetchall()
-        names = _exposure_names(session, index) if campaign.counting is Counting.ONCE_PER_EXPOSURE else {}
+        return list_units(session.con, index, wanted, found.as_of, lambda: _exposure_names(session, index))
+
+
+def list_units(
+    con: duckdb.DuckDBPyConnection, index: int, wanted: Asked, as_of: int, names: Callable[[], dict[int, str]]
+) -> list[dict[str, Any]]:
+    """List units in order of user, channel and time.
+
+    Args:
+        con: with derived rows in `recipients`, and a table `users` (user, user_id).
+        index: the campaign's number in the rows.
+        wanted: which units.
+        as_of: epoch microseconds.
+        names: gives the ids of the campaign's exposures by their numbers in the rows.
+
+    """
+    campaign = wanted.campaign
+    bit = 1 << wanted.letter
+    window = campaign.conversion_events[wanted.letter].deadline_seconds * 1_000_000
+    # A unit with several of the wanted variants is one unit: it converted if any row did (rule 16).
+    rows = con.execute(
+        f"""
+        WITH units AS (
+            SELECT "user", channel, exposure,
+                bool_or(converted & {bit} <> 0) AS converted,
+                bool_or(latest AND unit_converted & {bit} = 0 AND last_exposed_at + {window} > ?) AS pending,
+                min(first_exposed_at) AS first_exposed_at
+            FROM recipients WHERE campaign = {index} AND list_contains(?, variant) GROUP BY ALL
+        )
+        SELECT u.user_id, units.channel, first_exposed_at, units.exposure,
+            CASE WHEN converted THEN 'converted' WHEN pending THEN 'pending' ELSE 'not_converted' END AS state
+        FROM units JOIN users u ON u."user" = units."user"
+        ORDER BY u.user_id, channel, first_exposed_at""",
+        [as_of, list(wanted.variants)],
+    ).fetchall()
+    exposures: dict[int, str] = {}
+    if campaign.counting is Counting.ONCE_PER_EXPOSURE:
+        exposures = names()
+        # Of equal times in order of the id: numbers tell only in which order facts came.
+        rows.sort(key=lambda row: (row[0].encode(), row[2], exposures[row[3]].encode()))
     listed = []
-    for user_id, channel, exposure, found_state in rows:
-        if state not in ("exposed", found_state):
+    for user_id, channel, _, exposure, found_state in rows:
+        if wanted.state not in ("exposed", found_state):
             continue
         row: dict[str, Any] = {"user_id": user_id}
         if campaign.counting is Counting.ONCE_PER_CHANNEL:
             row["channel"] = list(Channel)[channel].value
         if campaign.counting is Counting.ONCE_PER_EXPOSURE:
-            row["exposure_id"] = names[exposure]
+            row["exposure_id"] = exposures[exposure]
         listed.append(row)
     return listed
 

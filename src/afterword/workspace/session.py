@@ -13,7 +13,7 @@ import duckdb
 
 from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.embedded import Attribution, attribute
-from afterword.attribution.facts import Source
+from afterword.attribution.facts import FactTable, Source
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Scans
 from afterword.attribution.stored import Receiver
@@ -123,6 +123,14 @@ class Session:
             return relation
         listed = ", ".join(literal(user) for user in users)
         return f"SELECT * FROM ({relation}) WHERE user_id IN ({listed})"
+
+    def disputed(self, table: FactTable, users: Sequence[str]) -> str:
+        """Return the SELECT of some users' facts and of others with the same ids, so that rule 33 sees them all."""
+        listed = ", ".join(literal(user) for user in users)
+        return (
+            f"SELECT * FROM ({self.relation(table.kind)}) WHERE user_id IN ({listed}) OR "
+            f"({table.id} IS NOT NULL AND {table.id} IN (SELECT {table.id} FROM ({self.relation(table.kind, users)})))"
+        )
 
     def source(self, kind: Kind, relation: str) -> Source:
         """Return what attribution reads of a kind of fact: a SELECT of rows of its scan."""

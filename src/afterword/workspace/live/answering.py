@@ -1,4 +1,4 @@
-"""The report of the derived rows."""
+"""The report and the lists of users, from the derived rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from afterword.intake.sources import Kind
 from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
 from afterword.reports.report import build_report
+from afterword.workspace.listing import Asked, list_units
 from afterword.workspace.live.gathering import KINDS, next_due
 from afterword.workspace.live.state import State, by_number
 
@@ -34,6 +35,17 @@ def report(
     campaigns = {campaign["id"]: campaign for campaign in built["campaigns"]}
     built["campaigns"] = [campaigns[campaign.id] for campaign in definitions.campaigns]
     return built
+
+
+def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Asked, as_of: int) -> list[dict[str, Any]]:
+    """List the units behind a number; `con` is a cursor whose search path begins with `derived`."""
+    number = by_number(con, definitions).index_of(wanted.campaign.id)
+
+    def names() -> dict[int, str]:
+        sql = "SELECT exposure, exposure_id FROM derived.exposures WHERE campaign = ?"
+        return dict(con.execute(sql, [number]).fetchall())
+
+    return list_units(con, number, wanted, as_of, names)
 
 
 def count_facts(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, as_of: int) -> FactCounts:

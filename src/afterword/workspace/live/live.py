@@ -11,12 +11,19 @@ import duckdb
 
 from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.gather import Limits
+from afterword.errors import UserError, nearest
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
+from afterword.reports.report import described_events
+from afterword.workspace.explaining import tell
+from afterword.workspace.inputs import only_campaign
+from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Difference, differences
+from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Refreshed
 from afterword.workspace.live.state import State, create_tables, read_state
+from afterword.workspace.story import Story
 
 REPORT_SECONDS = 10
 
@@ -106,6 +113,41 @@ class Live:
             self._reports = {k: v for k, v in self._reports.items() if k[0] >= key[0]} | {key: found}
         return found
 
+    def users(
+        self,
+        definitions: Definitions,
+        as_of: int,
+        campaign: str,
+        variant: str | None = None,
+        event: str = "A",
+        state: str = "converted",
+    ) -> list[dict[str, Any]]:
+        """List the units behind a number (rule 38), as `Results.users` does, as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, variant, conversion event or state.
+
+        """
+        index = _index(definitions, campaign)
+        wanted = asked(definitions.campaigns[index], variant, event, state)
+        with self._snapshot(definitions) as (con, at, facts):
+            return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
+
+    def explain(self, definitions: Definitions, as_of: int, campaign: str, user: str) -> Story:
+        """Say why a user did or did not convert (rule 39), as of the time that a report would have.
+
+        Raises:
+            UserError: there is no such campaign.
+
+        """
+        _index(definitions, campaign)
+        only = only_campaign(definitions, campaign)
+        with self._snapshot(only) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            person = PersonFacts(con, self._limits, facts, state, user)
+            return tell(person, only, campaign, user, described_events(only.campaigns[only.index_of(campaign)]), at)
+
     def recompute(self, definitions: Definitions) -> list[Difference]:
         """Derive all rows again from all facts; return where those that are kept differ (nowhere, if all is well).
 
@@ -127,6 +169,13 @@ class Live:
             yield cursor, state, fact_tables(cursor, definitions)
         finally:
             cursor.close()
+
+
+def _index(definitions: Definitions, campaign: str) -> int:
+    known = [one.id for one in definitions.campaigns]
+    if campaign not in known:
+        raise UserError(f'unknown campaign "{campaign}"{nearest(campaign, known)}')
+    return known.index(campaign)
 
 
 def _add_function(con: duckdb.DuckDBPyConnection) -> None:
