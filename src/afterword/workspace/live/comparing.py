@@ -11,7 +11,7 @@ from afterword.attribution.gather import Limits
 from afterword.model import Definitions
 from afterword.workspace.live.refreshing import derive_all
 from afterword.workspace.live.staging import place_staged
-from afterword.workspace.live.state import TABLES, State, by_number
+from afterword.workspace.live.state import TABLES, State, by_number, create_like
 
 EXAMPLES = 5
 
@@ -35,8 +35,7 @@ def differences(
 ) -> list[Difference]:
     """Compare row by row, campaign by campaign; `con` is a cursor in a transaction."""
     places = by_number(con, definitions)
-    for name in TABLES:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE fresh_{name} AS FROM derived.{name} LIMIT 0")
+    create_like(con, "fresh_")
     derive_all(con, definitions, state, limits)
     place_staged(con, "fresh_")
     con.execute(

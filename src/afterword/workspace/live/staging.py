@@ -11,7 +11,7 @@ import pyarrow as pa
 from afterword.attribution.derive import Derived, Named, Rows
 from afterword.attribution.stored import as_table
 from afterword.attribution.texts import string_array
-from afterword.workspace.live.state import TABLES
+from afterword.workspace.live.state import TABLES, create_like
 
 EXPOSURE_BITS = 24
 """A user's exposures to one campaign fit into so many bits."""
@@ -23,8 +23,7 @@ class Staged:
     def begin(self, con: duckdb.DuckDBPyConnection, as_of: int) -> None:
         """Make the tables."""
         self._con = con
-        for name in TABLES:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE staged_{name} AS FROM derived.{name} LIMIT 0")
+        create_like(con, "staged_")
 
     def add(self, derived: Derived) -> None:
         """Store the rows of the next part."""

@@ -13,6 +13,7 @@ from afterword import __version__
 from afterword.errors import UserError
 from afterword.intake.definitions import definition_version
 from afterword.model import Campaign, Definitions, Variant
+from afterword.store.sql import identifier
 
 TABLES = ("recipients", "exposures", "conversions", "credited", "received")
 PROGRAM = f"afterword {__version__}, duckdb {duckdb.__version__}"
@@ -47,6 +48,22 @@ class Known:
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create the derived tables where they are not there yet."""
     con.execute((resources.files("afterword.workspace.live") / "tables.sql").read_text(encoding="utf-8"))
+
+
+def create_like(con: duckdb.DuckDBPyConnection, prefix: str) -> None:
+    """Create an empty temporary table for each derived one, with the prefix before its name.
+
+    Not `AS FROM ... LIMIT 0`: in DuckDB 2.0.0 a table that a transaction made so and then filled with more than a row
+    group reads as empty until the transaction ends.
+    """
+    for name in TABLES:
+        columns = con.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+            "AND schema_name = 'derived' AND table_name = ? ORDER BY column_index",
+            [name],
+        ).fetchall()
+        described = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {prefix}{name} ({described})")
 
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:
