@@ -1,1 +1,8 @@
-"""The only place that opens DuckDB; everyone else is handed a connection."""
+"""The only place that opens DuckDB; everyone else is handed a connection.
+
+- `connection`, `facts`: opening a database in memory, and the database file with the tables of facts (`facts.sql`)
+- `loader`: from the log into these tables, exactly once; `frames`: the log in batches; `shapes`, `staging`: SQL
+  shreds them; `keys`, `repetitions`: ids that came before; `people`: attributes, merges, deletions, who is refused
+- `erasing`, `erasing_log`, `database_file`: a person leaves the store, the log, and the blocks of the file
+- `statements`, `sql`, `canonical`: running and quoting SQL, one spelling for equal JSON
+"""
