@@ -2,7 +2,7 @@
 
     python -m benchmarks.loading [--requests 4000] [--objects 225] [--on-top-of 20000000] [--threads 1] [--batch-mb 16]
 
-Writes requests of purchases to a log, loads them, sends every tenth again and loads these repetitions, then small
+Writes requests of purchases to a log, loads them, sends every tenth again, once more with other times, and then small
 requests as a quiet server has them. The last checkpoint counts as loading. Prints one line of JSON per step.
 """
 
@@ -31,8 +31,8 @@ START = 1_790_000_000_000_000
 DAY = 86_400_000_000
 
 
-def bodies(requests: int, objects: int, seed: int) -> Iterator[bytes]:
-    """Yield requests of purchases of the last day, with ids and small properties."""
+def bodies(requests: int, objects: int, seed: int, later: int = 0) -> Iterator[bytes]:
+    """Yield requests of purchases of the last day, with ids and small properties; `later` moves their times alone."""
     chance = random.Random(seed)
 
     def event(item: int) -> Event:
@@ -40,7 +40,7 @@ def bodies(requests: int, objects: int, seed: int) -> Iterator[bytes]:
             item,
             f"user-{chance.randrange(1_000_000)}",
             "purchase",
-            START + chance.randrange(DAY),
+            START + chance.randrange(DAY) + later,
             event_id=f"{chance.getrandbits(96):024x}",
             product_id=f"SKU-{chance.randrange(1000)}",
             price=f"{chance.randrange(10_000) / 100:.2f}",
@@ -92,6 +92,7 @@ def measured(name: str, con: duckdb.DuckDBPyConnection, loader: Loader, end: int
         "seconds": round(wall, 2),
         "new": loaded.rows["events"],
         "repetitions": loaded.repetitions,
+        "conflicts": loaded.rejected["id_conflict"],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     print(json.dumps(figures), flush=True)
@@ -121,6 +122,8 @@ def main() -> None:
         again = options.requests // 10
         end = append(directory / "log", bodies(again, options.objects, seed=1))
         measured("repetitions", con, loader, end, again * options.objects)
+        end = append(directory / "log", bodies(again, options.objects, seed=1, later=1))
+        measured("conflicts: other times", con, loader, end, again * options.objects)
         cpu = time.process_time()
         for seed in range(20):
             loader.load(append(directory / "log", bodies(1, 10, seed=100 + seed)))

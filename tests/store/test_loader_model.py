@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,11 +74,29 @@ REQUESTS: st.SearchStrategy[Request] = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.lists(REQUESTS, max_size=6), st.lists(st.integers(0, 6), max_size=3), st.sampled_from([1, 400, 1 << 20]))
+any_requests = given(
+    st.lists(REQUESTS, max_size=6), st.lists(st.integers(0, 6), max_size=3), st.sampled_from([1, 400, 1 << 20])
+)
+
+
+@settings(deadline=None, max_examples=15)
+@any_requests
 def test_any_batches_give_what_a_naive_loader_gives(
     requests: list[Request], stops: list[int], batch_bytes: int
 ) -> None:
+    check(requests, stops, batch_bytes)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=400)
+@any_requests
+def test_many_more_batches_give_what_a_naive_loader_gives(
+    requests: list[Request], stops: list[int], batch_bytes: int
+) -> None:
+    check(requests, stops, batch_bytes)
+
+
+def check(requests: list[Request], stops: list[int], batch_bytes: int) -> None:
     expected = Naive().take_all(requests)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

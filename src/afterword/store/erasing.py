@@ -69,7 +69,8 @@ def erase(con: duckdb.DuckDBPyConnection, erasure: Erasure, *, key: bytes, erase
     """Erase a person in one transaction; return how many rows it changed or removed, per table.
 
     Ids of facts and devices become others that are made from the replacement and the place in the log, and references
-    between the person's facts follow: the sender's own systems know the old ones.
+    between the person's facts follow: the sender's own systems know the old ones. No loader may run meanwhile, it could
+    add what it read before.
 
     Args:
         con: to a database that `open_facts` opened.

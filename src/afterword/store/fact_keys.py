@@ -18,9 +18,11 @@ class KnownKeys:
     """
 
     def __init__(self, keys: Keys | None = None) -> None:
+        """Take over keys in any order; they are sorted in place."""
         self._runs: list[Keys] = []
         if keys is not None and keys.size:
-            self._runs.append(np.sort(keys))
+            keys.sort()
+            self._runs.append(keys)
 
     def __len__(self) -> int:
         return sum(run.size for run in self._runs)
