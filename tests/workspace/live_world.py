@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from typing import Any
 import afterword
 from afterword.attribution.gather import Limits
 from afterword.intake.definitions import load_definitions
-from afterword.model import Definitions
+from afterword.model import Campaign, Counting, Definitions
 from afterword.store.connection import open_memory
 from afterword.workspace.live import Live
 from tests.engine import EPOCH, plain_json, write_definitions
-from tests.oracle_facts import EventFact, ExposureFact, Fact, StepFact
+from tests.oracle_facts import EventFact, ExposureFact, Fact, Facts, StepFact
 from tests.oracle_people import MergeFact
 
 FACTS_SQL = Path(afterword.__file__).parent / "store" / "facts.sql"
@@ -119,3 +120,37 @@ def _row(fact: Fact) -> dict[str, Any]:
             "properties": None if fact.properties is None else plain_json(fact.properties),
         }
     return row
+
+
+def all_of(facts: Facts) -> list[Fact]:
+    return [*facts.exposures, *facts.events, *facts.step_messages]
+
+
+def changed(rng: random.Random, all_: Definitions, now: Definitions) -> Definitions:
+    """Add a campaign, take one away, or change what one of them counts."""
+    campaigns = {campaign.id: campaign for campaign in now.campaigns}
+    chosen = rng.choice(all_.campaigns)
+    if chosen.id not in campaigns:
+        campaigns[chosen.id] = chosen
+    elif rng.random() < 0.3 and len(campaigns) > 1:
+        del campaigns[chosen.id]
+    else:
+        campaigns[chosen.id] = _other(rng, campaigns[chosen.id], all_.campaigns)
+    return Definitions(now.workspace, tuple(sorted(campaigns.values(), key=lambda one: one.id)))
+
+
+def _other(rng: random.Random, campaign: Campaign, known: Sequence[Campaign]) -> Campaign:
+    events = list(campaign.conversion_events)
+    rng.shuffle(events)
+    match rng.choice(("fewer", "others", "counting", "variants", "name")):
+        case "fewer":
+            return replace(campaign, conversion_events=tuple(events[1:]))
+        case "others":
+            return replace(campaign, conversion_events=rng.choice(known).conversion_events)
+        case "counting":
+            countings = [Counting.ONCE_PER_USER, Counting.ONCE_PER_EXPOSURE]
+            return replace(campaign, counting=rng.choice(countings))
+        case "variants":
+            return replace(campaign, variants=tuple(reversed(campaign.variants)))
+        case _:
+            return replace(campaign, name=f"{campaign.name}!")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -14,12 +14,13 @@ from afterword.attribution.reading import Scans
 from afterword.intake.fact_tables import FactTables
 from afterword.intake.facts import TIMES
 from afterword.intake.sources import Kind
-from afterword.model import ConversionKind, Definitions, EventKind
+from afterword.model import Campaign, ConversionKind, Definitions, EventKind
 from afterword.workspace.live.state import State
 
 KINDS: tuple[Kind, ...] = ("exposures", "events", "step_messages")
 NEVER_READ = frozenset({"order_id"})
 """Columns that only tell repetitions from conflicts; the tables of facts have neither."""
+OF_CAMPAIGNS = "SEMI JOIN intake_campaigns USING (campaign_id)"
 CONTENT = frozenset({"order_id", "properties", "refund_of"})
 
 
@@ -31,6 +32,19 @@ class Since:
     after: int
     """Facts up to this time were seen, in epoch microseconds."""
     as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What new facts touch."""
+
+    persons: int
+    everything: bool
+    """Whether users are named: it is not known which of their facts changed."""
+    earliest: int | None
+    """The earliest time at which something new counts, in epoch microseconds."""
+    campaigns: frozenset[str]
+    """Ids of campaigns that new facts name, or whose exposures name new facts; some may not be defined."""
 
 
 def last_position(con: duckdb.DuckDBPyConnection, facts: FactTables) -> int | None:
@@ -72,56 +86,109 @@ def renew_aliases(con: duckdb.DuckDBPyConnection, facts: FactTables) -> list[str
     return sorted({name for (name,) in changed if name is not None})
 
 
-def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since, users: Iterable[str]) -> int:
-    """Find whose derived rows may have changed: tables `touched`, `swept` and `swept_ids`; return how many persons.
+def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since, users: Iterable[str]) -> Touched:
+    """Find whose derived rows may have changed: tables `touched`, `swept` and `swept_ids`.
 
     Touched are the users that are named, those of new facts, those of facts whose time has come, and those whose
     purchases are refunded by such facts, whoever sent them. Swept are their persons, with all ids of each.
     """
     con.register("named_users", pa.table({"user_id": pa.array(users, pa.string())}))
-    parts = ["SELECT user_id FROM named_users"]
-    refunds = []
-    for kind in KINDS:
-        # Two queries and no OR: each is answered from the row groups that can have such rows.
-        for news in ("position > $position", f"{TIMES[kind]} > $after AND {TIMES[kind]} <= $as_of"):
-            parts.append(f"SELECT user_id FROM {facts.table(kind)} WHERE {news}")
-            if kind == "events":
-                refunds.append(f"SELECT refund_of FROM {facts.table(kind)} WHERE kind = 'refund' AND {news}")
-    values = {"position": since.position, "after": since.after, "as_of": since.as_of}
-    con.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {' UNION '.join(parts)}", values)
+    con.execute("CREATE OR REPLACE TEMP TABLE named AS SELECT DISTINCT user_id FROM named_users")
     con.unregister("named_users")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE refunded AS {' UNION '.join(refunds)}", values)
-    if con.execute("SELECT count(*) FROM refunded").fetchall()[0][0]:
-        con.execute(
-            f"INSERT INTO touched SELECT user_id FROM {facts.table('events')} e "
-            "SEMI JOIN refunded r ON r.refund_of = e.event_id WHERE kind = 'purchase'"
-        )
+    for kind in KINDS:
+        _find_new(con, facts, kind, since)
     con.execute(
-        """
+        f"""
+        CREATE OR REPLACE TEMP TABLE refunded AS SELECT user_id, occurred_at AS time FROM {facts.table("events")} e
+        SEMI JOIN new_events n ON n.refund_of = e.event_id WHERE kind = 'purchase'"""
+        if con.execute("SELECT count(*) FROM new_events WHERE refund_of IS NOT NULL").fetchall()[0][0]
+        else "CREATE OR REPLACE TEMP TABLE refunded (user_id VARCHAR, time BIGINT)"
+    )
+    selects = [f"SELECT user_id, time FROM {name}" for name in (*(f"new_{kind}" for kind in KINDS), "refunded")]
+    news = f"({' UNION ALL '.join(selects)})"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE touched AS SELECT user_id FROM named UNION SELECT user_id FROM {news};
         CREATE OR REPLACE TEMP TABLE swept AS SELECT DISTINCT coalesce(person, user_id) AS user_id
         FROM touched LEFT JOIN derived.aliases USING (user_id);
         CREATE OR REPLACE TEMP TABLE swept_ids AS SELECT user_id FROM swept
         UNION SELECT a.user_id FROM derived.aliases a SEMI JOIN swept s ON s.user_id = a.person"""
     )
-    return int(con.execute("SELECT count(*) FROM swept").fetchall()[0][0])
+    campaigns = con.execute(
+        f"""
+        SELECT campaign_id FROM new_exposures UNION SELECT campaign_id FROM new_step_messages
+        UNION SELECT campaign_id FROM {facts.table("exposures")} SEMI JOIN new_events ON trigger_event_id = event_id"""
+    ).fetchall()
+    persons, everything = con.execute("SELECT (SELECT count(*) FROM swept), (SELECT count(*) FROM named)").fetchall()[0]
+    earliest = con.execute(f"SELECT min(time) FROM {news}").fetchall()[0][0]
+    return Touched(int(persons), bool(everything), earliest, frozenset(name for (name,) in campaigns))
+
+
+def _find_new(con: duckdb.DuckDBPyConnection, facts: FactTables, kind: Kind, since: Since) -> None:
+    """Copy what must be known of new facts and of those whose time has come."""
+    time = TIMES[kind]
+    columns = (
+        "event_id, CASE WHEN kind = 'refund' THEN refund_of END AS refund_of" if kind == "events" else "campaign_id"
+    )
+    # Two queries and no OR: each is answered from the row groups that can have such rows.
+    select = f"SELECT user_id, {time} AS time, {columns} FROM {facts.table(kind)} WHERE"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE new_{kind} AS {select} position > $position AND {time} <= $as_of
+        UNION ALL {select} position <= $position AND {time} > $after AND {time} <= $as_of""",
+        {"position": since.position, "after": since.after, "as_of": since.as_of},
+    )
+
+
+def reached(
+    con: duckdb.DuckDBPyConnection, touched: Touched, campaigns: Mapping[str, tuple[int, Campaign]]
+) -> set[str]:
+    """Return the campaigns whose rows the touched users' new facts may change.
+
+    A fact after the end of a campaign's last window changes nothing in it, so old campaigns cost nothing. What counts
+    at another time than its own names its campaign (exposures and step messages, rules 7 and 18), is named by an
+    exposure (rule 9), or takes the time of the purchase that it names (refunds, rule 28).
+
+    Args:
+        con: with the derived rows.
+        touched: what `find_touched` found.
+        campaigns: the number in the rows and the definition, by id.
+
+    """
+    if touched.everything:
+        return set(campaigns)
+    latest = dict(con.execute("SELECT campaign, max(exposed_at) FROM derived.exposures GROUP BY campaign").fetchall())
+    found = set()
+    for name, (number, campaign) in campaigns.items():
+        windows = [event.deadline_seconds for event in campaign.conversion_events]
+        end = latest.get(number, -1) + max([campaign.revenue_window_seconds, *windows]) * 1_000_000
+        if name in touched.campaigns or (number in latest and touched.earliest is not None and touched.earliest <= end):
+            found.add(name)
+    return found
 
 
 def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions) -> Scans:
     """Copy the facts of the swept users: exposures, and of those who have any the rest.
 
-    A refund counts whoever sent it, so those of the users' purchases come along (rule 28).
+    A refund counts whoever sent it and whenever, so those of the users' purchases come along (rule 28).
     """
-    _gather_exposures(con, facts, "SEMI JOIN swept_ids USING (user_id)")
+    _gather_exposures(con, facts, f"SEMI JOIN swept_ids USING (user_id) {OF_CAMPAIGNS}")
     exposed = "SEMI JOIN exposed_ids USING (user_id)"
     unread = unread_columns(definitions)
-    events = facts.relation("events", exposed, without=unread)
+    events = [exposed]
+    if "from_version" in unread:
+        # Without upgrades nothing counts that came before the first exposure, but opens and clicks that name theirs.
+        first = con.execute("SELECT min(exposed_at) FROM gathered_exposures WHERE reason = 0").fetchall()[0][0] or 0
+        named = "exposure_id IS NOT NULL AND kind IN ('message_open', 'message_click')"
+        events = [f"{exposed} WHERE occurred_at >= {first}", f"{exposed} WHERE occurred_at < {first} AND {named}"]
+    relations = [facts.relation("events", only, without=unread) for only in events]
     others = facts.relation(
         "events",
         f"SEMI JOIN (SELECT event_id AS refund_of FROM gathered_events WHERE kind = {int(EventKind.PURCHASE)}) "
-        "USING (refund_of) ANTI JOIN exposed_ids USING (user_id) WHERE kind = 'refund'",
+        "USING (refund_of) WHERE kind = 'refund' AND rowid + 1 NOT IN (SELECT record FROM gathered_events)",
         without=unread,
     )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_events AS {events}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_events AS {' UNION ALL '.join(relations)}")
     con.execute(f"INSERT INTO gathered_events {others}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {facts.relation('step_messages', exposed)}")
     return _scans(facts, "FROM gathered_events", unread)
@@ -129,9 +196,8 @@ def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions:
 
 def gather_campaigns(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions) -> Scans:
     """Copy the exposures and step messages of the definitions' campaigns; events are read where they are."""
-    of_campaigns = "SEMI JOIN intake_campaigns USING (campaign_id)"
-    _gather_exposures(con, facts, of_campaigns)
-    steps = facts.relation("step_messages", of_campaigns)
+    _gather_exposures(con, facts, OF_CAMPAIGNS)
+    steps = facts.relation("step_messages", OF_CAMPAIGNS)
     con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {steps}")
     unread = unread_columns(definitions)
     only = "WHERE user_id IN (SELECT user_id FROM exposed_ids) OR kind = 'refund'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -18,6 +18,7 @@ from afterword.workspace.live.gathering import (
     gather_campaigns,
     gather_users,
     last_position,
+    reached,
     renew_aliases,
 )
 from afterword.workspace.live.staging import Staged, number_staged, place_staged
@@ -92,13 +93,12 @@ def _refresh(
     merged = renew_aliases(con, facts) if merges_changed or _new_merges(con, facts, since) else []
     swept = 0
     if plan.kept:
-        swept = find_touched(con, facts, since, [*users, *merged])
-    if swept:
-        kept = _only(definitions, plan.kept)
-        scans = gather_users(con, fact_tables(con, kept), kept)
-        _derive(con, kept, scans, limits, as_of, plan.kept)
-        _remove_users(con)
-        place_staged(con, "derived.")
+        touched = find_touched(con, facts, since, [*users, *merged])
+        defined = {one.id: (plan.kept[one.id], one) for one in definitions.campaigns if one.id in plan.kept}
+        names = reached(con, touched, defined) if touched.persons else set()
+        swept = touched.persons if names else 0
+        if swept:
+            _replace_users(con, _only(definitions, names), plan.kept, limits, as_of)
     _remember_campaigns(con, plan)
     if plan.changed:
         changed = _only(definitions, plan.changed)
@@ -130,7 +130,7 @@ def _new_merges(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since)
     return bool(con.execute(sql, [since.position]).fetchall()[0][0])
 
 
-def _only(definitions: Definitions, names: dict[str, int]) -> Definitions:
+def _only(definitions: Definitions, names: Container[str]) -> Definitions:
     """Return the definitions of some campaigns. Nothing is taken from one campaign by another (rule 12)."""
     campaigns: tuple[Campaign, ...] = tuple(one for one in definitions.campaigns if one.id in names)
     return Definitions(definitions.workspace, campaigns)
@@ -142,7 +142,7 @@ def _derive(
     scans: Scans,
     limits: Limits,
     as_of: int,
-    numbers: dict[str, int],
+    numbers: Mapping[str, int],
     *,
     remember: bool = True,
 ) -> None:
@@ -160,15 +160,28 @@ def derive_all(con: duckdb.DuckDBPyConnection, definitions: Definitions, state: 
     _derive(con, definitions, scans, limits, state.as_of, numbers, remember=False)
 
 
-def _remove_users(con: duckdb.DuckDBPyConnection) -> None:
-    """Remove the rows of all swept persons, and of ids that are another's now."""
+def _replace_users(
+    con: duckdb.DuckDBPyConnection, definitions: Definitions, numbers: Mapping[str, int], limits: Limits, as_of: int
+) -> None:
+    """Sweep the users to be swept and replace their rows in the definitions' campaigns."""
+    scans = gather_users(con, fact_tables(con, definitions), definitions)
+    _derive(con, definitions, scans, limits, as_of, numbers)
+    _remove_users(con, [numbers[campaign.id] for campaign in definitions.campaigns])
+    place_staged(con, "derived.")
+
+
+def _remove_users(con: duckdb.DuckDBPyConnection, campaigns: list[int]) -> None:
+    """Remove the rows of all swept persons, and of ids that are another's now, in some campaigns."""
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE outdated AS SELECT "user" FROM derived.users
         WHERE user_id IN (SELECT user_id FROM swept UNION SELECT user_id FROM touched)"""
     )
     for name in TABLES:
-        con.execute(f'DELETE FROM derived.{name} WHERE "user" IN (SELECT "user" FROM outdated)')
+        con.execute(
+            f'DELETE FROM derived.{name} WHERE "user" IN (SELECT "user" FROM outdated) AND list_contains(?, campaign)',
+            [campaigns],
+        )
 
 
 def _remember_campaigns(con: duckdb.DuckDBPyConnection, plan: _Plan) -> None:
