@@ -14,6 +14,8 @@ from pathlib import Path
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 SERVER_USER = "postgres"
 
+_END = 'cat > /dev/null; directory=$1; shift; "$@"; rm -rf -- "$directory"'
+
 
 def missing() -> str | None:
     """Why no server can be started here, or None."""
@@ -36,17 +38,25 @@ def server() -> Iterator[str]:
         prefix, user = ["runuser", "-u", SERVER_USER, "--"], SERVER_USER
         shutil.chown(directory, SERVER_USER)
 
-    def run(*words: str) -> None:
-        subprocess.run([*prefix, *words], check=True, cwd="/", capture_output=True, timeout=60)
+    def command(name: str, *words: str) -> list[str]:
+        return [*prefix, str(bin_directory / name), "-D", str(directory / "data"), *words]
 
-    data, options = str(directory / "data"), f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off"
-    try:
-        run(str(bin_directory / "initdb"), "-D", data, "-A", "trust", "-U", user, "-N", "-E", "UTF8", "--locale=C")
+    def run(name: str, *words: str) -> None:
+        subprocess.run(command(name, *words), check=True, cwd="/", capture_output=True, timeout=60)
+
+    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off"
+    # Tests may be killed, and then end nothing. So another process, which no signal to them reaches, waits for the end
+    # of a pipe that only they hold, and then ends the server and removes its directory.
+    ending = [str(directory), *command("pg_ctl", "-w", "-m", "immediate", "stop")]
+    with subprocess.Popen(
+        ["sh", "-c", _END, "sh", *ending],
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ):
+        run("initdb", "-A", "trust", "-U", user, "-N", "-E", "UTF8", "--locale=C")
         # The server keeps the descriptors that it starts with; its output goes to a file, so that nobody waits for it.
-        run(str(bin_directory / "pg_ctl"), "-D", data, "-w", "-l", f"{data}/log", "-o", options, "start")
-        try:
-            yield f"postgresql://{user}@/{{}}?host={directory}"
-        finally:
-            run(str(bin_directory / "pg_ctl"), "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        run("pg_ctl", "-w", "-l", str(directory / "data" / "log"), "-o", options, "start")
+        yield f"postgresql://{user}@/{{}}?host={directory}"
