@@ -1,6 +1,6 @@
 """Attribution of a running server: how long a refresh and the answers take on facts that are there already.
 
-    python -m benchmarks.live [--events 20000000] [--users 1000000] [--touched 1000,50000] [--threads 2]
+    python -m benchmarks.live [--events 20000000] [--users 1000000] [--touched 1000,50000] [--days 60] [--no-upgrades]
 
 A database with 20 campaigns of four conversion events, users of whom a fifth is exposed (ten exposures each) and events
 in order of time. Prints what deriving everything took, what a refresh takes after new events of so many users, and what
@@ -34,7 +34,8 @@ CAMPAIGNS = 20
 EXPOSED_SHARE = 5
 EXPOSURES_EACH = 10
 START = 1_760_000_000_000_000
-SPAN = 60 * 86_400 * 1_000_000
+DAY = 86_400 * 1_000_000
+SPAN = 60 * DAY
 T = TypeVar("T")
 
 EVENTS = """
@@ -63,13 +64,13 @@ FROM (SELECT i, hash(hash(i, 8) % $exposed, hash(i, 9) % $campaigns) % 100 AS us
 """
 
 
-def definitions() -> Definitions:
-    """Return 20 campaigns of four conversion events."""
+def definitions(*, upgrades: bool) -> Definitions:
+    """Return 20 campaigns of four conversion events, one of them an upgrade if that is wanted."""
     events = [
         {"kind": "purchase", "deadline": "3 days"},
         {"kind": "custom", "name": "name-1", "deadline": "1 day"},
         {"kind": "session", "deadline": "2 days"},
-        {"kind": "upgrade", "deadline": "7 days"},
+        {"kind": "upgrade" if upgrades else "session", "deadline": "7 days"},
     ]
     variants = [{"id": "a", "share": 45}, {"id": "b", "share": 45}, {"id": "control", "control": True, "share": 10}]
     campaigns = [
@@ -110,6 +111,8 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--touched", default="1000,50000")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--days", type=int, default=60, help="how many of the 60 days have exposures: the last")
+    parser.add_argument("--no-upgrades", action="store_true", help="no campaign asks for upgrades")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="afterword-live-"))
@@ -128,11 +131,17 @@ def measure(con: duckdb.DuckDBPyConnection, directory: Path, arguments: argparse
     common = {"start": START, "span": SPAN}
     known = common | {"n": arguments.events, "users": arguments.users, "seed": 1, "prefix": "event-", "position": 0}
     timed(f"insert {arguments.events:,} events", lambda: con.execute(EVENTS, known))
-    shown = common | {"n": exposed * EXPOSURES_EACH, "exposed": exposed, "campaigns": CAMPAIGNS}
+    began = {"start": START + SPAN - arguments.days * DAY, "span": arguments.days * DAY}
+    shown = began | {"n": exposed * EXPOSURES_EACH, "exposed": exposed, "campaigns": CAMPAIGNS}
     con.execute(EXPOSURES, shown)
     con.execute("CHECKPOINT")
     limits = Limits(1 << 30, directory, threads=arguments.threads)
-    live, campaigns, as_of, position = Live(con, limits), definitions(), START + SPAN, arguments.events // 200
+    live, campaigns, as_of, position = (
+        Live(con, limits),
+        definitions(upgrades=not arguments.no_upgrades),
+        START + SPAN,
+        arguments.events // 200,
+    )
     timed("derive everything", lambda: live.refresh(campaigns, as_of=as_of))
     timed("refresh, nothing new", lambda: live.refresh(campaigns, as_of=as_of))
     for touched in [int(text) for text in arguments.touched.split(",")]:

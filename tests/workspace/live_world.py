@@ -66,7 +66,8 @@ class LiveWorld:
         paths = {}
         for name in ("exposures", "events", "step_messages", "merges"):
             paths[name] = directory / f"{name}.parquet"
-            self.con.execute(f"COPY main.{name} TO '{paths[name]}' (FORMAT parquet)")
+            columns = "digest, position, item, arrived_at" if name != "merges" else "position, item, arrived_at"
+            self.con.execute(f"COPY (SELECT * EXCLUDE ({columns}) FROM {name}) TO '{paths[name]}' (FORMAT parquet)")
         return afterword.run(
             write_definitions(definitions, directory),
             exposures=paths["exposures"],
@@ -90,8 +91,10 @@ class LiveWorld:
         assert found["as_of"] == expected["as_of"]
         wrong = list(_differences(found["campaigns"], expected["campaigns"]))
         assert wrong == [], wrong[:5]
-        for name in ("exposures", "after_as_of"):
-            assert found["facts"][name] == expected["facts"][name], name
+        if all(campaign.counting is not Counting.ONCE_PER_CHANNEL for campaign in definitions.campaigns):
+            assert found["facts"] == expected["facts"], (found["facts"], expected["facts"])
+        else:  # opens and clicks of no channel are still among the events
+            assert found["facts"]["exposures"] == expected["facts"]["exposures"]
 
     def usable(self, definitions: Definitions, as_of: int) -> bool:
         """Return whether there is an exposure that can be used, without which a run is refused."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import duckdb
+import numpy as np
 
+from afterword.attribution.refunds import FoundRefunds, find_refunds, no_refunds
 from afterword.errors import Reason
 from afterword.intake.definitions import definition_version
 from afterword.intake.fact_tables import FactTables
 from afterword.intake.facts import TIMES
-from afterword.intake.sources import Kind
 from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
 from afterword.reports.report import build_report
@@ -49,33 +51,52 @@ def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Aske
 
 
 def count_facts(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, as_of: int) -> FactCounts:
-    """Count the facts that were seen, and what is known to be unusable."""
-    position = -1 if state.position is None else state.position
-    rejected: dict[str, int] = {}
-    seen: dict[Kind, int] = {}
-    later = 0
+    """Count the facts that were seen, and those that cannot be used.
+
+    An open or click of a campaign counted once per channel whose channel nobody says is still among the events.
+    """
+    known = f"position <= {-1 if state.position is None else state.position}"
+    counted = Counter[str]()
+    rejected = Counter[str]()
     for kind in KINDS:
-        relation = facts.relation(kind, f"WHERE position <= {position}")
         rows = con.execute(
-            f"SELECT reason, {TIMES[kind]} > ? AS later, count(*) FROM ({relation}) GROUP BY ALL", [as_of]
+            f"SELECT reason, {TIMES[kind]} > ? AS later, count(*) FROM ({facts.relation(kind, f'WHERE {known}')}) "
+            "GROUP BY ALL",
+            [as_of],
         ).fetchall()
-        seen[kind] = sum(n for reason, is_later, n in rows if not reason and not is_later)
-        later += sum(n for reason, is_later, n in rows if not reason and is_later)
-        for code, _, n in rows:
+        for code, is_later, n in rows:
             if code:
-                name = next(reason.value for reason in Reason if reason.code == code)
-                rejected[name] = rejected.get(name, 0) + n
-    for name, n in con.execute(
-        f"SELECT reason, count(*) FROM {facts.table('rejected')} WHERE position <= ? GROUP BY reason", [position]
+                rejected[_REASONS[code]] += n
+            else:
+                counted["after_as_of" if is_later else kind] += n
+    for reason, n in con.execute(
+        f"SELECT reason, count(*) FROM {facts.table('rejected')} WHERE {known} GROUP BY reason"
     ).fetchall():
-        rejected[name] = rejected.get(name, 0) + n
+        rejected[Reason(reason)] += n
+    refunds = _refunds(con, facts, known, as_of)
+    rejected[Reason.BAD_CURRENCY] += len(refunds.other_currency)
+    received = int(con.execute("SELECT count(*) FROM derived.received").fetchall()[0][0])
+    rejected[Reason.NO_EXPOSURE] += counted["step_messages"] - received
     repetitions = con.execute(f"SELECT coalesce(sum(repetitions), 0)::BIGINT FROM {facts.table('loaded')}").fetchall()
     return FactCounts(
-        events=seen["events"],
-        exposures=seen["exposures"],
-        step_messages=seen["step_messages"],
+        events=counted["events"] - len(refunds.other_currency),
+        exposures=counted["exposures"],
+        step_messages=received,
         repetitions=int(repetitions[0][0]),
-        after_as_of=later,
-        refunds_unmatched=0,
-        rejected={reason.value: rejected[reason.value] for reason in Reason if reason.value in rejected},
+        after_as_of=counted["after_as_of"],
+        refunds_unmatched=refunds.unmatched,
+        rejected={reason.value: rejected[reason] for reason in Reason if rejected[reason]},
     )
+
+
+_REASONS = {reason.code: reason for reason in Reason}
+
+
+def _refunds(con: duckdb.DuckDBPyConnection, facts: FactTables, known: str, as_of: int) -> FoundRefunds:
+    """Match all refunds with their purchases (rule 28); where there is no refund, no purchase is read."""
+    refunds = f"FROM {facts.table('events')} WHERE kind = 'refund' AND {known}"
+    if not con.execute(f"SELECT count(*) {refunds}").fetchall()[0][0]:
+        return no_refunds()
+    named = f"(kind = 'purchase' AND event_id IN (SELECT refund_of {refunds}))"
+    relation = facts.relation("events", f"WHERE {known} AND (kind = 'refund' OR {named})")
+    return find_refunds(con, relation, as_of, np.empty(0, np.int64))
