@@ -15,6 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from afterword.errors import UserError
+from afterword.interfaces.cli import main
 from tests.interfaces.conftest import Serving
 from tests.interfaces.failing import is_up, message_of, mounted, until_ready
 from tests.interfaces.serving import ROOT, Client, campaign, exposures, purchase, wait_for
@@ -111,10 +113,29 @@ class TestAtStart:
             subprocess.run(["umount", "-l", str(served.data)], check=True)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        pytest.param("--memory", "lots", 'memory is "lots"', id="memory-is-no-amount"),
+        pytest.param("--memory", "1MB", "memory is", id="too-little-memory"),
+        pytest.param("--threads", "0", "threads is 0, must be at least 1", id="no-thread"),
+        pytest.param("--port", "99999", "port is 99999, must be between 0", id="no-such-port"),
+    ],
+)
+def test_a_bad_option_is_refused_before_anything_is_made(
+    option: str, value: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    assert main(["serve", "--data", str(data), option, value]) == UserError.exit_code
+    assert sentence in capsys.readouterr().err
+    assert not data.exists()
+
+
 def test_the_command_itself_serves(serving: Serving) -> None:
     served = serving()
     command = [sys.executable, "-m", "afterword", "serve", "--data", str(served.data), "--port", str(served.port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    environment.pop("PYTHONUNBUFFERED", None)  # the key must be there although stdout is a file
     with served.out.open("w") as out, served.err.open("w") as err:
         process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
     try:

@@ -322,7 +322,7 @@ def serve(
     from afterword.interfaces.api.server import Policy
     from afterword.interfaces.serve import serve as serve_directory
 
-    serve_directory(data, host, port, memory, threads, output.say, Policy(), metadata)
+    serve_directory(data, host, port, memory, threads, output.say_at_once, Policy(), metadata)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:

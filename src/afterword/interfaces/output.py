@@ -43,6 +43,12 @@ def say(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
+def say_at_once(text: str) -> None:
+    """Print a line from a program that goes on: to a file or pipe it would otherwise come when the program ends."""
+    say(text)
+    sys.stdout.flush()
+
+
 def counted(count: int, noun: str) -> str:
     """Return `1 row`, `2,000 rows`."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"

@@ -25,11 +25,13 @@ from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.log import LogError
+from afterword.settings import memory_bytes, thread_count
 from afterword.store.metadata import Metadata
 from afterword.workspace.backlog import Backlog
 from afterword.workspace.data_directory import open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
+LAST_PORT = 65_535
 GC_OBJECTS = 100_000
 """New objects between two searches for garbage; requests make many objects and no cycles."""
 KEEP_ALIVE = 75
@@ -76,6 +78,11 @@ def serve(
         UserError: the address or the directory cannot be used.
 
     """
+    if not 0 <= port <= LAST_PORT:
+        raise UserError(f"port is {port}, must be between 0 (any that is free) and {LAST_PORT}")
+    # Who uses these two is the other process, which would be started again and again over a mistake.
+    memory_bytes(memory)
+    thread_count(threads, 1)
     log_to_stderr()
     gc.set_threshold(GC_OBJECTS)
     with (
@@ -168,7 +175,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         # What the library adds to the system's words is what this sentence says anyway.
         reason = str(error).partition(" (while")[0].partition("] ")[2] or error
         raise UserError(
