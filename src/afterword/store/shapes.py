@@ -151,6 +151,20 @@ class Shape:
             yield f"kind NOT IN ({KINDS_SQL})", "concat('unknown kind ', left(kind, 100))"
 
 
+def unnamed_sql(content: str, properties: str) -> str:
+    """Return SQL for the id of a fact without one: the md5 of its content, with properties in their canonical form.
+
+    Files, requests and runs all derive ids so (rule 33): they agree on which facts are the same, and on which of two
+    at one time comes first.
+    """
+    return f"md5(concat_ws({SEPARATOR}, {content}, coalesce({properties}, {ABSENT})))"
+
+
+def numbered_sql(id_: str, number: str) -> str:
+    """Return SQL for the id of the n-th of its equals in one file or request, which comes after that of the first."""
+    return f"CASE WHEN {number} > 1 THEN concat({id_}, '-', {number}) ELSE {id_} END"
+
+
 _NOUNS = {
     "INTEGER": "a whole number",
     "DECIMAL(18, 6)": "a decimal number",
