@@ -8,7 +8,7 @@ import pyarrow as pa
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
 from afterword.store.frames import Batch
-from afterword.store.shapes import Shape, numbered_sql, unnamed_sql
+from afterword.store.shapes import Shape, unnamed_sql
 from afterword.store.sql import literal
 from afterword.store.statements import run
 
@@ -65,7 +65,7 @@ def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
             SELECT row, content, row_number() OVER (PARTITION BY position, content ORDER BY item, row) AS number
             FROM contents
         )
-        UPDATE staged SET {shape.id} = {numbered_sql("n.content", "n.number")}
+        UPDATE staged SET {shape.id} = concat(n.content, '-', n.number)
         FROM numbered n WHERE staged.rowid = n.row""",
     )
     con.unregister("canonical")

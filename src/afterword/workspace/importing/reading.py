@@ -38,6 +38,8 @@ BATCH_BYTES = 2 << 20
 """JSON may write six characters for one, and a frame of the log takes 16 MiB."""
 DATABASE_SHARE = 0.5
 """Of the memory allowed."""
+FIRST = "-1"
+"""Ends the id of a fact without one that has no equal before it in its file."""
 _SHAPES = {shape.table: shape for shape in SHAPES}
 _MISSING = {"quantity": "1", "machine": "false"}
 
@@ -155,7 +157,8 @@ class _Copies:
         while self._next is not None and self._next[0] <= last:
             record, number = self._next
             ids = batch.column(ID).to_pylist() if ids is None else ids
-            ids[places[record]] += f"-{number}"
+            place = places[record]
+            ids[place] = f"{ids[place].removesuffix(FIRST)}-{number}"
             self._next = next(self._pairs, None)
         if ids is None:
             return batch
@@ -170,7 +173,7 @@ def _with_ids(shape: Shape, history: History) -> str:
     canonical = "NULL::VARCHAR"
     if "properties" in history.columns:
         canonical = "CASE WHEN properties IS NOT NULL THEN canonical_json(properties) END"
-    derived = f"CASE WHEN reason IS NULL THEN {unnamed_sql(shape.content_sql(), canonical)} END"
+    derived = f"CASE WHEN reason IS NULL THEN concat({unnamed_sql(shape.content_sql(), canonical)}, '{FIRST}') END"
     return (
         f"SELECT *, CASE WHEN {given} IS NULL THEN {derived} ELSE {given} END AS {ID}, {given} IS NULL AS unnamed"
         f"\nFROM (SELECT *{columns}, false AS corrected FROM ({history.sql}))"
