@@ -54,7 +54,8 @@ def import_(
     """Bring history into a data directory.
 
     Reads the files that `run` reads, and puts their facts into the log. Stopped at any moment, the same command goes on
-    where it was; files that were imported are not imported again. Campaigns may be defined before or after.
+    where it was; files that were imported are not imported again. Campaigns may be defined before or after. While a
+    server has the directory open, the import goes through it.
     """
     named: dict[HistoryKind, list[str] | None] = {
         "exposures": exposures,
@@ -99,6 +100,12 @@ def import_(
 
 
 def _imported(job: Job, data: Path, metadata: str | None, meter: Meter) -> Imported:
+    from afterword.interfaces.client import find_server
+
+    if (server := find_server(data)) is not None:
+        from afterword.interfaces.import_server import import_through
+
+        return import_through(server, job, meter)
     from afterword.workspace.importing.local import import_here
 
     return import_here(
