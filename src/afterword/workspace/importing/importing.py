@@ -171,6 +171,7 @@ class _Import:
         self._job = job
         self._destination = destination
         self._progress = progress
+        self._begun: set[str] = set()
         self._rows = 0
         self._done = 0
 
@@ -179,8 +180,9 @@ class _Import:
         self._progress(f"reading {Path(file.path).name}", None)
         before = _state(file)
         name = self._fingerprint(kind, file)
-        standing = self._destination.begin(name, Path(file.path).name, again=self._job.again)
-        if standing.finished is not None:
+        # A copy of a file that is on its way says nothing new either.
+        standing = None if name in self._begun else self._begin(name, file)
+        if standing is None or standing.finished is not None:
             self.imported.again.append(file.path)
             return None
         staged = stack.enter_context(self._reader.staged(kind, file))
@@ -190,6 +192,10 @@ class _Import:
             self.imported.note(f"{kind}: ignored columns: {', '.join(sorted(staged.ignored))}")
         self._rows += staged.rows
         return _Part(staged, name, standing)
+
+    def _begin(self, name: str, file: InputFile) -> Standing:
+        self._begun.add(name)
+        return self._destination.begin(name, Path(file.path).name, again=self._job.again)
 
     def check(self, parts: Iterable[_Part]) -> None:
         """Refuse to import anything if a row is rejected."""
@@ -213,7 +219,7 @@ class _Import:
 
     def take(self, part: _Part) -> None:
         """Import one file from where it stands."""
-        told = Told()
+        told = Told(0)
         path, kind = part.staged.file.path, part.staged.kind
         for items in self._reader.items(part.staged, self._destination.timezone, part.receipt):
             self._job.rejections.add(path, items)

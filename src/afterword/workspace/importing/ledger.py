@@ -29,7 +29,7 @@ _FILE = re.compile(r"[0-9a-f]{64}")
 class Told(msgspec.Struct, omit_defaults=True):
     """What became of the rows of a file."""
 
-    rows: int = 0
+    rows: int
     accepted: int = 0
     rejected: dict[str, int] = {}
     """By reason."""

@@ -130,7 +130,7 @@ class HistoryReader:
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yield a batch in parts, each of which fits in a frame of the log and in a request."""
-    if batch.nbytes <= BATCH_BYTES or batch.num_rows < 2:
+    if batch.num_rows < 2 or (batch.num_rows <= BATCH_ROWS and batch.nbytes <= BATCH_BYTES):
         if batch.num_rows:
             yield batch
         return
