@@ -57,7 +57,6 @@ class _Imports:
     async def begin(self, request: Request) -> Response:
         """Begin the import of a file, or say how far it is."""
         headers = self._let_in(request)
-        self._server.ready_to_accept()
         name, again = request.query_params.get("name", ""), request.query_params.get("again") == "true"
         try:
             standing = await self._server.in_thread(
