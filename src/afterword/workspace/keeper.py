@@ -10,6 +10,8 @@ PERIOD = 0.5
 """Seconds between two rounds while nothing comes in; also how long requests gather before they are loaded."""
 RETRY_PERIOD = 2.0
 """Seconds to the next round after one that failed."""
+REST = 3
+"""While more comes in than is loaded, results rest so many times as long as the last refresh took."""
 
 
 class Work(Protocol):
@@ -79,6 +81,7 @@ class Keeper:
         self._waiting_since: int | None = None
         self._loading_since: int | None = None
         self._told: dict[str, str] = {}
+        self._rest = (0, 0)
         self._thread = threading.Thread(target=self._run, name="afterword-keeper", daemon=True)
 
     def start(self) -> None:
@@ -142,8 +145,16 @@ class Keeper:
         self.failure = self._tried("loading", self._load)
         if self.failure is None:
             as_of = self._clock()
-            self.stale = self._tried("attribution", lambda: self._refresh(as_of))
+            if not self._rests(as_of):
+                self.stale = self._tried("attribution", lambda: self._refresh(as_of))
+                ended = self._clock()
+                self._rest = ended, ended + REST * (ended - as_of)
             self._tried("upkeep", lambda: self._work.look_after(as_of))
+
+    def _rests(self, now: int) -> bool:
+        """Return whether results wait while facts are loaded; nobody waits for them, and not after a failure."""
+        behind = self._durable() > self.loaded and self._wanted <= self._rounds and self.stale is None
+        return behind and self._rest[0] <= now < self._rest[1]
 
     def _tried(self, what: str, work: Callable[[], None]) -> str | None:
         """Do a part of a round; return in a sentence why it failed. The same failure again is not told again."""
