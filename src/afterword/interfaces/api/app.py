@@ -22,6 +22,7 @@ from afterword.interfaces.api import (
     campaigns,
     native,
     pages,
+    recomputing,
     segment,
     watching,
 )
@@ -89,7 +90,7 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *campaigns.routes(server), *pages.routes(server)]
+    return [*compatible, *campaigns.routes(server), *recomputing.routes(server), *pages.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
