@@ -51,6 +51,7 @@ NEEDS = {
     ("GET", "/api/campaigns/{id}/users"): "api.read",
     ("GET", "/api/campaigns/{id}/explain"): "api.read",
     ("GET", "/api/report"): "api.read",
+    ("POST", "/api/recompute"): "admin",
     ("GET", "/campaigns/{id}"): "admin",
     ("POST", "/campaigns/{id}"): "admin",
     **{("POST", f"/v1/{kind}"): "segment.write" for kind in ("batch", "track", "identify", "page", "screen")},

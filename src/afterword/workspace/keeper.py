@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 PERIOD = 0.5
@@ -76,6 +77,7 @@ class Keeper:
         self._clock = clock
         self._tell = tell
         self._changed = threading.Condition()
+        self._writing = threading.Lock()
         self._rounds = 0
         self._wanted = 0
         self._stopping = False
@@ -118,6 +120,12 @@ class Keeper:
             self._changed.wait_for(lambda: self._rounds >= wanted or self._given_up(), timeout)
             return self._rounds >= wanted
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nothing be written to the facts inside; what comes in meanwhile waits in the log."""
+        with self._writing:
+            yield
+
     @property
     def waiting_bytes(self) -> int:
         """How much is durable and not loaded, about."""
@@ -133,7 +141,8 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._round()
+            with self._writing:
+                self._round()
             with self._changed:
                 if self._given_up():
                     self._changed.notify_all()
