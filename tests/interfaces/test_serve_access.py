@@ -55,6 +55,7 @@ NEEDS = {
     ("PUT", "/api/imports/{file}"): "admin",
     ("POST", "/api/imports/{file}/rows"): "admin",
     ("POST", "/api/imports/{file}/finish"): "admin",
+    ("POST", "/api/recompute"): "admin",
     ("GET", "/campaigns/{id}"): "admin",
     ("POST", "/campaigns/{id}"): "admin",
     **{("POST", f"/v1/{kind}"): "segment.write" for kind in ("batch", "track", "identify", "page", "screen")},

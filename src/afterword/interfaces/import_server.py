@@ -65,16 +65,14 @@ class ServerLog:
 
     def catch_up(self, progress: Progress) -> None:
         """Wait until the server's results know what was imported."""
-        first: int | None = None
-        while self._position:
-            state = self._server.get(PATH)
+        state = self._server.get(PATH)
+        first, wanted = state["loaded"], self._position or state["durable"]
+        while state["attributed"] < wanted:
             if state["failure"]:
                 raise UserError(f"all rows are in the log, but loading has stopped: {state['failure']}")
-            if state["attributed"] >= self._position:
-                return
-            first = state["loaded"] if first is None else first
-            if state["loaded"] < self._position:
-                progress("loading", (state["loaded"] - first) / max(1, self._position - first))
+            if state["loaded"] < wanted:
+                progress("loading", (state["loaded"] - first) / max(1, wanted - first))
             else:
                 progress("bringing results up to date", None)
             time.sleep(LOOK_SECONDS)
+            state = self._server.get(PATH)
