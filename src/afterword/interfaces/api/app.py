@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
@@ -21,6 +21,7 @@ from afterword.interfaces.api import (
     braze_usage,
     campaigns,
     native,
+    openapi,
     pages,
     segment,
     watching,
@@ -28,6 +29,7 @@ from afterword.interfaces.api import (
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.api.operations import Operation
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
 from afterword.store.metadata_database import MetadataUnavailable
 
@@ -66,30 +68,45 @@ def make_reading_app(server: Reading) -> Starlette:
     return _app(server, reading_routes(server))
 
 
-class _Others(Mount):
+class _Others(BaseRoute):
     """All paths but those of our own, whose wrong methods are ours to answer."""
 
     def __init__(self, own: list[BaseRoute], app: ASGIApp) -> None:
-        super().__init__("/", app)
         self._own = own
+        self._app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match what no route of our own does."""
-        if any(route.matches(scope)[0] is not Match.NONE for route in self._own):
-            return Match.NONE, {}
-        return super().matches(scope)
+        """Match what no route of our own does, whatever characters are in it."""
+        theirs = scope["type"] == "http" and all(route.matches(scope)[0] is Match.NONE for route in self._own)
+        return (Match.FULL if theirs else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the other process answer."""
+        await self._app(scope, receive, send)
+
+
+TAKING = (*native.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
+"""What takes facts in."""
+ASKING = (
+    *campaigns.OPERATIONS,
+    *braze_reading.OPERATIONS,
+    *braze_usage.OPERATIONS,
+    *braze_export.OPERATIONS,
+    *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
+)
+"""What reads facts and results."""
+DESCRIPTION = openapi.described([*TAKING, *ASKING, *watching.OPERATIONS])
 
 
 def receiving_routes(server: Receiving) -> list[BaseRoute]:
-    """Return the routes that take facts in."""
-    return [*watching.routes(server), *native.routes(server), *braze.routes(server), *segment.routes(server)]
+    """Return the routes that take facts in, and those about the server itself."""
+    operations: tuple[Operation[Receiving], ...] = (*watching.OPERATIONS, *TAKING, DESCRIPTION)
+    return [each.route(server) for each in operations]
 
 
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
-    compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
-    # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *campaigns.routes(server), *pages.routes(server)]
+    return [each.route(server) for each in ASKING]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
