@@ -44,7 +44,7 @@ async def _no_sending(_server: Receiving, _call: Call) -> Response:
 
 
 def _track(policy: Policy) -> Dialect:
-    return lambda body, _content_type, received_at: read_track(body, received_at, policy)
+    return lambda body, _content_type, received_at: read_track(body, received_at, policy, keep_usual=True)
 
 
 def _users(
