@@ -128,8 +128,13 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     path = request.scope["path"]
     if error.status_code == 404:
         return answer_refused(form_of(path), Refused(404, f"there is nothing at {path[:100]}"))
-    matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    allowed = sorted({method for route in matching if isinstance(route, Route) for method in route.methods or ()})
+    matching = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # What is found first hides what another path, with any name in it, would answer.
+    allowed = sorted({method for route in matching if route.path == matching[0].path for method in route.methods or ()})
     refused = Refused(
         error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
     )

@@ -36,6 +36,7 @@ within seconds. Every path says which permission the key needs. Afterword is not
 Twilio Segment.
 """
 RETRY = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "string"}}}
+TEXT = {"type": "string"}
 _SCHEMAS = "#/components/schemas/{name}"
 
 
@@ -122,7 +123,7 @@ def _operation(each: Operation[Any], schema_of: SchemaOf) -> dict[str, Any]:
 def _content_of_body(body: Body, schema_of: SchemaOf) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for media in body.media:
-        content[media] = {"schema": schema_of(body.type) if media == JSON else {"type": "string"}}
+        content[media] = {"schema": schema_of(body.type) if media == JSON else TEXT}
     content[body.media[0]]["example"] = body.example
     return content
 
