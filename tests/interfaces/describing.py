@@ -9,13 +9,12 @@ import msgspec
 from starlette.routing import Match
 
 from afterword.interfaces.api.answers import JSON, Form, form_of
-from afterword.interfaces.api.app import ASKING, DESCRIPTION, TAKING
+from afterword.interfaces.api.app import DESCRIBED
 from afterword.interfaces.api.braze_types import Refusal
 from afterword.interfaces.api.operations import Answered, DescribedRoute, Operation
 from afterword.interfaces.api.segment_types import SegmentRefusal
-from afterword.interfaces.api.watching import OPERATIONS as WATCHING
 
-OPERATIONS: tuple[Operation[Any], ...] = (*TAKING, *ASKING, *WATCHING, DESCRIPTION)
+OPERATIONS = DESCRIBED
 
 
 async def _nothing(_request: Any) -> Any:

@@ -20,10 +20,12 @@ from afterword.interfaces.api.app import make_app
 from afterword.interfaces.api.operations import DescribedRoute, Operation
 from afterword.interfaces.api.parameters import IN_PATH
 from afterword.interfaces.api.server import Policy, Server
+from afterword.interfaces.api_reference import reference
 from afterword.workspace.data_directory import open_data_directory
 from tests.interfaces.describing import OPERATIONS, assert_conforms, check
 from tests.interfaces.serving import Client
 
+PAGE = Path(__file__).parents[2] / "docs" / "api-reference.md"
 ALL = pytest.mark.parametrize("operation", OPERATIONS, ids=[each.name for each in OPERATIONS])
 
 
@@ -66,6 +68,16 @@ def test_the_document_needs_no_key_and_refers_only_to_what_it_has(client: Client
 
 def _schemes(operation: dict[str, Any]) -> list[str]:
     return [name for needed in operation["security"] for name in needed]
+
+
+def test_the_page_about_the_api_is_what_the_document_says() -> None:
+    assert PAGE.read_text("utf-8") == reference(), "run `make docs`"
+
+
+def test_links_of_the_page_lead_to_its_types() -> None:
+    page = reference()
+    headings = {heading.lower() for heading in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#(\w+)\)", page)) <= headings
 
 
 def test_names_for_clients_are_unique() -> None:

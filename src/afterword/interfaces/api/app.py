@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -96,6 +97,8 @@ ASKING = (
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING, *watching.OPERATIONS])
+DESCRIBED: tuple[Operation[Any], ...] = (*TAKING, *ASKING, *watching.OPERATIONS, DESCRIPTION)
+"""Everything that a server answers."""
 
 
 def receiving_routes(server: Receiving) -> list[BaseRoute]:
