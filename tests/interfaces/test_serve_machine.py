@@ -38,8 +38,9 @@ class ServedMachine(RuleBasedStateMachine):
         self.client: Client = self.served.start()
         self.world = ServedWorld(self.served, random.Random(seed))
         self.status: dict[str, str] = {}
-        self.define("plain")
-        self.move("plain", "launch")
+        for name in ("plain", "canvas"):
+            self.define(name)
+            self.move(name, "launch")
         self.world.tell(self.client, self.world.exposures())
 
     @rule(kinds=st.lists(st.sampled_from(list(TELLING)), min_size=1, max_size=6))
