@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
+    backups,
     braze,
     braze_export,
     braze_reading,
@@ -24,6 +25,7 @@ from afterword.interfaces.api import (
     native,
     openapi,
     pages,
+    recomputing,
     segment,
     watching,
 )
@@ -93,6 +95,8 @@ ASKING = (
     *braze_reading.OPERATIONS,
     *braze_usage.OPERATIONS,
     *braze_export.OPERATIONS,
+    *recomputing.OPERATIONS,
+    *backups.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""
