@@ -20,6 +20,8 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    day_series,
+    exports,
     native,
     pages,
     segment,
@@ -89,7 +91,8 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *campaigns.routes(server), *pages.routes(server)]
+    own = [*campaigns.routes(server), *day_series.routes(server), *exports.routes(server)]
+    return [*compatible, *own, *pages.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
