@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import afterword
-from tests.interfaces.serving import Client, campaign, exposures, instant, purchase
+from tests.interfaces.serving import Client, Served, campaign, exposures, instant, purchase
 
 USERS = [f"export-{number:02}" for number in range(12)]
 CAMPAIGN = "exported"
 
 
 @pytest.fixture(scope="module")
-def exported(shared: Any) -> Client:
+def exported(shared: Served) -> Client:
     """A campaign of twelve, all but one of whom bought."""
-    client: Client = shared.clients[0]
+    client = shared.clients[0]
     client.launch(campaign(CAMPAIGN))
     client.post("/api/exposures", exposures(USERS[:8], of=CAMPAIGN))
     client.post("/api/exposures", exposures(USERS[8:], "control", of=CAMPAIGN))
@@ -152,7 +152,7 @@ def test_facts_come_as_files_over_which_a_run_gives_the_same(exported: Client, t
     assert [tuple(row[name] for name in columns) for row in names] == expected
 
 
-def test_nothing_is_left_of_an_export(exported: Client, shared: Any) -> None:
+def test_nothing_is_left_of_an_export(exported: Client, shared: Served) -> None:
     assert exported.get("/api/conversions").status_code == 200
     assert [path.name for path in (shared.data / "temporary").iterdir() if path.name.startswith("export-")] == []
 

@@ -21,6 +21,7 @@ from afterword.interfaces.api import (
     braze_usage,
     campaigns,
     day_series,
+    explorations,
     exports,
     native,
     pages,
@@ -91,7 +92,7 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    own = [*campaigns.routes(server), *day_series.routes(server), *exports.routes(server)]
+    own = [*campaigns.routes(server), *day_series.routes(server), *exports.routes(server), *explorations.routes(server)]
     return [*compatible, *own, *pages.routes(server)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 
 from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.gather import Limits
+from afterword.attribution.reading import Step
 from afterword.errors import UserError, nearest
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
@@ -25,6 +27,7 @@ from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Difference, differences
 from afterword.workspace.live.daily import read_daily, read_exposed
+from afterword.workspace.live.exploring import Question, Watch, explore
 from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.person import PersonFacts
@@ -215,6 +218,23 @@ class Live:
             at = answering.seen_until(con, facts, state, as_of)
             person = PersonFacts(con, self._limits, facts, state, user)
             return tell(person, only, campaign, user, described_events(only.campaigns[only.index_of(campaign)]), at)
+
+    def explore(self, question: Question, as_of: int, step: Step, watch: Watch) -> tuple[dict[str, Any], State]:
+        """Evaluate conversion events that need not be the campaign's own, over the facts that the results know.
+
+        Args:
+            question: what is asked.
+            as_of: now; the answer is as of the time that a report would have.
+            step: told (what, share done or None).
+            watch: told by which cursor the work is done.
+
+        """
+        # Beside a refresh: with less memory, more on the disk.
+        limits = replace(self._limits, budget=self._limits.budget // 4, threads=1)
+        with self._snapshot(question.definitions) as (con, state, facts):
+            watch(con)
+            at = answering.seen_until(con, facts, state, as_of)
+            return explore(con, question, facts, state, at, limits, step), state
 
     def recompute(self, definitions: Definitions) -> list[Difference]:
         """Derive all rows again from all facts; return where those that are kept differ (nowhere, if all is well).
