@@ -58,6 +58,7 @@ NEEDS = {
     ("POST", "/api/campaigns/{id}/explore"): "api.read",
     ("GET", "/api/campaigns/{id}/versions"): "api.read",
     ("GET", "/api/explorations/{exploration}"): "api.read",
+    ("POST", "/api/recompute"): "admin",
     ("GET", "/campaigns/{id}"): "admin",
     ("POST", "/campaigns/{id}"): "admin",
     **{("POST", f"/v1/{kind}"): "segment.write" for kind in ("batch", "track", "identify", "page", "screen")},

@@ -21,10 +21,11 @@ from afterword.interfaces.answering import Configuration
 from afterword.interfaces.api.app import make_receiving_app
 from afterword.interfaces.api.forwarding import Forwarder
 from afterword.interfaces.api.server import Policy, Receiving
+from afterword.interfaces.command_key import make_command_key
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
-from afterword.interfaces.running import Running, announced, make_command_key
+from afterword.interfaces.running import Running, announced
 from afterword.log import LogError
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.metadata import Metadata

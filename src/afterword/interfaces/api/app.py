@@ -25,6 +25,7 @@ from afterword.interfaces.api import (
     exports,
     native,
     pages,
+    recomputing,
     segment,
     watching,
 )
@@ -92,7 +93,8 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    own = [*campaigns.routes(server), *day_series.routes(server), *exports.routes(server), *explorations.routes(server)]
+    reading = (campaigns, day_series, exports, explorations, recomputing)
+    own = [route for module in reading for route in module.routes(server)]
     return [*compatible, *own, *pages.routes(server)]
 
 
