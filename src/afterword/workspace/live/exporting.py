@@ -119,11 +119,11 @@ def write_rows(
     select, parameters = _select(wanted, as_of)
     order = ", ".join(f"place_{number}" for number in range(1, len(wanted.rows.key_types) + 1))
     if wanted.limit is None:
-        copied = con.execute(_copy(wanted, f"({select}) ORDER BY {order}", path), parameters).fetchall()
+        copied = con.execute(copy_sql(wanted, f"({select}) ORDER BY {order}", path), parameters).fetchall()
         return int(copied[0][0]), None
     more = wanted.limit + 1
     con.execute(f"CREATE OR REPLACE TEMP TABLE page AS FROM ({select}) ORDER BY {order} LIMIT {more}", parameters)
-    copied = con.execute(_copy(wanted, f"page ORDER BY {order} LIMIT {wanted.limit}", path)).fetchall()
+    copied = con.execute(copy_sql(wanted, f"page ORDER BY {order} LIMIT {wanted.limit}", path)).fetchall()
     rest = f"SELECT {order} FROM page ORDER BY {order} OFFSET {wanted.limit - 1}"
     last = con.execute(rest).fetchall()
     return int(copied[0][0]), last[0] if len(last) > 1 else None
@@ -194,7 +194,8 @@ def _later(names: Sequence[str]) -> str:
     return condition
 
 
-def _copy(wanted: Wanted, source: str, path: Path) -> str:
+def copy_sql(wanted: Wanted, source: str, path: Path) -> str:
+    """Return the statement that writes a file of what `source`, SQL after FROM, has; its times are microseconds."""
     columns = ", ".join(_written(name, wanted.form) for name in wanted.rows.columns)
     return f"COPY (SELECT {columns} FROM {source}) TO {literal(str(path))} ({OPTIONS[wanted.form]})"
 
