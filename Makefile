@@ -33,6 +33,7 @@ bench-serve: $(READY) ## a server under load (BENCH="--rate 1000 --objects 225 -
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	$(PY) -m afterword.interfaces.api_reference > docs/api.new && mv docs/api.new docs/api-reference.md
 
 lock: ## resolve the dependencies again and write the hash-locked requirements
 	python3 -m venv build/lock

@@ -15,7 +15,7 @@ from tests.interfaces.braze_world import bought, exposed, world
 from tests.interfaces.serving import Client, Served, campaign, exposures, purchase
 
 SUFFIXES = ("ndjson", "csv", "parquet")
-USERS = ("ann", "ben", "eve")
+USERS = ("cli-ann", "cli-ben", "cli-eve")
 
 
 def said(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -51,7 +51,7 @@ def served(shared: Served) -> Client:
     client = shared.clients[0]
     client.launch(campaign("exports"))
     client.post("/api/exposures", exposures(USERS, of="exports"))
-    client.post("/api/events", {"events": [purchase(user, event_id=f"cli-{user}") for user in USERS]})
+    client.post("/api/events", {"events": [purchase(user, event_id=f"p-{user}") for user in USERS]})
     client.loaded()
     return client
 
@@ -69,7 +69,7 @@ def test_a_server_is_asked(
         # Only `as_of` can differ.
         assert len(out.read_text().splitlines()) == len(answer.text.splitlines()) == 1 + len(USERS)
     else:
-        assert [row["event_id"] for row in rows(out)] == [f"cli-{user}" for user in USERS]
+        assert [row["event_id"] for row in rows(out)] == [f"p-{user}" for user in USERS]
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_left(
         (f"export --facts {tmp_path}/f", "--facts exports a data directory"),
         (f"{data} exportt --out {tmp_path}/a.csv", 'did you mean "exports"'),
         (f"{data} exports --variant b --out {tmp_path}/a.csv", 'unknown variant "b"'),
-        (f"{data} --what credited-purchases --event A --out {tmp_path}/a.csv", "event"),
+        (f"{data} --what credited-purchases --event A --out {tmp_path}/a.csv", "leave --event away"),
     ):
         code, told = said(line, capsys)
         assert code == 2, told

@@ -105,6 +105,8 @@ def _wanted(out: Path, what: What, campaign: str | None, event: str | None, vari
 
     if out.suffix not in SUFFIXES:
         raise UserError(f"{out} must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, which says the format")
+    if what is What.CREDITED and event is not None:
+        raise UserError("purchases are credited whatever the conversion events are: leave --event away")
     rows = Rows.CREDITED if what is What.CREDITED else Rows.CONVERSIONS
     return Wanted(rows, Form(out.suffix.removeprefix(".")), campaign, event, variant)
 

@@ -23,6 +23,7 @@ from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
 from afterword.workspace.explorations import Explorations
+from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
 from afterword.workspace.reopened_log import ReopenedLog
@@ -69,6 +70,7 @@ class Answering:
     live: Live
     keeper: Keeper
     explorations: Explorations
+    exports: Exports
     secret: bytes
     """By which the ids of erased persons are hashed."""
 
@@ -191,7 +193,7 @@ def open_answering(
         stack.callback(keeper.stop)
         explorations = Explorations(live, clock, tell)
         stack.callback(explorations.stop)
-        yield Answering(path, facts, metadata, live, keeper, explorations, secret)
+        yield Answering(path, facts, metadata, live, keeper, explorations, Exports(temporary), secret)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 
 from afterword.errors import UserError, nearest
+from afterword.model import LETTERS
 from afterword.store.connection import open_memory
 from afterword.store.sql import identifier, one_path
-from afterword.workspace.live.exporting import TIMES, Rows, Wanted, copy_sql
+from afterword.workspace.live.exporting import TIMES, Wanted, copy_sql
 from afterword.workspace.results import RELATION_MEMORY, Results
 
 
@@ -45,8 +46,8 @@ def _check(results: Results, wanted: Wanted) -> None:
     campaigns = {campaign["id"]: campaign for campaign in results.json["campaigns"]}
     if wanted.campaign is not None and wanted.campaign not in campaigns:
         raise UserError(f'unknown campaign "{wanted.campaign}"{nearest(wanted.campaign, campaigns)}')
-    if wanted.event is not None and wanted.rows is Rows.CREDITED:
-        raise UserError("purchases are credited whatever the conversion events are: leave --event away")
+    if wanted.event is not None and wanted.event not in LETTERS:
+        raise UserError(f'event is "{wanted.event[:60]}", must be one of {", ".join(LETTERS)}')
     if wanted.variant is None:
         return
     if wanted.campaign is None:

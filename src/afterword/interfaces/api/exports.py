@@ -12,8 +12,6 @@ import binascii
 import json
 import shutil
 import tarfile
-import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,22 +23,22 @@ from urllib.parse import urlencode
 import duckdb
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
-from afterword.interfaces.api.access import bearer
-from afterword.interfaces.api.braze_parameters import Parameters, choice, whole_number
 from afterword.interfaces.api.campaigns import from_results
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.openapi import OURS
+from afterword.interfaces.api.operations import Answered, Call, Operation
+from afterword.interfaces.api.parameters import Choice, Parameter, Parameters, Text, WholeNumber
 from afterword.interfaces.api.server import Answers
 from afterword.reports.report import iso_time
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import FACTS, TEMPORARY
+from afterword.workspace.data_directory import FACTS
+from afterword.workspace.exports import TooManyExports
 from afterword.workspace.failures import NO_SPACE
 from afterword.workspace.live.exporting import Exported, Form, Key, Rows, Wanted
 
 MAX_LIMIT = 1_000_000
-AT_ONCE = 2
-"""Exports that are made at one time; the threads that make them are those that answer for reports."""
+TAR = "application/x-tar"
 PIECE = 1 << 20
 CONTENT_TYPES = {
     Form.NDJSON: "application/x-ndjson",
@@ -52,84 +50,69 @@ NO_CURSOR = "cursor is none that an answer gave: begin again without it"
 T = TypeVar("T")
 
 
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    exports = _Exports(server)
-    return [
-        Route("/api/conversions", partial(exports.rows, Rows.CONVERSIONS), methods=["GET"]),
-        Route("/api/credited-purchases", partial(exports.rows, Rows.CREDITED), methods=["GET"]),
-        Route("/api/facts", exports.facts, methods=["GET"]),
-    ]
+FORMAT = Choice("format", "how rows are written", tuple(Form))
+CAMPAIGN = Text("campaign", "the id of a campaign or Canvas; all if nothing is said", example="cart-rescue")
+VARIANT = Text("variant", "the id of a variant of the campaign")
+EVENT = Text("event", "the letter of a conversion event", example="A")
+LIMIT = WholeNumber("limit", "how many rows at most; 0 is all of them", 0, MAX_LIMIT, 0)
+CURSOR = Text("cursor", "where to go on: what `Afterword-Next-Cursor` of an answer said")
 
 
-class _Exports:
-    """The endpoints."""
+async def _rows(rows: Rows, server: Answers, call: Call) -> Response:
+    """Send rows of the result files."""
+    wanted = asked(rows, call.parameters)
+    exported, file = await asyncio.to_thread(_made, server, partial(_write_rows, server, wanted))
+    told = {
+        AS_OF: iso_time(exported.as_of),
+        VERSION: str(exported.version),
+        COUNT: str(exported.rows),
+        "Content-Disposition": f'attachment; filename="{rows.value}.{wanted.form}"',
+    }
+    if exported.last is not None:
+        told[NEXT] = cursor_of(wanted, exported.last)
+        told["Link"] = f'<{_next_page(call.request, told[NEXT])}>; rel="next"'
+    return _sent([file], CONTENT_TYPES[wanted.form], told)
 
-    def __init__(self, server: Answers) -> None:
-        self._server = server
-        self._free = threading.BoundedSemaphore(AT_ONCE)
 
-    async def rows(self, rows: Rows, request: Request) -> Response:
-        """Send rows: `campaign`, `event` and `variant` say which, `format`, `limit` and `cursor` how."""
-        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        wanted = asked(rows, request.query_params)
-        exported, file = await asyncio.to_thread(self._make, partial(self._write_rows, wanted))
-        told = {
-            AS_OF: iso_time(exported.as_of),
-            VERSION: str(exported.version),
-            COUNT: str(exported.rows),
-            "Content-Disposition": f'attachment; filename="{rows.value}.{wanted.form}"',
-        }
-        if exported.last is not None:
-            told[NEXT] = cursor_of(wanted, exported.last)
-            told["Link"] = f'<{_next_page(request, told[NEXT])}>; rel="next"'
-        return _sent([file], CONTENT_TYPES[wanted.form], {**headers, **told})
+async def _facts(server: Answers, _call: Call) -> Response:
+    """Send all facts as a tar of the files that `afterword run` reads."""
+    files = await asyncio.to_thread(_made, server, partial(_write_facts, server))
+    return _sent(files, TAR, {"Content-Disposition": 'attachment; filename="afterword-facts.tar"'})
 
-    async def facts(self, request: Request) -> Response:
-        """Send all facts as a tar of the files that `afterword run` reads."""
-        _, headers = self._server.key(request, bearer(request), Permission.ADMIN)
-        files = await asyncio.to_thread(self._make, self._write_facts)
-        told = {"Content-Disposition": 'attachment; filename="afterword-facts.tar"'}
-        return _sent(files, "application/x-tar", {**headers, **told})
 
-    def _make(self, write: Callable[[Path], T]) -> T:
-        """Have files written into a directory that is gone afterwards: what was opened can still be sent.
+def _made(server: Answers, write: Callable[[Path], T]) -> T:
+    """Have files written into a directory that is gone afterwards: what was opened can still be sent.
 
-        Raises:
-            Refused: 429 enough others are under way, 503 no space is left.
+    Raises:
+        Refused: 429 enough others are under way, 503 no space is left.
 
-        """
-        if not self._free.acquire(blocking=False):
-            raise Refused(429, f"{AT_ONCE} exports are being made: come again", {"Retry-After": "5"})
-        try:
-            with tempfile.TemporaryDirectory(prefix="export-", dir=self._server.data.path / TEMPORARY) as directory:
-                return write(Path(directory))
-        except duckdb.Error as error:
-            if NO_SPACE not in str(error):
-                raise
-            raise Refused(503, "there is no space left for the export's file", {"Retry-After": "60"}) from None
-        finally:
-            self._free.release()
+    """
+    try:
+        with server.data.exports.room() as directory:
+            return write(directory)
+    except TooManyExports as error:
+        raise Refused(429, str(error), {"Retry-After": "5"}) from None
+    except duckdb.Error as error:
+        if NO_SPACE not in str(error):
+            raise
+        raise Refused(503, "there is no space left for the export's file", {"Retry-After": "60"}) from None
 
-    def _write_rows(self, wanted: Wanted, directory: Path) -> tuple[Exported, BinaryIO]:
-        path = directory / "rows"
-        exported = from_results(
-            self._server,
-            wanted.campaign,
-            lambda live, definitions, now: live.export(definitions, now, wanted, path),
-        )
-        return exported, path.open("rb")
 
-    def _write_facts(self, directory: Path) -> list[BinaryIO]:
-        data = self._server.data
-        needed = (data.path / FACTS).stat().st_size + self._server.policy.free_bytes
-        if (free := shutil.disk_usage(directory).free) < needed:
-            sentence = f"only {free / 2**20:.0f} MiB of the disk are free, {needed / 2**20:.0f} must be to export facts"
-            raise Refused(503, sentence, {"Retry-After": "60"})
-        names = from_results(
-            self._server, None, lambda live, definitions, now: live.export_facts(definitions, now, directory)
-        )
-        return [file for name in names for file in _packed(name, directory / name)] + [BytesIO(bytes(1024))]
+def _write_rows(server: Answers, wanted: Wanted, directory: Path) -> tuple[Exported, BinaryIO]:
+    path = directory / "rows"
+    exported = from_results(
+        server, wanted.campaign, lambda live, definitions, now: live.export(definitions, now, wanted, path)
+    )
+    return exported, path.open("rb")
+
+
+def _write_facts(server: Answers, directory: Path) -> list[BinaryIO]:
+    needed = (server.data.path / FACTS).stat().st_size + server.policy.free_bytes
+    if (free := shutil.disk_usage(directory).free) < needed:
+        sentence = f"only {free / 2**20:.0f} MiB of the disk are free, {needed / 2**20:.0f} must be to export facts"
+        raise Refused(503, sentence, {"Retry-After": "60"})
+    names = from_results(server, None, lambda live, definitions, now: live.export_facts(definitions, now, directory))
+    return [*(file for name in names for file in _packed(name, directory / name)), BytesIO(bytes(1024))]
 
 
 def _packed(name: str, path: Path) -> Iterator[BinaryIO]:
@@ -169,13 +152,13 @@ def asked(rows: Rows, parameters: Parameters) -> Wanted:
     """
     wanted = Wanted(
         rows=rows,
-        form=Form(choice(parameters, "format", tuple(Form))),
-        campaign=parameters.get("campaign") or None,
-        event=parameters.get("event") or None,
-        variant=parameters.get("variant") or None,
-        limit=whole_number(parameters, "limit", 1, MAX_LIMIT, 0) or None,
+        form=Form(FORMAT.read(parameters)),
+        campaign=CAMPAIGN.read(parameters) or None,
+        event=EVENT.read(parameters) or None,
+        variant=VARIANT.read(parameters) or None,
+        limit=LIMIT.read(parameters) or None,
     )
-    cursor = parameters.get("cursor")
+    cursor = CURSOR.read(parameters)
     return replace(wanted, after=key_of(wanted, cursor)) if cursor else wanted
 
 
@@ -215,3 +198,48 @@ def _question(wanted: Wanted) -> list[str | None]:
 def _next_page(request: Request, cursor: str) -> str:
     parameters = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     return f"{request.scope['path']}?{urlencode([*parameters, ('cursor', cursor)])}"
+
+
+_REFUSALS = {503: "the results are not up to date, or no space is left", 504: "there was no answer in time"}
+_PAGES = (
+    "Without `limit` all rows come, from one state of the results; with it `Link` leads to the next page, if there is "
+    "one. `Afterword-As-Of`, `Afterword-Version` and `Afterword-Rows` say as of when the rows are, from which state of "
+    "the results, and how many."
+)
+
+
+def _exported(rows: Rows, path: str, summary: str, parameters: tuple[Parameter, ...]) -> Operation[Answers]:
+    media, *others = CONTENT_TYPES.values()
+    return Operation(
+        "GET",
+        path,
+        summary,
+        partial(_rows, rows),
+        OURS,
+        (Answered(200, "the rows", media=media, others=tuple(others)),),
+        Permission.API_READ,
+        (CAMPAIGN, VARIANT, *parameters, FORMAT, LIMIT, CURSOR),
+        refusals={404: "there is no such campaign", 409: "it was never launched", **_REFUSALS},
+        about=_PAGES,
+    )
+
+
+OPERATIONS = (
+    _exported(Rows.CONVERSIONS, "/api/conversions", "Conversions, as conversions.parquet has them", (EVENT,)),
+    _exported(
+        Rows.CREDITED,
+        "/api/credited-purchases",
+        "Credited purchases, as credited_purchases.parquet has them",
+        (),
+    ),
+    Operation(
+        "GET",
+        "/api/facts",
+        "All facts and definitions, as files that `afterword run` reads",
+        _facts,
+        OURS,
+        (Answered(200, "a tar", media=TAR),),
+        Permission.ADMIN,
+        refusals=_REFUSALS,
+    ),
+)

@@ -6,15 +6,17 @@ import asyncio
 import logging
 from dataclasses import asdict
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.campaigns import from_results
 from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.api.openapi import OURS
+from afterword.interfaces.api.operations import Answered, Call, Operation
+from afterword.interfaces.api.parameters import WholeNumber
+from afterword.interfaces.api.result_types import Compared, StillComparing
 from afterword.interfaces.api.server import Answers
 from afterword.reports.report import iso_time
 from afterword.store.permissions import Permission
@@ -23,11 +25,7 @@ from afterword.workspace.live.comparing import Comparison
 LOGGER = logging.getLogger("afterword")
 PATIENCE_SECONDS = 60.0
 """How long a request waits for the end at most; and how long an end waits for the next request."""
-
-
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    return [Route("/api/recompute", _Recomputing(server).recompute, methods=["POST"])]
+WAIT = WholeNumber("wait", "how many seconds to wait for the end", 0, int(PATIENCE_SECONDS), int(PATIENCE_SECONDS))
 
 
 class _Recomputing:
@@ -37,10 +35,9 @@ class _Recomputing:
         self._server = server
         self._task: asyncio.Task[Comparison] | None = None
 
-    async def recompute(self, request: Request) -> Response:
+    async def recompute(self, call: Call) -> Response:
         """Answer 200 with the differences, or 202 where it takes longer: the same request again goes on waiting."""
-        _, headers = self._server.key(request, bearer(request), Permission.ADMIN)
-        patience = _patience(request.query_params.get("wait"))
+        patience = _patience(call.parameters.get(WAIT.name))
         if self._task is None:
             self._task = asyncio.create_task(asyncio.to_thread(self._compare))
             # Whoever began it may never come back, and nobody later must be told what was then.
@@ -50,9 +47,9 @@ class _Recomputing:
         task = self._task
         done, _ = await asyncio.wait([task], timeout=patience)
         if not done:
-            return answer(202, {"same": None, "message": "the results are still being computed: ask again"}, headers)
+            return answer(202, {"same": None, "message": "the results are still being computed: ask again"})
         self._forget(task)
-        return answer(200, told(task.result()), headers)
+        return answer(200, told(task.result()))
 
     def _forget(self, task: asyncio.Task[Comparison]) -> None:
         if self._task is task:
@@ -84,3 +81,31 @@ def told(found: Comparison) -> dict[str, Any]:
         "rows": found.rows,
         "differences": [asdict(each) for each in found.differences],
     }
+
+
+_AT_WORK: WeakKeyDictionary[Answers, _Recomputing] = WeakKeyDictionary()
+"""One for each server."""
+
+
+async def _recompute(server: Answers, call: Call) -> Response:
+    if server not in _AT_WORK:
+        _AT_WORK[server] = _Recomputing(server)
+    return await _AT_WORK[server].recompute(call)
+
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/api/recompute",
+        "Compute all results again and compare",
+        _recompute,
+        OURS,
+        (
+            Answered(200, "what was compared", Compared),
+            Answered(202, "it takes longer: the same request again goes on waiting", StillComparing),
+        ),
+        Permission.ADMIN,
+        (WAIT,),
+        refusals={504: "there was no answer in time"},
+    ),
+)
