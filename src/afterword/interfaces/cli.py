@@ -15,7 +15,7 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import apply_cli, backup_cli, erase_cli, keys_cli, options, output, reading_cli
+from afterword.interfaces import apply_cli, backup_cli, erase_cli, export_cli, keys_cli, options, output, reading_cli
 from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
@@ -241,6 +241,7 @@ def verify(
 app.command()(apply_cli.apply)
 app.command()(erase_cli.erase)
 app.command()(backup_cli.backup)
+app.command()(export_cli.export)
 app.add_typer(keys_cli.app)
 
 

@@ -22,6 +22,9 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    day_series,
+    explorations,
+    exports,
     native,
     openapi,
     pages,
@@ -92,6 +95,9 @@ TAKING = (*native.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
+    *day_series.OPERATIONS,
+    *exports.OPERATIONS,
+    *explorations.OPERATIONS,
     *braze_reading.OPERATIONS,
     *braze_usage.OPERATIONS,
     *braze_export.OPERATIONS,

@@ -82,6 +82,8 @@ class Answered:
     example: Any = None
     media: str | None = JSON
     """None where there is no body."""
+    others: tuple[str, ...] = ()
+    """Other media types, which a request may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
