@@ -16,11 +16,12 @@ import typer
 from afterword import __version__
 from afterword.errors import UserError
 from afterword.interfaces import apply_cli, erase_cli, keys_cli, options, output, reading_cli
-from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
+from afterword.interfaces.arguments import DEBUG, SETTINGS, hoist_common, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
+from afterword.interfaces.setting_defaults import defaults_of
 from afterword.interfaces.summary import facts_read
-from afterword.settings import DATA
+from afterword.settings import DATA, FILE_NAME, FILE_VARIABLE, read_settings
 
 SHOWN_CAMPAIGNS = 5
 """Up to so many reports are printed at the end of a run; more would scroll the first ones away."""
@@ -49,12 +50,23 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of a fault of ours.")] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            SETTINGS,
+            metavar="FILE",
+            envvar=FILE_VARIABLE,
+            help=f"A settings file. Not set: {FILE_NAME} in the working directory, if there is one.",
+        ),
+    ] = None,
 ) -> None:
     """Afterword shows what people did after your message."""
+    context.default_map = defaults_of(context.command, read_settings(settings))
 
 
 @app.command()
@@ -251,15 +263,22 @@ def serve(
     memory: options.Memory = None,
     threads: options.Threads = None,
     metadata: options.MetadataUrl = None,
+    rate: options.RequestRate = "250000/3600",
+    track_rate: options.TrackRate = "3000/3",
+    body_size: options.BodySize = "4MiB",
+    batch_size: options.BatchSize = "16MiB",
+    free_space: options.FreeSpace = "256MiB",
+    unloaded_size: options.UnloadedSize = "2GiB",
 ) -> None:
     """Take facts over HTTP and answer with results.
 
     Makes the data directory where there is none, and prints an admin key the first time.
     """
-    from afterword.interfaces.api.server import Policy
+    from afterword.interfaces.api.server import make_policy
     from afterword.interfaces.serve import serve as serve_directory
 
-    serve_directory(data, host, port, memory, threads, output.say_at_once, Policy(), metadata)
+    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size)
+    serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:
@@ -285,7 +304,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before NumPy can be imported. NumPy asks for huge pages for arrays over 4 MB; where the kernel has to make room
     # for them first, the first touch of an array costs many times its use (measured 20 ms instead of 3 ms for 8 MB).
     os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
-    words = hoist_debug(sys.argv[1:] if argv is None else argv)
+    words = hoist_common(sys.argv[1:] if argv is None else argv)
     try:
         app(args=spread(words), prog_name="afterword")
     except SystemExit as exit_:

@@ -106,7 +106,15 @@ def serve(
         companion = Companion(
             local,
             lambda durable: Configuration(
-                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable, command_key
+                str(data.resolve()),
+                str(local),
+                memory,
+                threads,
+                metadata_url,
+                policy.rate,
+                policy.body_bytes,
+                durable,
+                command_key,
             ).line(),
             lambda: intake.log.durable,
             backlog,
