@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from afterword.errors import UserError
 
-SEVERAL = ("--exposures", "--events", "--step-messages", "--merges", "--map", "--permissions")
+SEVERAL = ("--exposures", "--events", "--step-messages", "--users", "--merges", "--map", "--permissions")
 """Options that take all the values up to the next option, so that a shell may expand `events/*.parquet`."""
 
 DEBUG = "--debug"

@@ -15,7 +15,7 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import apply_cli, erase_cli, keys_cli, options, output, reading_cli
+from afterword.interfaces import apply_cli, erase_cli, import_cli, keys_cli, options, output, reading_cli
 from afterword.interfaces.arguments import DEBUG, SETTINGS, hoist_common, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
@@ -77,15 +77,20 @@ def demo(
     force: Annotated[
         bool, typer.Option("--force", help="Write the demo's files anew, also where they were changed.")
     ] = False,
-    no_serve: Annotated[
-        bool, typer.Option("--no-serve", help="Only print; accepted for the day when the demo opens a dashboard.")
-    ] = False,
+    serve: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve",
+            help="Serve the demo's data afterwards, until Ctrl-C, or only print. Not set: serve if this is a terminal.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Run a published e-mail test and more through it.
 
     A published test of 64,000 customers is rebuilt from its totals, beside a Canvas and an upgrade campaign; the
-    definition and fact files are yours to open and change.
+    definition and fact files are yours to open and change. Then the same data are served, with the reports as pages,
+    from a data directory that is made anew each time.
     """
     from afterword.interfaces.demonstration import demonstrate, next_steps
 
@@ -97,6 +102,12 @@ def demo(
     _show_reports(results)
     output.say(facts_read(results.json["facts"], results.path / REJECTED))
     output.say(next_steps(out, written))
+    if serve is None and not sys.stdout.isatty():
+        output.say("The demo is not served, since this is no terminal; --serve serves it all the same.")
+    elif serve is not False:
+        from afterword.interfaces.demo_serving import serve_demo
+
+        serve_demo(out, results.campaign_ids)
 
 
 @app.command()
@@ -252,6 +263,7 @@ def verify(
 
 app.command()(apply_cli.apply)
 app.command()(erase_cli.erase)
+app.command("import")(import_cli.import_)
 app.add_typer(keys_cli.app)
 
 

@@ -75,6 +75,10 @@ Merges: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--merges", metavar="FILE...", help=f"Which user ids are one person. {_MANY}"),
 ]
+Users: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--users", metavar="FILE...", help=f"Users, one column for each attribute. {_MANY}"),
+]
 Rates: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -30,9 +30,9 @@ Answers go to stdout, progress (on a terminal, for what takes more than a second
 """
 
 _ABOUT_SETTINGS = """\
-What an option does not say is taken from the environment; what that does not say, from the settings file; else it is
-the default. The file is the one that `--settings FILE` or `AFTERWORD_SETTINGS` names, or `afterword.toml` in the working
-directory. It is TOML with the names of this table; relative paths are from the working directory, as in an option:
+What an option does not say is taken from the environment; what that does not say, from the settings file; else it
+is the default. The file is the one that `--settings FILE` or `AFTERWORD_SETTINGS` names, or `afterword.toml` in the
+working directory. It is TOML with the names of this table; relative paths are from the working directory, as in an option:
 
     data = "/var/lib/afterword"
     port = 8640
@@ -86,7 +86,7 @@ def _table(command: Any) -> str:
 
 def _form(option: Any) -> str:
     if option.is_flag:
-        return str(option.opts[0])
+        return " / ".join(map(str, [option.opts[0], *option.secondary_opts]))
     values = option.metavar.replace("|", "\\|")
     return f"{option.opts[0]} {values}"
 

@@ -20,6 +20,7 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    imports,
     native,
     pages,
     recomputing,
@@ -83,7 +84,8 @@ class _Others(Mount):
 
 def receiving_routes(server: Receiving) -> list[BaseRoute]:
     """Return the routes that take facts in."""
-    return [*watching.routes(server), *native.routes(server), *braze.routes(server), *segment.routes(server)]
+    compatible = [*braze.routes(server), *segment.routes(server)]
+    return [*watching.routes(server), *native.routes(server), *imports.routes(server), *compatible]
 
 
 def reading_routes(server: Answers) -> list[BaseRoute]:

@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -259,17 +259,21 @@ class Receiving(Gate):
         body = msgspec.json.encode(accepted)
         if len(body) == 2:
             return
+        await self.append(lambda: self.data.log.append(Frame(received_at, DIALECT, key.id, body)), len(body), accepted)
+
+    async def append(self, append: Callable[[], Future[int]], size: int, accepted: Accepted) -> int:
+        """Have a body of some size appended, and return its position when it is durable; raises as `keep` does."""
         try:
-            future = self.data.log.append(Frame(received_at, DIALECT, key.id, body))
-            position = await asyncio.wrap_future(future)
+            position = await asyncio.wrap_future(append())
         except FrameTooLargeError:
             raise Refused(413, "the request is too large for the log: send it in two") from None
         except LogBusyError:
             raise Refused(429, "the disk is behind: come again", {"Retry-After": RETRY_SECONDS}) from None
         except (LogFailedError, LogClosedError) as error:
             raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
-        self.data.keeper.wake(position, len(body))
+        self.data.keeper.wake(position, size)
         self._count(accepted)
+        return position
 
     def _count(self, accepted: Accepted) -> None:
         for kind in ("events", "exposures", "step_messages", "attributes", "merges", "deletions"):
