@@ -25,6 +25,7 @@ from afterword.interfaces.api import (
     day_series,
     explorations,
     exports,
+    imports,
     native,
     openapi,
     pages,
@@ -91,7 +92,7 @@ class _Others(BaseRoute):
         await self._app(scope, receive, send)
 
 
-TAKING = (*native.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
+TAKING = (*native.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
