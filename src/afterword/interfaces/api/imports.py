@@ -71,7 +71,6 @@ async def _look(server: Receiving, _call: Call) -> Response:
 
 
 async def _begin(server: Receiving, call: Call) -> Response:
-    server.ready_to_accept()
     name, again = NAME.read(call.parameters), AGAIN.read(call.parameters)
     try:
         standing = await server.in_thread(_ledger(server).begin, _file(call), name[:255], again=again)
