@@ -38,8 +38,10 @@ def some_unnamed(rng: random.Random, rows: Sequence[FactT], pieces: int) -> list
     """Take the ids of some facts away, repeat some of them, and say which file each is in."""
     found: list[FactT] = []
     for row in rows:
-        name: Any = {"exposure": "exposure_id", "step_message": "message_id"}.get(row.identity[0], "event_id")
-        row = replace(row, source=rng.randrange(pieces), **({name: None} if rng.random() < 0.4 else {}))
+        changes: dict[str, Any] = {"source": rng.randrange(pieces)}
+        if rng.random() < 0.4:
+            changes[{"exposure": "exposure_id", "step_message": "message_id"}.get(row.identity[0], "event_id")] = None
+        row = replace(row, **changes)
         found += [row] * (rng.choice((1, 1, 1, 2, 3)) if row.identity[1] is None else 1)
     # The first file says that facts are stated to be in files.
     return [replace(row, source=1) if not any(each.source for each in found) else row for row in found]

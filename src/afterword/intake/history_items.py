@@ -78,7 +78,9 @@ class Items:
             places = [place for place in places if place not in bad]
         rejected = [Rejected(r.place, _LOGGED.get(self._kind, self._kind), r.reason, r.message) for r in self.refused]
         facts = self._facts(places, complete=not bad)
-        return Accepted(**{_LOGGED.get(self._kind, self._kind): facts}, rejected=rejected)
+        accepted = Accepted(rejected=rejected)
+        setattr(accepted, _LOGGED.get(self._kind, self._kind), facts)
+        return accepted
 
     def _facts(self, places: Sequence[int], *, complete: bool) -> list[Any]:
         def chosen(values: Sequence[Any]) -> Iterable[Any]:

@@ -15,7 +15,17 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import apply_cli, erase_cli, import_cli, keys_cli, options, output, reading_cli
+from afterword.interfaces import (
+    apply_cli,
+    backup_cli,
+    erase_cli,
+    export_cli,
+    import_cli,
+    keys_cli,
+    options,
+    output,
+    reading_cli,
+)
 from afterword.interfaces.arguments import DEBUG, SETTINGS, hoist_common, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
@@ -263,6 +273,8 @@ def verify(
 
 app.command()(apply_cli.apply)
 app.command()(erase_cli.erase)
+app.command()(backup_cli.backup)
+app.command()(export_cli.export)
 app.command("import")(import_cli.import_)
 app.add_typer(keys_cli.app)
 

@@ -66,6 +66,8 @@ def import_(
     }
     if not any(named.values()):
         raise UserError("no files are named: give them with --exposures, --events, --step-messages, --users, --merges")
+    if not rejected.parent.is_dir():
+        raise UserError(f"--rejected is {rejected}, but there is no directory {rejected.parent}")
     names = renames(column_map or ())
     from afterword.intake.sources import find_files
     from afterword.workspace.importing.importing import Job, Rejections

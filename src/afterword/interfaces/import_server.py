@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from types import TracebackType
-from typing import Any
 
 import msgspec
 
@@ -20,8 +16,6 @@ from afterword.workspace.session import Progress
 PATH = "/api/imports"
 PATIENCE_SECONDS = 600.0
 """How long a server that says to come again is asked again: what an import brings must be loaded in the meantime."""
-WAITING = 2
-"""Batches on their way: one is sent while the next is made."""
 LOOK_SECONDS = 0.2
 
 
@@ -33,9 +27,9 @@ def import_through(server: Server, job: Job, progress: Progress) -> Imported:
         AfterwordError: the server failed or went away: the same import goes on where it was.
 
     """
-    with ServerLog(replace(server, patience=PATIENCE_SECONDS)) as log:
-        imported = import_files(job, log, progress)
-        log.catch_up(progress)
+    log = ServerLog(replace(server, patience=PATIENCE_SECONDS))
+    imported = import_files(job, log, progress)
+    log.catch_up(progress)
     return imported
 
 
@@ -45,18 +39,8 @@ class ServerLog:
     def __init__(self, server: Server) -> None:
         """Take the server."""
         self._server = server
-        self._pool = ThreadPoolExecutor(1, "afterword-import")
-        self._waiting: deque[Future[Any]] = deque()
         self._position = 0
         self._timezone: str | None = None
-
-    def __enter__(self) -> ServerLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
     @property
     def timezone(self) -> str:
@@ -71,31 +55,24 @@ class ServerLog:
         return msgspec.convert(self._server.ask("PUT", f"{PATH}/{file}", query=query), Standing)
 
     def send(self, file: str, after: int, rows: int, body: bytes) -> None:
-        """Hand in rows; waits for those before the last ones."""
-        if len(self._waiting) >= WAITING:
-            self._waiting.popleft().result()
-        query = {"after": after, "rows": rows}
-        self._waiting.append(self._pool.submit(self._server.post, f"{PATH}/{file}/rows", body, query))
+        """Hand in rows; they are on the disk when this returns."""
+        self._server.post(f"{PATH}/{file}/rows", body, {"after": after, "rows": rows})
 
     def finish(self, file: str, told: Told) -> None:
-        """Wait until all rows are on the disk, and note what became of them."""
-        while self._waiting:
-            self._waiting.popleft().result()
+        """Note that all rows are on the disk, and what became of them."""
         found = self._server.post(f"{PATH}/{file}/finish", msgspec.json.encode(told))
         self._position = max(self._position, found["position"])
 
     def catch_up(self, progress: Progress) -> None:
         """Wait until the server's results know what was imported."""
-        first: int | None = None
-        while self._position:
-            state = self._server.get(PATH)
+        state = self._server.get(PATH)
+        first, wanted = state["loaded"], self._position or state["durable"]
+        while state["attributed"] < wanted:
             if state["failure"]:
                 raise UserError(f"all rows are in the log, but loading has stopped: {state['failure']}")
-            if state["attributed"] >= self._position:
-                return
-            first = state["loaded"] if first is None else first
-            if state["loaded"] < self._position:
-                progress("loading", (state["loaded"] - first) / max(1, self._position - first))
+            if state["loaded"] < wanted:
+                progress("loading", (state["loaded"] - first) / max(1, wanted - first))
             else:
                 progress("bringing results up to date", None)
             time.sleep(LOOK_SECONDS)
+            state = self._server.get(PATH)

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -34,6 +35,8 @@ from afterword.workspace.data_directory import open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
 LAST_PORT = 65_535
+SWITCH_SECONDS = 0.001
+"""How long the thread that syncs the log may wait for the one that reads requests; it is in every answer."""
 GC_OBJECTS = 100_000
 """New objects between two searches for garbage; requests make many objects and no cycles."""
 KEEP_ALIVE = 75
@@ -94,6 +97,7 @@ def serve(
     thread_count(threads, 1)
     log_to_stderr()
     gc.set_threshold(GC_OBJECTS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
