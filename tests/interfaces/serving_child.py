@@ -6,9 +6,11 @@
 The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
 `[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
 `finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as
-by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began,
-`clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the log find the disk full,
-and `gather` holds seconds that the log waits for more before it writes.
+by kill -9 after so many times. `kill-loading`, `kill-checkpoint`, `kill-refreshing` and `kill-rederiving`
+(of a campaign whose definition changed) die so many milliseconds after one began; while one goes on there is a file
+`now-loading` and so on, which outlives who is killed. `checkpoint` asks for a checkpoint after every load, `no-start`
+keeps the process that answers from starting, `clock` holds seconds that the clock goes wrong by, `full-log` makes
+every sync of the log find the disk full, and `gather` holds seconds that the log waits for more before it writes.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -121,6 +123,17 @@ class Faults:
         return loaded
 
 
+class Command:
+    """The command of the process that answers, which `no-start` puts out of reach."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def __iter__(self) -> Iterator[str]:
+        python = sys.executable if self._faults.text("no-start") is None else "/nowhere/python"
+        yield from (python, "-m", "tests.interfaces.serving_child", str(self._faults.directory))
+
+
 def policy_of(given: dict[str, Any]) -> Policy:
     """Read a policy."""
     named: dict[str, Any] = {n: Rate(*value) if isinstance(value, list) else value for n, value in given.items()}
@@ -132,7 +145,7 @@ def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
     vars(serving)["now"] = faults.now
     gather = float(faults.text("gather") or GATHER_SECONDS)
     vars(reopened_log)["Writer"] = partial(Writer, sync=faults.sync, gather_seconds=gather)
-    companion.COMMAND = (sys.executable, "-m", "tests.interfaces.serving_child", str(faults.directory))
+    vars(companion)["COMMAND"] = Command(faults)
     # The facts are durable, the answer is not kept yet and nobody has it.
     Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]
     try:

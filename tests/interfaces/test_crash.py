@@ -56,7 +56,7 @@ def crash(served: Served, load: Load, turn: int, place: str, chance: random.Rand
     served.kill()
     for thread in threads:
         thread.join()
-    served.wait_for_answering()
+    served.wait_for_answering(120)
     return at | interrupted(served)
 
 
