@@ -49,6 +49,7 @@ class Configuration:
     threads: int | None
     metadata_url: str | None
     rate: Rate
+    body_bytes: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
@@ -99,7 +100,7 @@ def _run(told: Configuration) -> None:
         metadata_url=told.metadata_url,
     ) as data:
         told.command_key.lend_to(data.metadata.keys)
-        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
+        app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -34,6 +35,8 @@ from afterword.workspace.data_directory import open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
 LAST_PORT = 65_535
+SWITCH_SECONDS = 0.001
+"""How long the thread that syncs the log may wait for the one that reads requests; it is in every answer."""
 GC_OBJECTS = 100_000
 """New objects between two searches for garbage; requests make many objects and no cycles."""
 KEEP_ALIVE = 75
@@ -42,6 +45,10 @@ STOP_SECONDS = 10
 BACKLOG = 2048
 MEND_SECONDS = 2.0
 LOGGER = logging.getLogger("afterword")
+
+
+class PortTaken(UserError):
+    """The address cannot be listened on; another one perhaps can."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ def serve(
     say: Callable[[str], None],
     policy: Policy,
     metadata_url: str | None = None,
+    greeting: Callable[[str], str] | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -75,9 +83,11 @@ def serve(
         say: prints what the user must know at the start.
         policy: limits.
         metadata_url: a database for campaigns and keys instead of a file in the directory.
+        greeting: given the address, what else is said at the start.
 
     Raises:
-        UserError: the address or the directory cannot be used.
+        PortTaken: the address cannot be listened on.
+        UserError: the directory cannot be used.
 
     """
     if not 0 <= port <= LAST_PORT:
@@ -87,6 +97,7 @@ def serve(
     thread_count(threads, 1)
     log_to_stderr()
     gc.set_threshold(GC_OBJECTS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
@@ -99,6 +110,8 @@ def serve(
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
         if (secret := intake.first_key) is not None:
             say(_first_steps(address, secret))
+        if greeting is not None:
+            say(greeting(address))
         command_key, command_secret = make_command_key(os.urandom)
         command_key.lend_to(intake.metadata.keys)
         local = Path(place) / "answering"
@@ -106,7 +119,15 @@ def serve(
         companion = Companion(
             local,
             lambda durable: Configuration(
-                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable, command_key
+                str(data.resolve()),
+                str(local),
+                memory,
+                threads,
+                metadata_url,
+                policy.rate,
+                policy.body_bytes,
+                durable,
+                command_key,
             ).line(),
             lambda: intake.log.durable,
             backlog,
@@ -182,7 +203,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         # What the library adds to the system's words is what this sentence says anyway.
         reason = str(error).partition(" (while")[0].partition("] ")[2] or error
-        raise UserError(
+        raise PortTaken(
             f"cannot listen on {host}:{port} ({reason}): is something else using the port? Name another with --port"
         ) from None
 
