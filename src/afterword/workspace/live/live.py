@@ -17,12 +17,14 @@ from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.report import described_events
+from afterword.store.erasing import Erasure
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Difference, differences
 from afterword.workspace.live.daily import read_daily, read_exposed
+from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Refreshed
 from afterword.workspace.live.state import State, create_tables, read_state
@@ -52,6 +54,8 @@ class Live:
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
         create_tables(con)
+        self.feed = Feed(con)
+        """Conversions gained and taken back, in their order."""
         _add_function(con)
 
     def refresh(
@@ -60,6 +64,7 @@ class Live:
         touched_users: Iterable[str] = (),
         *,
         merges_changed: bool = False,
+        erasure: Erasure | None = None,
         as_of: int,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
@@ -73,13 +78,20 @@ class Live:
             touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
                 purchases that erased refunds named.
             merges_changed: merges were taken away; new ones are seen anyway.
+            erasure: whom the feed of changes must not name any more; the users are named beside.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
 
         """
         cursor = self._con.cursor()
         try:
             return refreshing.refresh(
-                cursor, definitions, touched_users, as_of, self._limits, merges_changed=merges_changed
+                cursor,
+                definitions,
+                touched_users,
+                as_of,
+                self._limits,
+                merges_changed=merges_changed,
+                erasure=erasure,
             )
         finally:
             cursor.close()
