@@ -82,7 +82,7 @@ class LiveWorld:
         erase(self.con, erasure, key=bytes(32), erased_at=0)
         self.merges = [merge for merge in self.merges if merge.from_user_id not in ids]
         touched = [*ids, *(user for (user,) in others), erasure.replacement or ids[0]]
-        self.live.refresh(definitions, touched, merges_changed=True, erasure=erasure, as_of=as_of)
+        self.live.refresh(definitions, touched, merges_changed=True, erasures=[erasure], as_of=as_of)
         self.con.execute("DELETE FROM derived.users WHERE list_contains(?, user_id)", [ids])
         named = "SELECT count(*) FROM derived.changes WHERE list_contains(?, user_id)"
         assert self.con.execute(named, [ids]).fetchall() == [(0,)]

@@ -28,7 +28,9 @@ from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
+from afterword.interfaces.posting import post
 from afterword.workspace.data_directory import is_beyond_repair, open_answering
+from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
 
 LOGGER = logging.getLogger("afterword")
@@ -96,12 +98,14 @@ def _run(told: Configuration) -> None:
         tell=tell,
         metadata_url=told.metadata_url,
     ) as data:
+        deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
             keeper = data.keeper
-            return answer(200, {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure})
+            reached = {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure}
+            return answer(200, {**reached, "webhooks": deliverer.progress})
 
         app.router.routes.insert(0, Route(STATE, state))
         config = uvicorn.Config(
@@ -116,7 +120,11 @@ def _run(told: Configuration) -> None:
         )
         server = _Server(config)
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
-        server.run()
+        deliverer.start()
+        try:
+            server.run()
+        finally:
+            deliverer.stop()
 
 
 class _Server(uvicorn.Server):

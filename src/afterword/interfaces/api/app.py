@@ -20,10 +20,12 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    changes,
     native,
     pages,
     segment,
     watching,
+    webhooks,
 )
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
@@ -88,8 +90,9 @@ def receiving_routes(server: Receiving) -> list[BaseRoute]:
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
+    own = [*campaigns.routes(server), *changes.routes(server), *webhooks.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *campaigns.routes(server), *pages.routes(server)]
+    return [*compatible, *own, *pages.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:

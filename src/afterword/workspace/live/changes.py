@@ -7,6 +7,7 @@ is no change: a new definition tells only of the conversions that are others und
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -73,7 +74,7 @@ def remember_names(con: duckdb.DuckDBPyConnection, number: int, campaign: Campai
     con.execute("INSERT INTO derived.names VALUES (?, ?, ?, ?)", [number, version, variants, steps])
 
 
-def record(con: duckdb.DuckDBPyConnection, at: int, erasure: Erasure | None) -> int:
+def record(con: duckdb.DuckDBPyConnection, at: int, erasures: Sequence[Erasure]) -> int:
     """Write the difference between before and after to the feed; return how many changes that is.
 
     All that is taken back comes before all that is gained, so a conversion that changed ends as what it is now.
@@ -81,12 +82,12 @@ def record(con: duckdb.DuckDBPyConnection, at: int, erasure: Erasure | None) -> 
     Args:
         con: in the transaction of the refresh, after all rows were replaced.
         at: the time of the refresh, in epoch microseconds.
-        erasure: a person who was erased and leaves the feed, or becomes a stranger in it.
+        erasures: persons who were erased and leave the feed, or become strangers in it.
 
     """
     con.execute("INSERT INTO derived.feed SELECT ?, 0, 0 WHERE NOT EXISTS (FROM derived.feed)", [at])
-    if erasure is not None:
-        _erase(con, erasure)
+    if erasures:
+        _erase(con, erasures)
     columns = ", ".join(COMPARED)
     found: Any = con.execute(
         f"""
@@ -116,24 +117,30 @@ def _same(left: str, right: str, columns: tuple[str, ...] = COMPARED) -> str:
     return " AND ".join(f"{left}.{name} IS NOT DISTINCT FROM {right}.{name}" for name in columns)
 
 
-def _erase(con: duckdb.DuckDBPyConnection, erasure: Erasure) -> None:
-    """Let a person leave the feed, which makes no change: a retraction would name whom nobody may name any more.
+def _erase(con: duckdb.DuckDBPyConnection, erasures: Sequence[Erasure]) -> None:
+    """Let persons leave the feed, which makes no change: a retraction would name whom nobody may name any more.
 
     Where the facts stay as a stranger's, the person's conversions become the stranger's where they stand, if they are
     still there. Everything else of the person goes, and what is left of both sides is told of as always.
     """
-    shown = tuple(name for name in COMPARED if name not in IDS)
-    con.register("erased_ids", pa.table({"id": pa.array(erasure.user_ids, pa.string())}))
+    pairs = [(name, erasure.replacement) for erasure in erasures for name in erasure.user_ids]
+    names, strangers = (pa.array([pair[place] for pair in pairs], pa.string()) for place in (0, 1))
+    con.register("erased_rows", pa.table({"id": names, "replacement": strangers}))
+    con.execute("CREATE OR REPLACE TEMP TABLE erased_ids AS FROM erased_rows")
+    con.unregister("erased_rows")
     theirs = "user_id IN (SELECT id FROM erased_ids)"
+    shown = ("replacement", *(name for name in COMPARED if name not in IDS))
     place = f"row_number() OVER (PARTITION BY {', '.join(shown)} ORDER BY event_id, exposure_id) AS place"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE became AS
-        WITH was AS (SELECT *, {place} FROM told_before WHERE {theirs}),
-        stranger AS (SELECT *, {place} FROM told_after WHERE user_id = $stranger)
+        WITH was AS (SELECT *, {place} FROM told_before JOIN erased_ids ON id = user_id),
+        stranger AS (
+            SELECT *, user_id AS replacement, {place} FROM told_after
+            WHERE user_id IN (SELECT replacement FROM erased_ids)
+        )
         SELECT {_id("was.")} AS old_id, stranger.*
-        FROM was JOIN stranger ON {_same("was", "stranger", (*shown, "place"))}""",
-        {"stranger": erasure.replacement},
+        FROM was JOIN stranger ON {_same("was", "stranger", (*shown, "place"))}"""
     )
     sets = ", ".join(f"{name} = became.{name}" for name in IDS)
     con.execute(
@@ -146,4 +153,3 @@ def _erase(con: duckdb.DuckDBPyConnection, erasure: Erasure) -> None:
     con.execute(f"DELETE FROM derived.changes WHERE {theirs}")
     con.execute(f"DELETE FROM told_before WHERE {theirs}")
     con.execute(f"DELETE FROM told_after a USING became WHERE {_same('a', 'became')}")
-    con.unregister("erased_ids")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -64,7 +64,7 @@ class Live:
         touched_users: Iterable[str] = (),
         *,
         merges_changed: bool = False,
-        erasure: Erasure | None = None,
+        erasures: Sequence[Erasure] = (),
         as_of: int,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
@@ -78,7 +78,7 @@ class Live:
             touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
                 purchases that erased refunds named.
             merges_changed: merges were taken away; new ones are seen anyway.
-            erasure: whom the feed of changes must not name any more; the users are named beside.
+            erasures: whom the feed of changes must not name any more; their users are named beside.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
 
         """
@@ -91,7 +91,7 @@ class Live:
                 as_of,
                 self._limits,
                 merges_changed=merges_changed,
-                erasure=erasure,
+                erasures=erasures,
             )
         finally:
             cursor.close()

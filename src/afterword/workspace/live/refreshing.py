@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -67,7 +67,7 @@ def refresh(
     limits: Limits,
     *,
     merges_changed: bool = False,
-    erasure: Erasure | None = None,
+    erasures: Sequence[Erasure] = (),
 ) -> Refreshed:
     """Bring the derived rows up to all facts that are there and to `as_of`; see `Live.refresh`.
 
@@ -75,7 +75,7 @@ def refresh(
     """
     con.execute("BEGIN TRANSACTION")
     try:
-        done = _refresh(con, definitions, users, as_of, limits, merges_changed, erasure)
+        done = _refresh(con, definitions, users, as_of, limits, merges_changed, erasures)
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
@@ -90,7 +90,7 @@ def _refresh(
     as_of: int,
     limits: Limits,
     merges_changed: bool,
-    erasure: Erasure | None,
+    erasures: Sequence[Erasure],
 ) -> Refreshed:
     state, plan = read_state(con), _plan(con, definitions)
     facts = fact_tables(con, definitions)
@@ -114,7 +114,7 @@ def _refresh(
         _derive(con, changed, scans, limits, as_of, plan.changed)
         place_staged(con, "derived.")
         changes.collect(con, "after", list(plan.changed.values()))
-    told = changes.record(con, as_of, erasure)
+    told = changes.record(con, as_of, erasures)
     if merged:
         con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM derived.aliases)")
     version = state.version + bool(swept or plan.rewritten)
