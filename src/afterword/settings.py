@@ -24,7 +24,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable, for example `AFTERWORD_MEMORY`."""
-        return f"AFTERWORD_{self.name.upper()}"
+        return f"AFTERWORD_{self.name.upper().replace('-', '_')}"
 
 
 MEMORY = Setting("memory", None, "How much memory to use, such as 4GB; beyond it the disk is used. Not set: 4GB.")
@@ -44,7 +44,11 @@ METADATA = Setting(
 HOST = Setting("host", "127.0.0.1", "The address to listen on; 0.0.0.0 is every address of the machine.")
 PORT = Setting("port", "8640", "The port to listen on; 0 takes a free one.")
 
-SETTINGS = (MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT)
+CHANGES_DAYS = Setting(
+    "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
+)
+
+SETTINGS = (MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT, CHANGES_DAYS)
 
 DEFAULT_MEMORY = "4GB"
 MIN_MEMORY_BYTES = 100 * 1000**2

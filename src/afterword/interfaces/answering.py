@@ -51,6 +51,7 @@ class Configuration:
     threads: int | None
     metadata_url: str | None
     rate: Rate
+    changes_days: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
@@ -99,6 +100,7 @@ def _run(told: Configuration) -> None:
         durable=lambda: durable[0],
         tell=tell,
         metadata_url=told.metadata_url,
+        changes_days=told.changes_days,
     ) as data:
         deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)

@@ -314,6 +314,7 @@ def serve(
     memory: options.Memory = None,
     threads: options.Threads = None,
     metadata: options.MetadataUrl = None,
+    changes_days: options.ChangesDays = 30,
 ) -> None:
     """Take facts over HTTP and answer with results.
 
@@ -322,7 +323,8 @@ def serve(
     from afterword.interfaces.api.server import Policy
     from afterword.interfaces.serve import serve as serve_directory
 
-    serve_directory(data, host, port, memory, threads, output.say_at_once, Policy(), metadata)
+    policy = Policy(changes_days=changes_days)
+    serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from afterword.settings import DATA, HOST, MEMORY, METADATA, OUT, PORT, RESULTS, THREADS, Setting
+from afterword.settings import CHANGES_DAYS, DATA, HOST, MEMORY, METADATA, OUT, PORT, RESULTS, THREADS, Setting
 
 
 class TimeUnit(StrEnum):
@@ -124,6 +124,7 @@ Threads: TypeAlias = Annotated[int | None, _setting(THREADS, "N")]
 DataDir: TypeAlias = Annotated[Path, _setting(DATA, "DIR")]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
+ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

@@ -83,6 +83,7 @@ class Deliverer:
         self._tell = tell
         self._changed = threading.Condition()
         self._stopping = False
+        self._waiting = False
         self._under_way: dict[str, bool] = {}
         self._passed: dict[str, _Passed] = {}
         self._told = ""
@@ -107,7 +108,8 @@ class Deliverer:
         while not self._stopping:
             self._tried(self._round)
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping, PERIOD)
+                self._changed.wait_for(lambda: self._stopping or self._waiting, PERIOD)
+                self._waiting = False
 
     def _tried(self, work: Callable[[], None]) -> None:
         """Do something; whatever goes wrong, the next round tries again. A failure is told once as long as it lasts."""
@@ -181,6 +183,8 @@ class Deliverer:
             page = self._next(current, None, after=reached)
             following = page.reached.sequence if page is not None and page.changes else None
             current = self._webhooks.delivered(current, reached, self._clock(), following)
+        with self._changed:
+            self._waiting = True  # for another turn, after those who have waited meanwhile
 
     def _next(self, webhook: Webhook, until: int | None, after: int | None = None) -> Page | None:
         """Return what is to be sent next; None if the feed does not have it any more."""

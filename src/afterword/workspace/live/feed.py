@@ -13,10 +13,12 @@ import duckdb
 from afterword.errors import UserError
 from afterword.reports.report import iso_time
 
-WINDOW = 1 << 17
+WIDEST = 1 << 17
 """How many changes one query looks at, so that what comes later in a long feed is not sorted again for every page."""
-WINDOWS = 64
-"""How many of them one page looks at before it ends, found or not."""
+GROWTH = 16
+"""Who wants all finds a page in as many changes as it has; for who wants few, the next query looks at more."""
+QUERIES = 64
+"""How many of them one page makes before it ends, found or not."""
 TIMES = ("changed_at", "exposed_at", "converted_at")
 START_AGAIN = "start from an export of the conversions, and go on from a cursor that was taken before it"
 _CURSOR = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16})")
@@ -135,15 +137,16 @@ class Feed:
             state.check(after)
             last = state.last if until is None else min(until, state.last)
             found: list[dict[str, Any]] = []
-            reached = after.sequence
-            for _ in range(WINDOWS):
+            reached, width = after.sequence, limit
+            for _ in range(QUERIES):
                 if len(found) == limit or reached >= last:
                     break
-                window = {"after": reached, "until": min(last, reached + WINDOW), "limit": limit - len(found)}
+                window = {"after": reached, "until": min(last, reached + width), "limit": limit - len(found)}
                 rows = con.execute(_READ, {**window, **wanted.parameters()})
                 names = [column[0] for column in rows.description or ()]
                 part = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
                 found += part
+                width = min(width * GROWTH, WIDEST)
                 reached = part[-1]["sequence"] if len(found) == limit else window["until"]
             return Page([_told(row) for row in found], Position(state.born, reached), reached < state.last)
 
@@ -157,10 +160,9 @@ class Feed:
         """
         with self._snapshot() as (con, state):
             until = state.last if had is None else min(had, state.last)
-            # Later changes may have an earlier time only if the clock was set back, and then they wait for the others.
-            kept = "SELECT min(sequence) FROM derived.changes WHERE changed_at >= $before"
-            found = con.execute(kept, {"before": before}).fetchall()[0][0]
-            gone = min(until, state.last if found is None else int(found) - 1)
+            # Results never go back in time, so what is old comes first.
+            old = "SELECT max(sequence) FROM derived.changes WHERE changed_at < $before AND sequence <= $until"
+            gone = con.execute(old, {"before": before, "until": until}).fetchall()[0][0] or 0
             if gone <= state.gone:
                 return 0
             con.execute("DELETE FROM derived.changes WHERE sequence <= ?", [gone])
