@@ -63,14 +63,16 @@ class FeedMachine(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.definitions = DEFINITIONS
-        self.hour, self.count = 30, 0
+        self.hour, self.count = 40, 0
         self.people = list(PEOPLE)
         self.held: dict[str, tuple[object, ...]] = {}
         self.position: Position | None = None
         self.directory = tempfile.TemporaryDirectory()
         self.world = LiveWorld(Path(self.directory.name))
+        self.load(60)
+        assert self.held
 
-    @rule(size=st.integers(1, 12))
+    @rule(size=st.integers(1, 20))
     def load(self, size: int) -> None:
         self.world.load([self.fact() for _ in range(size)])
         self.refresh()
@@ -260,6 +262,14 @@ def test_an_erased_person_becomes_a_stranger_where_the_conversion_stands(world: 
     assert not {"ann", "x1", "e1"} & {part for value in after[0].values() for part in str(value).split("/")}
     kept = ("kind", "converted_at", "exposed_at", "variant_id")
     assert {name: after[0][name] for name in kept} == {name: before[0][name] for name in kept}
+
+
+def test_of_a_conversion_that_came_again_the_stranger_gets_the_last(world: LiveWorld) -> None:
+    world.load([looked("ann", 1, "o1", EventKind.MESSAGE_OPEN, "x1")])
+    refresh(world)
+    world.erase(ONLY, Erasure.of(["ann"], Policy.KEEP_COUNTS, random.Random(1).randbytes), START + 100 * HOUR)
+    assert [change["sequence"] for change in read_all(world.live)] == [2, 3, 5]
+    assert replayed(world.live) == derived(world.con, ONLY)
 
 
 def test_of_an_erased_person_whose_facts_go_nothing_is_told(world: LiveWorld) -> None:
