@@ -26,10 +26,10 @@ from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy, Reading
+from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.posting import post
-from afterword.interfaces.running import CommandKey
 from afterword.workspace.data_directory import is_beyond_repair, open_answering
 from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper

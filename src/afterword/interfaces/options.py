@@ -122,6 +122,15 @@ ResultsDir: TypeAlias = Annotated[Path, _setting(RESULTS, "DIR")]
 Memory: TypeAlias = Annotated[str | None, _setting(MEMORY, "SIZE")]
 Threads: TypeAlias = Annotated[int | None, _setting(THREADS, "N")]
 DataDir: TypeAlias = Annotated[Path, _setting(DATA, "DIR")]
+AskedData: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        DATA.option,
+        metavar="DIR",
+        envvar=DATA.variable,
+        help="A data directory: its server is asked, or the directory opened where none runs.",
+    ),
+]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
 ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -21,10 +22,11 @@ from afterword.interfaces.answering import Configuration
 from afterword.interfaces.api.app import make_receiving_app
 from afterword.interfaces.api.forwarding import Forwarder
 from afterword.interfaces.api.server import Policy, Receiving
+from afterword.interfaces.command_key import make_command_key
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
-from afterword.interfaces.running import Running, announced, make_command_key
+from afterword.interfaces.running import Running, announced
 from afterword.log import LogError
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.metadata import Metadata
@@ -33,6 +35,8 @@ from afterword.workspace.data_directory import open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
 LAST_PORT = 65_535
+SWITCH_SECONDS = 0.001
+"""How long the thread that syncs the log may wait for the one that reads requests; it is in every answer."""
 GC_OBJECTS = 100_000
 """New objects between two searches for garbage; requests make many objects and no cycles."""
 KEEP_ALIVE = 75
@@ -88,6 +92,7 @@ def serve(
     thread_count(threads, 1)
     log_to_stderr()
     gc.set_threshold(GC_OBJECTS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,

@@ -10,6 +10,7 @@ import duckdb
 import msgspec
 
 from afterword.intake.accepted import DIALECT
+from afterword.intake.braze_usual import ARRAYS, unfolded
 from afterword.log import Frame
 from afterword.log.rewriting import Change
 from afterword.store.erasing import ERASED_MESSAGE, Erasure
@@ -21,9 +22,16 @@ Kept: TypeAlias = Mapping[tuple[str, int, int], dict[str, Any]]
 _FACTS: Final = frozenset(shape.table for shape in SHAPES)
 
 
-class _Items(msgspec.Struct, omit_defaults=True):
-    """The lists of a request; what concerns others keeps the very spelling that it has."""
+class _Usual(msgspec.Struct):
+    first: int
+    objects: msgspec.Raw
 
+
+class _Items(msgspec.Struct, omit_defaults=True):
+    """The lists of a request; what concerns others keeps the very spelling that it has, or becomes plain events."""
+
+    usual_events: _Usual | None = None
+    usual_purchases: _Usual | None = None
     events: list[msgspec.Raw] = []
     exposures: list[msgspec.Raw] = []
     step_messages: list[msgspec.Raw] = []
@@ -33,6 +41,7 @@ class _Items(msgspec.Struct, omit_defaults=True):
     rejected: list[msgspec.Raw] = []
 
 
+_LISTS: Final = tuple(name for name in _Items.__struct_fields__ if name not in ARRAYS)
 _DECODER: Final = msgspec.json.Decoder(_Items)
 
 
@@ -53,6 +62,7 @@ def change(con: duckdb.DuckDBPyConnection, erasure: Erasure) -> Change:
         lists = decoded(frame.body, _DECODER) if frame.dialect == DIALECT else None
         if lists is None:
             return None
+        _unfold(lists)
         if not _take_out(lists, position, users, kept):
             return frame
         body = msgspec.json.encode(lists)
@@ -61,10 +71,20 @@ def change(con: duckdb.DuckDBPyConnection, erasure: Erasure) -> Change:
     return changed
 
 
+def _unfold(lists: _Items) -> None:
+    """Make events of the objects that were logged as they were sent: here they are looked at one by one."""
+    for name in ARRAYS:
+        usual: _Usual | None = getattr(lists, name)
+        setattr(lists, name, None)
+        if usual is not None:
+            events = unfolded(name, usual.first, usual.objects)
+            lists.events.extend(msgspec.Raw(msgspec.json.encode(event)) for event in events)
+
+
 def _take_out(lists: _Items, position: int, users: frozenset[str], kept: Kept) -> bool:
     """Change the lists of one request; return whether the person was in them."""
     found = False
-    for name in _Items.__struct_fields__:
+    for name in _LISTS:
         remaining: list[msgspec.Raw] = []
         for raw in getattr(lists, name):
             item = msgspec.json.decode(raw)

@@ -14,7 +14,7 @@ import duckdb
 
 from afterword.attribution.gather import Limits
 from afterword.errors import UserError
-from afterword.log import LogError
+from afterword.log import LogError, LogLockedError
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.facts import open_facts
@@ -37,6 +37,10 @@ BATCH_ROWS = 1 << 18
 CHANGES_DAYS = 30
 DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 UPKEEP_MICROSECONDS = 60 * 1_000_000
+
+
+class DirectoryHeld(UserError):
+    """Another process has the directory open; it may end."""
 
 
 class FactsHeld(UserError):
@@ -112,7 +116,12 @@ class _Work:
 
 @contextmanager
 def open_intake(
-    path: Path, *, clock: Callable[[], int], chance: Callable[[int], bytes], metadata_url: str | None = None
+    path: Path,
+    *,
+    clock: Callable[[], int],
+    chance: Callable[[int], bytes],
+    metadata_url: str | None = None,
+    with_key: bool = True,
 ) -> Iterator[Intake]:
     """Open what takes facts in, made if it is not there; one process at a time can.
 
@@ -121,9 +130,10 @@ def open_intake(
         clock: the time, in microseconds since 1970.
         chance: returns so many unpredictable bytes.
         metadata_url: a database instead of the file in the directory.
+        with_key: make a first admin key where there is none; not for who cannot show it.
 
     Raises:
-        UserError: the directory cannot be used, or another process uses it.
+        UserError: the directory cannot be used, or another process uses it (`DirectoryHeld`).
 
     """
     _make(path)
@@ -133,7 +143,7 @@ def open_intake(
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
         _make_secret(path / SECRET, chance)
-        yield Intake(path, log, metadata, _first_key(metadata, clock(), chance))
+        yield Intake(path, log, metadata, _first_key(metadata, clock(), chance) if with_key else None)
         with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
             log.seal()  # a planned stop: nothing in the last segment may look like a torn write
 
@@ -197,10 +207,11 @@ def open_data_directory(
     chance: Callable[[int], bytes],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
+    with_key: bool = True,
 ) -> Iterator[DataDirectory]:
     """Open both parts in this process; see `open_intake` and `open_answering`."""
     with (
-        open_intake(path, clock=clock, chance=chance, metadata_url=metadata_url) as intake,
+        open_intake(path, clock=clock, chance=chance, metadata_url=metadata_url, with_key=with_key) as intake,
         open_answering(
             path,
             memory=memory,
@@ -234,6 +245,8 @@ def _make(path: Path) -> None:
 def _open_log(path: Path) -> ReopenedLog:
     try:
         return ReopenedLog(path)
+    except LogLockedError as error:
+        raise DirectoryHeld(str(error)) from error
     except LogError as error:
         raise UserError(str(error)) from error
 

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
+    backups,
     braze,
     braze_export,
     braze_reading,
@@ -23,6 +24,7 @@ from afterword.interfaces.api import (
     changes,
     native,
     pages,
+    recomputing,
     segment,
     watching,
     webhooks,
@@ -92,7 +94,11 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
     own = [*campaigns.routes(server), *changes.routes(server), *webhooks.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *own, *pages.routes(server)]
+    return [*compatible, *own, *_for_commands(server), *pages.routes(server)]
+
+
+def _for_commands(server: Answers) -> list[BaseRoute]:
+    return [*recomputing.routes(server), *backups.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
