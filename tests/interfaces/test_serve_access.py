@@ -59,6 +59,7 @@ NEEDS = {
     ("DELETE", "/api/webhooks/{id}"): "api.definitions",
     ("POST", "/api/webhooks/{id}/test"): "api.definitions",
     ("POST", "/api/webhooks/{id}/resume"): "api.definitions",
+    ("POST", "/api/backup"): "admin",
     ("POST", "/api/recompute"): "admin",
     ("GET", "/campaigns/{id}"): "admin",
     ("POST", "/campaigns/{id}"): "admin",
