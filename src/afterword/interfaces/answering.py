@@ -52,6 +52,7 @@ class Configuration:
     metadata_url: str | None
     rate: Rate
     changes_days: int
+    body_bytes: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
@@ -104,7 +105,7 @@ def _run(told: Configuration) -> None:
     ) as data:
         deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)
-        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
+        app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import duckdb
@@ -22,6 +22,8 @@ from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
+from afterword.workspace.explorations import Explorations
+from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
 from afterword.workspace.reopened_log import ReopenedLog
@@ -69,6 +71,8 @@ class Answering:
     metadata: Metadata
     live: Live
     keeper: Keeper
+    explorations: Explorations
+    exports: Exports
     secret: bytes
     """By which the ids of erased persons are hashed."""
 
@@ -194,7 +198,9 @@ def open_answering(
         keeper = Keeper(_Work(loader, live, metadata, changes_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
-        yield Answering(path, facts, metadata, live, keeper, secret)
+        explorations = Explorations(live, clock, tell)
+        stack.callback(explorations.stop)
+        yield Answering(path, facts, metadata, live, keeper, explorations, Exports(temporary), secret)
 
 
 @contextmanager
@@ -222,7 +228,8 @@ def open_data_directory(
             metadata_url=metadata_url,
         ) as answering,
     ):
-        parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper", "secret")}
+        names = [each.name for each in fields(Answering)]
+        parts = {name: getattr(answering, name) for name in names}
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
 
 

@@ -23,6 +23,10 @@ from afterword.interfaces.api import (
     braze_usage,
     campaigns,
     changes,
+    day_series,
+    explorations,
+    exports,
+    imports,
     native,
     openapi,
     pages,
@@ -90,15 +94,20 @@ class _Others(BaseRoute):
         await self._app(scope, receive, send)
 
 
-TAKING = (*native.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
+TAKING = (*native.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
     *changes.OPERATIONS,
     *webhooks.OPERATIONS,
+    *day_series.OPERATIONS,
+    *exports.OPERATIONS,
+    *explorations.OPERATIONS,
     *braze_reading.OPERATIONS,
     *braze_usage.OPERATIONS,
     *braze_export.OPERATIONS,
+    *recomputing.OPERATIONS,
+    *backups.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""
@@ -115,7 +124,7 @@ def receiving_routes(server: Receiving) -> list[BaseRoute]:
 
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
-    return [*(each.route(server) for each in ASKING), *recomputing.routes(server), *backups.routes(server)]
+    return [each.route(server) for each in ASKING]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:

@@ -252,3 +252,37 @@ class Ready(TypedDict):
 
     status: str
     message: NotRequired[str]
+
+
+class DifferentRows(TypedDict):
+    """Rows of a table and campaign that are not the same."""
+
+    table: str
+    campaign: str
+    missing: int
+    surplus: int
+    examples: list[dict[str, Any]]
+
+
+class Recomputed(TypedDict):
+    """Whether the results that are kept are what all facts give."""
+
+    same: bool
+    as_of: str
+    campaigns: int
+    rows: int
+    differences: list[DifferentRows]
+
+
+class Recomputing(TypedDict):
+    """Nothing is known yet."""
+
+    same: None
+    message: str
+
+
+class Copied(TypedDict):
+    """A copy of the facts."""
+
+    facts: Annotated[str, Meta(description="its path in the data directory")]
+    position: Annotated[int, Meta(description="up to which request of the log it goes")]

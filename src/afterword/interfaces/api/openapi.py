@@ -146,4 +146,4 @@ def _response(given: Answered, schema_of: SchemaOf) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"type": "string"} if given.type is None else schema_of(given.type)}
     if given.example is not None:
         content["example"] = given.example
-    return {"description": given.about, "content": {given.media: content}}
+    return {"description": given.about, "content": dict.fromkeys((given.media, *given.others), content)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +36,7 @@ class Guarded(Protocol):
         """Return the key that may do this, and the headers about its rate."""
 
 
+T = TypeVar("T")
 S_contra = TypeVar("S_contra", bound=Guarded, contravariant=True)
 
 
@@ -80,6 +82,8 @@ class Answered:
     example: Any = None
     media: str | None = JSON
     """None where there is no body."""
+    others: tuple[str, ...] = ()
+    """Other media types, which a request may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +181,17 @@ class DescribedRoute(Route):
     def __init__(self, operation: Operation[Any], endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(operation.path, endpoint, methods=[operation.method], name=operation.name)
         self.operation = operation
+
+
+class PerServer(Generic[T]):
+    """What operations keep for each server: made when it is first asked for, gone with the server."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[object, T] = WeakKeyDictionary()
+
+    def of(self, server: object) -> T:
+        """Return what is kept for a server."""
+        if server not in self._made:
+            self._made[server] = self._make()
+        return self._made[server]
