@@ -58,12 +58,17 @@ UNLOADED_SIZE = Setting(
     "unloaded-size", "2GiB", "How much may wait to be loaded before clients are asked to come later (429)."
 )
 
+CHANGES_DAYS = Setting(
+    "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
+)
+
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
     *(RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE),
+    CHANGES_DAYS,
 )
 
-WHOLE_NUMBERS = (THREADS.name, PORT.name)
+WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name)
 
 FILE_NAME = "afterword.toml"
 """In the working directory, where no settings file is named."""

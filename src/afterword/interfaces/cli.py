@@ -293,6 +293,7 @@ def serve(
     batch_size: options.BatchSize = "16MiB",
     free_space: options.FreeSpace = "256MiB",
     unloaded_size: options.UnloadedSize = "2GiB",
+    changes_days: options.ChangesDays = 30,
 ) -> None:
     """Take facts over HTTP and answer with results.
 
@@ -301,7 +302,7 @@ def serve(
     from afterword.interfaces.api.server import make_policy
     from afterword.interfaces.serve import serve as serve_directory
 
-    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size)
+    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size, changes_days=changes_days)
     serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata)
 
 

@@ -16,6 +16,7 @@ from afterword.errors import UserError
 from afterword.interfaces.answering import STATE
 from afterword.interfaces.api.forwarding import exchange
 from afterword.workspace.backlog import Backlog
+from afterword.workspace.delivering import Progress
 
 LOGGER = logging.getLogger("afterword")
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.answering")
@@ -135,3 +136,4 @@ class Companion:
                 told += bytes(event.data)
         state = json.loads(told)
         self._backlog.told(state["loaded"], state["attributed"], state["failure"])
+        self._backlog.webhooks = {name: Progress(**progress) for name, progress in state["webhooks"].items()}

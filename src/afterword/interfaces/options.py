@@ -11,6 +11,7 @@ import typer
 from afterword.settings import (
     BATCH_SIZE,
     BODY_SIZE,
+    CHANGES_DAYS,
     DATA,
     FREE_SPACE,
     HOST,
@@ -159,6 +160,7 @@ BodySize: TypeAlias = Annotated[str, _setting(BODY_SIZE, "SIZE")]
 BatchSize: TypeAlias = Annotated[str, _setting(BATCH_SIZE, "SIZE")]
 FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
 UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
+ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

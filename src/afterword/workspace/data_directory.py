@@ -36,6 +36,8 @@ DATABASE_SHARE = 0.5
 """Of the memory allowed; attribution takes most of the rest."""
 STORE_SHARE = 0.3
 BATCH_ROWS = 1 << 18
+CHANGES_DAYS = 30
+DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 UPKEEP_MICROSECONDS = 60 * 1_000_000
 
 
@@ -90,7 +92,8 @@ class DataDirectory(Answering):
 class _Work:
     """One round: load, then bring the results up to it."""
 
-    def __init__(self, loader: Loader, live: Live, metadata: Metadata) -> None:
+    def __init__(self, loader: Loader, live: Live, metadata: Metadata, changes_days: int) -> None:
+        self._changes_kept = changes_days * DAY_MICROSECONDS
         self._loader = loader
         self._live = live
         self._metadata = metadata
@@ -111,6 +114,8 @@ class _Work:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
+            feed = self._live.feed
+            feed.forget(as_of - self._changes_kept, self._metadata.webhooks.had_by_all(feed.state.born))
 
 
 @contextmanager
@@ -157,6 +162,7 @@ def open_answering(
     durable: Callable[[], int],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
+    changes_days: int = CHANGES_DAYS,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
 
@@ -168,6 +174,7 @@ def open_answering(
         durable: up to where the log may be read.
         tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
+        changes_days: how long changes of conversions are kept that all webhooks have had.
 
     Raises:
         UserError: the facts cannot be opened.
@@ -188,7 +195,7 @@ def open_answering(
         secret = (path / SECRET).read_bytes()
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
-        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
+        keeper = Keeper(_Work(loader, live, metadata, changes_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         explorations = Explorations(live, clock, tell)

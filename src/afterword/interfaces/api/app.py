@@ -22,6 +22,7 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    changes,
     day_series,
     explorations,
     exports,
@@ -32,6 +33,7 @@ from afterword.interfaces.api import (
     recomputing,
     segment,
     watching,
+    webhooks,
 )
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
@@ -96,6 +98,8 @@ TAKING = (*native.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.O
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
+    *changes.OPERATIONS,
+    *webhooks.OPERATIONS,
     *day_series.OPERATIONS,
     *exports.OPERATIONS,
     *explorations.OPERATIONS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -21,6 +21,7 @@ from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
 from afterword.reports.report import described_events, iso_time
+from afterword.store.erasing import Erasure
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
@@ -30,6 +31,7 @@ from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.exploring import Question, Watch, explore
 from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
+from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Refreshed
 from afterword.workspace.live.series import read_series
@@ -60,6 +62,8 @@ class Live:
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
         create_tables(con)
+        self.feed = Feed(con)
+        """Conversions gained and taken back, in their order."""
         _add_function(con)
 
     def refresh(
@@ -68,6 +72,7 @@ class Live:
         touched_users: Iterable[str] = (),
         *,
         merges_changed: bool = False,
+        erasures: Sequence[Erasure] = (),
         as_of: int,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
@@ -81,13 +86,20 @@ class Live:
             touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
                 purchases that erased refunds named.
             merges_changed: merges were taken away; new ones are seen anyway.
+            erasures: whom the feed of changes must not name any more; their users are named beside.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
 
         """
         cursor = self._con.cursor()
         try:
             return refreshing.refresh(
-                cursor, definitions, touched_users, as_of, self._limits, merges_changed=merges_changed
+                cursor,
+                definitions,
+                touched_users,
+                as_of,
+                self._limits,
+                merges_changed=merges_changed,
+                erasures=erasures,
             )
         finally:
             cursor.close()
