@@ -137,9 +137,9 @@ def test_a_disk_that_is_full(serving: Serving, tmp_path: Path, capsys: pytest.Ca
         other.start().post("/api/events", purchase("u"))
         with pytest.raises(OSError, match="No space left"):
             (small / "filler").write_bytes(bytes(65 << 20))
-        assert main(["backup", "--data", str(other.data), "--out", str(small / "out")]) == 2
+        assert main(["backup", "--data", str(other.data), "--out", str(small / "backup")]) == 2
         assert "(No space left on device): nothing was left there" in capsys.readouterr().err
-        assert not list(small.glob("out*"))
+        assert not list(small.glob("backup*"))
         assert not (tmp_path / "out").exists()
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)

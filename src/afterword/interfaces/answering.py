@@ -29,7 +29,9 @@ from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
+from afterword.interfaces.posting import post
 from afterword.workspace.data_directory import is_beyond_repair, open_answering
+from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
 
 LOGGER = logging.getLogger("afterword")
@@ -49,6 +51,8 @@ class Configuration:
     threads: int | None
     metadata_url: str | None
     rate: Rate
+    changes_days: int
+    body_bytes: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
@@ -97,14 +101,17 @@ def _run(told: Configuration) -> None:
         durable=lambda: durable[0],
         tell=tell,
         metadata_url=told.metadata_url,
+        changes_days=told.changes_days,
     ) as data:
+        deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)
-        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
+        app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
             keeper = data.keeper
-            return answer(200, {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure})
+            reached = {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure}
+            return answer(200, {**reached, "webhooks": deliverer.progress})
 
         app.router.routes.insert(0, Route(STATE, state))
         config = uvicorn.Config(
@@ -119,7 +126,11 @@ def _run(told: Configuration) -> None:
         )
         server = _Server(config)
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
-        server.run()
+        deliverer.start()
+        try:
+            server.run()
+        finally:
+            deliverer.stop()
 
 
 class _Server(uvicorn.Server):

@@ -11,10 +11,17 @@ from afterword.errors import UserError
 from afterword.interfaces.progress import Meter
 
 if TYPE_CHECKING:
+    from afterword.intake.history import HistoryKind
     from afterword.workspace.results import Results
 
 DEFINITIONS = "campaigns.yaml"
 RESULTS = "afterword-results"
+FACTS: dict[HistoryKind, str] = {
+    "exposures": "exposures-*",
+    "events": "events-*",
+    "step_messages": "step-messages-*",
+}
+"""Where the facts are."""
 
 
 def demonstrate(directory: Path, *, force: bool, meter: Meter) -> tuple[Results, bool]:
@@ -34,9 +41,9 @@ def demonstrate(directory: Path, *, force: bool, meter: Meter) -> tuple[Results,
         write_demo(directory)
     results = run(
         directory / DEFINITIONS,
-        exposures=str(directory / "exposures-*"),
-        events=str(directory / "events-*"),
-        step_messages=str(directory / "step-messages-*"),
+        exposures=str(directory / FACTS["exposures"]),
+        events=str(directory / FACTS["events"]),
+        step_messages=str(directory / FACTS["step_messages"]),
         out=directory / RESULTS,
         force=True,
         progress=meter,
@@ -46,7 +53,7 @@ def demonstrate(directory: Path, *, force: bool, meter: Meter) -> tuple[Results,
 
 def next_steps(directory: Path, written: bool) -> str:
     """Say what the demo left behind and what to try with it."""
-    afterword = _command()
+    afterword = command_name()
     files = "has the files that this was computed from" if written else "was taken as it is (--force writes it anew)"
     return "\n".join(
         [
@@ -60,7 +67,7 @@ def next_steps(directory: Path, written: bool) -> str:
     )
 
 
-def _command() -> str:
+def command_name() -> str:
     """The name by which this program can be called again from here."""
     if shutil.which("afterword") is not None:
         return "afterword"

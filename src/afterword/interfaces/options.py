@@ -8,7 +8,24 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from afterword.settings import DATA, HOST, MEMORY, METADATA, OUT, PORT, RESULTS, THREADS, Setting
+from afterword.settings import (
+    BATCH_SIZE,
+    BODY_SIZE,
+    CHANGES_DAYS,
+    DATA,
+    FREE_SPACE,
+    HOST,
+    MEMORY,
+    METADATA,
+    OUT,
+    PORT,
+    RATE,
+    RESULTS,
+    THREADS,
+    TRACK_RATE,
+    UNLOADED_SIZE,
+    Setting,
+)
 
 
 class TimeUnit(StrEnum):
@@ -137,6 +154,13 @@ AskedData: TypeAlias = Annotated[
 ]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
+RequestRate: TypeAlias = Annotated[str, _setting(RATE, "N/SECONDS")]
+TrackRate: TypeAlias = Annotated[str, _setting(TRACK_RATE, "N/SECONDS")]
+BodySize: TypeAlias = Annotated[str, _setting(BODY_SIZE, "SIZE")]
+BatchSize: TypeAlias = Annotated[str, _setting(BATCH_SIZE, "SIZE")]
+FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
+UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
+ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

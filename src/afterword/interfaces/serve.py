@@ -47,6 +47,10 @@ MEND_SECONDS = 2.0
 LOGGER = logging.getLogger("afterword")
 
 
+class PortTaken(UserError):
+    """The address cannot be listened on; another one perhaps can."""
+
+
 @dataclass(frozen=True)
 class Front:
     """What the process that takes facts in holds of a data directory."""
@@ -66,6 +70,7 @@ def serve(
     say: Callable[[str], None],
     policy: Policy,
     metadata_url: str | None = None,
+    greeting: Callable[[str], str] | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -78,13 +83,17 @@ def serve(
         say: prints what the user must know at the start.
         policy: limits.
         metadata_url: a database for campaigns and keys instead of a file in the directory.
+        greeting: given the address, what else is said at the start.
 
     Raises:
-        UserError: the address or the directory cannot be used.
+        PortTaken: the address cannot be listened on.
+        UserError: the directory cannot be used.
 
     """
     if not 0 <= port <= LAST_PORT:
         raise UserError(f"port is {port}, must be between 0 (any that is free) and {LAST_PORT}")
+    if policy.changes_days < 1:
+        raise UserError(f"changes-days is {policy.changes_days}, must be at least 1")
     # Who uses these two is the other process, which would be started again and again over a mistake.
     memory_bytes(memory)
     thread_count(threads, 1)
@@ -103,6 +112,8 @@ def serve(
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
         if (secret := intake.first_key) is not None:
             say(_first_steps(address, secret))
+        if greeting is not None:
+            say(greeting(address))
         command_key, command_secret = make_command_key(os.urandom)
         command_key.lend_to(intake.metadata.keys)
         local = Path(place) / "answering"
@@ -110,7 +121,16 @@ def serve(
         companion = Companion(
             local,
             lambda durable: Configuration(
-                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable, command_key
+                str(data.resolve()),
+                str(local),
+                memory,
+                threads,
+                metadata_url,
+                policy.rate,
+                policy.changes_days,
+                policy.body_bytes,
+                durable,
+                command_key,
             ).line(),
             lambda: intake.log.durable,
             backlog,
@@ -186,7 +206,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         # What the library adds to the system's words is what this sentence says anyway.
         reason = str(error).partition(" (while")[0].partition("] ")[2] or error
-        raise UserError(
+        raise PortTaken(
             f"cannot listen on {host}:{port} ({reason}): is something else using the port? Name another with --port"
         ) from None
 

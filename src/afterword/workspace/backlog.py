@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from afterword.workspace.delivering import Progress
 
 
 class Backlog:
@@ -16,6 +20,7 @@ class Backlog:
         failure: what stopped loading, in a sentence; None while it goes on.
         heard: whether the other process answers.
         absent: why it does not, where that is known.
+        webhooks: how each webhook stands, by id.
 
     """
 
@@ -32,6 +37,7 @@ class Backlog:
         self.failure: str | None = None
         self.heard = False
         self.absent = ""
+        self.webhooks: Mapping[str, Progress] = {}
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, int, int]] = deque()

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import duckdb
@@ -22,6 +22,8 @@ from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
+from afterword.workspace.explorations import Explorations
+from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
 from afterword.workspace.reopened_log import ReopenedLog
@@ -34,6 +36,8 @@ DATABASE_SHARE = 0.5
 """Of the memory allowed; attribution takes most of the rest."""
 STORE_SHARE = 0.3
 BATCH_ROWS = 1 << 18
+CHANGES_DAYS = 30
+DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 UPKEEP_MICROSECONDS = 60 * 1_000_000
 
 
@@ -67,6 +71,8 @@ class Answering:
     metadata: Metadata
     live: Live
     keeper: Keeper
+    explorations: Explorations
+    exports: Exports
     secret: bytes
     """By which the ids of erased persons are hashed."""
 
@@ -86,7 +92,8 @@ class DataDirectory(Answering):
 class _Work:
     """One round: load, then bring the results up to it."""
 
-    def __init__(self, loader: Loader, live: Live, metadata: Metadata) -> None:
+    def __init__(self, loader: Loader, live: Live, metadata: Metadata, changes_days: int) -> None:
+        self._changes_kept = changes_days * DAY_MICROSECONDS
         self._loader = loader
         self._live = live
         self._metadata = metadata
@@ -107,6 +114,8 @@ class _Work:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
+            feed = self._live.feed
+            feed.forget(as_of - self._changes_kept, self._metadata.webhooks.had_by_all(feed.state.born))
 
 
 @contextmanager
@@ -137,7 +146,7 @@ def open_intake(
         stack.callback(log.close)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
-        _make_secret(path / SECRET, chance)
+        _make_secret(path / SECRET, chance, is_new=log.durable == 0 and not (path / FACTS).exists())
         yield Intake(path, log, metadata, _first_key(metadata, clock(), chance) if with_key else None)
         with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
             log.seal()  # a planned stop: nothing in the last segment may look like a torn write
@@ -153,6 +162,7 @@ def open_answering(
     durable: Callable[[], int],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
+    changes_days: int = CHANGES_DAYS,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
 
@@ -164,6 +174,7 @@ def open_answering(
         durable: up to where the log may be read.
         tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
+        changes_days: how long changes of conversions are kept that all webhooks have had.
 
     Raises:
         UserError: the facts cannot be opened.
@@ -184,10 +195,12 @@ def open_answering(
         secret = (path / SECRET).read_bytes()
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
-        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
+        keeper = Keeper(_Work(loader, live, metadata, changes_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
-        yield Answering(path, facts, metadata, live, keeper, secret)
+        explorations = Explorations(live, clock, tell)
+        stack.callback(explorations.stop)
+        yield Answering(path, facts, metadata, live, keeper, explorations, Exports(temporary), secret)
 
 
 @contextmanager
@@ -215,7 +228,8 @@ def open_data_directory(
             metadata_url=metadata_url,
         ) as answering,
     ):
-        parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper", "secret")}
+        names = [each.name for each in fields(Answering)]
+        parts = {name: getattr(answering, name) for name in names}
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
 
 
@@ -274,10 +288,21 @@ def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckd
     raise FactsHeld(held)
 
 
-def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:
-    """Make the secret by which erased ids are hashed, unless it is there."""
-    if path.exists():
+def _make_secret(path: Path, chance: Callable[[int], bytes], *, is_new: bool) -> None:
+    """Make the secret by which erased ids are hashed, in a new directory.
+
+    Raises:
+        UserError: it is missing or damaged in one that has facts: nobody would know any more who was erased.
+
+    """
+    if path.exists() and path.stat().st_size == SECRET_BYTES:
         return
+    if not is_new:
+        raise UserError(
+            f"{path} is {'damaged' if path.exists() else 'missing'}: without it facts about persons who were erased "
+            "would be taken in again; put it back from a backup, or, if nobody was ever erased, make another: "
+            f"head -c {SECRET_BYTES} /dev/urandom > {path}"
+        )
     aside = path.with_suffix(".new")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(chance(SECRET_BYTES))

@@ -97,7 +97,7 @@ def _erase_one(
     changed = erase(con, erasure, key=answering.secret, erased_at=clock())
     touched = [*ids, *([erasure.replacement] if erasure.replacement is not None else [])]
     as_of = max(clock(), answering.live.state.as_of)
-    answering.live.refresh(answering.definitions(), touched, merges_changed=True, as_of=as_of)
+    answering.live.refresh(answering.definitions(), touched, merges_changed=True, erasures=[erasure], as_of=as_of)
     # A number stays with a person for ever, also without rows: not with an erased one.
     con.execute("DELETE FROM derived.users WHERE list_contains($ids, user_id)", {"ids": ids}).fetchall()
     log.rewrite(change(con, erasure))

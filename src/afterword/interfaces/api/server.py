@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,17 +26,20 @@ from afterword.interfaces.api.access import shown
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
-from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
+from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
+from afterword.settings import rate_of, size_bytes
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import Answering, DataDirectory
+from afterword.workspace.data_directory import CHANGES_DAYS, Answering, DataDirectory
+from afterword.workspace.delivering import Progress
 from afterword.workspace.reopened_log import ReopenedLog
 
 SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""
 RETRY_SECONDS = "2"
 THREADS = 4
+MIN_BODY_BYTES = 1 << 10
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -57,6 +60,35 @@ class Policy:
     """With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
     body_seconds: float = 20.0
     """How long a client may take to send its body."""
+    changes_days: int = CHANGES_DAYS
+    """For how many days changes of conversions are kept."""
+
+
+def make_policy(
+    rate: str,
+    track_rate: str,
+    body_size: str,
+    batch_size: str,
+    free_space: str,
+    unloaded_size: str,
+    *,
+    changes_days: int,
+) -> Policy:
+    """Return the policy of a server's settings.
+
+    Raises:
+        UserError: one of them is no rate or size, or out of its bounds.
+
+    """
+    return Policy(
+        body_bytes=size_bytes("body-size", body_size, MIN_BODY_BYTES, MAX_CONTENT_BYTES),
+        batch_bytes=size_bytes("batch-size", batch_size, MIN_BODY_BYTES, MAX_CONTENT_BYTES),
+        rate=Rate(*rate_of("rate", rate)),
+        track_rate=Rate(*rate_of("track-rate", track_rate)),
+        unloaded_bytes=size_bytes("unloaded-size", unloaded_size, MAX_CONTENT_BYTES),
+        free_bytes=size_bytes("free-space", free_space, 0),
+        changes_days=changes_days,
+    )
 
 
 class LoadState(Protocol):
@@ -89,6 +121,10 @@ class LoadState(Protocol):
     @property
     def oldest_waiting(self) -> int | None:
         """Since when something waits to be loaded, in microseconds since 1970."""
+
+    @property
+    def webhooks(self) -> Mapping[str, Progress]:
+        """How each webhook stands, by id."""
 
     def wake(self, position: int, size: int) -> None:
         """Take note that a request of this size is durable."""
@@ -198,6 +234,12 @@ class Receiving(Gate):
         metrics.gauge("afterword_loading_lag_seconds", "Age of what is durable and not loaded.", self._lag)
         metrics.gauge("afterword_attributed_position", "Requests that the results know.", lambda: keeper.attributed)
         metrics.gauge("afterword_log_waiting_bytes", "Bytes that wait for the disk.", lambda: data.log.pending)
+        for name, text in (
+            ("backlog", "Changes of conversions that a webhook has not had."),
+            ("failures", "Deliveries to a webhook that failed since the last that did not."),
+            ("paused", "Whether nothing is sent to a webhook."),
+        ):
+            metrics.gauges(f"afterword_webhook_{name}", text, "webhook", partial(_of_webhooks, keeper, name))
 
     def _lag(self) -> float:
         oldest = self.data.keeper.oldest_waiting
@@ -264,6 +306,10 @@ class Receiving(Gate):
         if accepted.rejected:
             for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
                 self.metrics.add("afterword_rejected_total", count, reason=reason)
+
+
+def _of_webhooks(keeper: LoadState, name: str) -> dict[str, float]:
+    return {webhook: float(getattr(progress, name)) for webhook, progress in keeper.webhooks.items()}
 
 
 class Server(Receiving):
