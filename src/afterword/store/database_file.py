@@ -10,7 +10,7 @@ import duckdb
 from afterword.errors import UserError
 from afterword.store.connection import open_memory
 from afterword.store.sql import literal
-from afterword.store.statements import run
+from afterword.store.statements import first_row, run
 
 
 def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> tuple[int, int]:
@@ -34,13 +34,21 @@ def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path
         except duckdb.Error as error:
             raise UserError(f"{path} cannot be rewritten while it is open: close it first ({error})") from error
         run(con, f"CHECKPOINT old; ATTACH {literal(str(aside))} AS fresh")
-        run(con, "COPY FROM DATABASE old TO fresh; CHECKPOINT fresh; DETACH fresh; DETACH old")
+        run(con, "COPY FROM DATABASE old TO fresh")
+        _forget_old_blocks(con)
+        run(con, "CHECKPOINT fresh; DETACH fresh; DETACH old")
     if _wal(path).exists() or _wal(aside).exists():  # it would be applied to the wrong file
         raise UserError(f"{path} has changes in {_wal(path).name} that were not checkpointed: open and close it first")
     _sync(aside)
     aside.replace(path)
     _sync(path.parent)
     return before, path.stat().st_size
+
+
+def _forget_old_blocks(con: duckdb.DuckDBPyConnection) -> None:
+    """Note in the fresh file that it has none, so that this is done as soon as it is in place."""
+    if first_row(con, "FROM duckdb_tables() WHERE database_name = 'fresh' AND table_name = 'old_blocks'"):
+        run(con, "DELETE FROM fresh.main.old_blocks")
 
 
 def _wal(path: Path) -> Path:

@@ -24,7 +24,7 @@ from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Difference, differences
 from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.person import PersonFacts
-from afterword.workspace.live.refreshing import Refreshed
+from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.state import State, create_tables, read_state
 from afterword.workspace.story import Story
 
@@ -59,8 +59,8 @@ class Live:
         definitions: Definitions,
         touched_users: Iterable[str] = (),
         *,
-        merges_changed: bool = False,
         as_of: int,
+        erase: Erase | None = None,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
 
@@ -70,17 +70,14 @@ class Live:
 
         Args:
             definitions: all campaigns.
-            touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
-                purchases that erased refunds named.
-            merges_changed: merges were taken away; new ones are seen anyway.
+            touched_users: any ids of users whose facts changed in another way.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
+            erase: erases persons from the facts, in the same transaction.
 
         """
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(
-                cursor, definitions, touched_users, as_of, self._limits, merges_changed=merges_changed
-            )
+            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
         finally:
             cursor.close()
 

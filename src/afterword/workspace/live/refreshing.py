@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from afterword.attribution.embedded import attribute
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Scans
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Campaign, Definitions
+from afterword.store.erasing import Erasure
 from afterword.workspace.live.gathering import (
     Since,
     find_touched,
@@ -40,6 +42,24 @@ class Refreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """Who was erased from the facts."""
+
+    persons: tuple[Erasure, ...] = ()
+    others: tuple[str, ...] = ()
+    """Users whose results that may change."""
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids of the persons."""
+        return [user for person in self.persons for user in person.user_ids]
+
+
+Erase = Callable[[duckdb.DuckDBPyConnection], Erased]
+"""Erases persons from the facts, in the transaction that derives the results again."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """Which campaigns keep their rows, and which are derived again."""
 
@@ -61,7 +81,7 @@ def refresh(
     as_of: int,
     limits: Limits,
     *,
-    merges_changed: bool = False,
+    erase: Erase | None = None,
 ) -> Refreshed:
     """Bring the derived rows up to all facts that are there and to `as_of`; see `Live.refresh`.
 
@@ -69,7 +89,10 @@ def refresh(
     """
     con.execute("BEGIN TRANSACTION")
     try:
-        done = _refresh(con, definitions, users, as_of, limits, merges_changed)
+        erased = erase(con) if erase is not None else Erased()
+        named = [*users, *erased.others, *erased.ids, *(one.replacement for one in erased.persons if one.replacement)]
+        done = _refresh(con, definitions, named, as_of, limits, bool(erased.persons))
+        _forget(con, erased)
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
@@ -110,6 +133,14 @@ def _refresh(
     version = state.version + bool(swept or plan.rewritten)
     con.execute("UPDATE derived.state SET version = ?, as_of = ?, position = ?", [version, as_of, position])
     return Refreshed(version, as_of, swept, (*plan.changed, *plan.gone))
+
+
+def _forget(con: duckdb.DuckDBPyConnection, erased: Erased) -> None:
+    """Take erased persons out of what lasts: a number stays with a person for ever, also without rows."""
+    if erased.persons:
+        con.register("forgotten", pa.table({"user_id": pa.array(erased.ids, pa.string())}))
+        con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM forgotten)")
+        con.unregister("forgotten")
 
 
 def _plan(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> _Plan:
