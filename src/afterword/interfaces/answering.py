@@ -28,6 +28,7 @@ from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
+from afterword.interfaces.running import CommandKey
 from afterword.workspace.data_directory import is_beyond_repair, open_answering
 from afterword.workspace.keeper import Keeper
 
@@ -50,12 +51,13 @@ class Configuration:
     rate: Rate
     durable: int
     """The position of the log."""
+    command_key: CommandKey
 
     @classmethod
     def read(cls, line: str) -> Configuration:
         """Read what `line` wrote."""
         told = json.loads(line)
-        return cls(**{**told, "rate": Rate(**told["rate"])})
+        return cls(**{**told, "rate": Rate(**told["rate"]), "command_key": CommandKey(**told["command_key"])})
 
     def line(self) -> str:
         """Return it as one line."""
@@ -96,6 +98,7 @@ def _run(told: Configuration) -> None:
         tell=tell,
         metadata_url=told.metadata_url,
     ) as data:
+        told.command_key.lend_to(data.metadata.keys)
         app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
 
         async def state(request: Request) -> Response:

@@ -24,6 +24,7 @@ from afterword.interfaces.api.server import Policy, Receiving
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
+from afterword.interfaces.running import Running, announced, make_command_key
 from afterword.log import LogError
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.metadata import Metadata
@@ -97,12 +98,14 @@ def serve(
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
         if (secret := intake.first_key) is not None:
             say(_first_steps(address, secret))
+        command_key, command_secret = make_command_key(os.urandom)
+        command_key.lend_to(intake.metadata.keys)
         local = Path(place) / "answering"
         backlog = Backlog(intake.log.durable, now)
         companion = Companion(
             local,
             lambda durable: Configuration(
-                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable
+                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable, command_key
             ).line(),
             lambda: intake.log.durable,
             backlog,
@@ -128,7 +131,7 @@ def serve(
             lifespan="on",
             ws="none",
         )
-        with _stopped_by_signals():
+        with _stopped_by_signals(), announced(data, Running(_local(listening), os.getpid(), command_secret)):
             _Uvicorn(config, companion.begin_to_stop).run(sockets=[listening])
 
 
@@ -186,6 +189,13 @@ def _listen(host: str, port: int) -> socket.socket:
 def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _local(listening: socket.socket) -> str:
+    """Return an address by which this machine reaches it."""
+    every = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+    host, port = listening.getsockname()[:2]
+    return f"http://{every[host]}:{port}" if host in every else _address(listening)
 
 
 def _first_steps(address: str, secret: str) -> str:
