@@ -40,11 +40,9 @@ def erase(
     From facts, results, the log, kept answers and the files' old blocks; later facts about them are refused. The server
     must be stopped meanwhile. Exports and backups that were made before are not touched.
     """
-    from afterword.store.erasing import Policy
-    from afterword.workspace.erasing import erase_persons
+    from afterword.workspace.erasing_offline import erase_persons
 
-    policy = Policy.KEEP_COUNTS if leave is Leave.COUNTS else Policy.WITHOUT
-    found = erase_persons(data, users, policy, memory=memory, clock=now, chance=os.urandom, metadata_url=metadata)
+    found = erase_persons(data, users, leave, memory=memory, clock=now, chance=os.urandom, metadata_url=metadata)
     if as_json:
         output.say_json({"erased": [{"user_id": e.user_id, "ids": e.ids, "facts": e.facts} for e in found]})
         return

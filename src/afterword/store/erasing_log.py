@@ -119,6 +119,12 @@ def concerns(known: Known) -> Callable[[int, int], bool]:
     return lambda first, end: bisect_left(known.refused, first) < bisect_left(known.refused, end)
 
 
+def names_one_of(users: Iterable[str]) -> Callable[[bytes], bool]:
+    """Return whether a text, or JSON, has one of some ids in it."""
+    spellings = _spellings(users) | {user.encode("utf-8", "replace") for user in users}
+    return lambda text: any(form in text for form in spellings)
+
+
 def change(known: Known) -> Change:
     """Return what `log.rewriting` does to each frame.
 
@@ -127,7 +133,7 @@ def change(known: Known) -> Change:
     and cannot be read, from which nothing was loaded, is erased whole.
     """
     users = frozenset(known.users)
-    spellings = {form for user in users for form in (_inside(user, ascii_only=False), _inside(user, ascii_only=True))}
+    spellings = _spellings(users)
 
     refused, hashes, key = frozenset(known.refused), frozenset(known.hashes), known.key
     judged: dict[str, bool] = {}
@@ -220,6 +226,10 @@ def _number(item: dict[str, Any]) -> int:
 
 def _place(table: str, position: int, item: int) -> str:
     return f"{table}/{position}/{item}"
+
+
+def _spellings(users: Iterable[str]) -> set[bytes]:
+    return {form for user in users for form in (_inside(user, ascii_only=False), _inside(user, ascii_only=True))}
 
 
 def _inside(user: str, *, ascii_only: bool) -> bytes:

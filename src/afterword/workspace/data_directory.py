@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import duckdb
@@ -17,11 +17,14 @@ from afterword.errors import UserError
 from afterword.log import LogError
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
+from afterword.store.database_file import rewrite_database
+from afterword.store.erasing import unfinished
 from afterword.store.facts import open_facts
 from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
+from afterword.workspace.erasing import Erasing
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
 from afterword.workspace.reopened_log import ReopenedLog
@@ -63,6 +66,7 @@ class Answering:
     metadata: Metadata
     live: Live
     keeper: Keeper
+    erasing: Erasing
     secret: bytes
     """By which the ids of erased persons are hashed."""
 
@@ -82,7 +86,8 @@ class DataDirectory(Answering):
 class _Work:
     """One round: load, then bring the results up to it."""
 
-    def __init__(self, loader: Loader, live: Live, metadata: Metadata) -> None:
+    def __init__(self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing) -> None:
+        self._erasing = erasing
         self._loader = loader
         self._live = live
         self._metadata = metadata
@@ -96,7 +101,9 @@ class _Work:
     def refresh(self, as_of: int) -> None:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
-        self._live.refresh(self._metadata.campaigns.definitions(), as_of=as_of)
+        definitions = self._metadata.campaigns.definitions()
+        # In one transaction with the facts, the results know nothing more of persons who were deleted.
+        self._live.refresh(definitions, as_of=as_of, erase=self._erasing.erase(as_of))
 
     def look_after(self, as_of: int) -> None:
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:
@@ -140,6 +147,7 @@ def open_answering(
     memory: str | None,
     threads: int | None,
     clock: Callable[[], int],
+    chance: Callable[[int], bytes],
     durable: Callable[[], int],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
@@ -151,6 +159,7 @@ def open_answering(
         memory: such as "4GB".
         threads: all cores if None.
         clock: the time, in microseconds since 1970.
+        chance: returns so many unpredictable bytes.
         durable: up to where the log may be read.
         tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
@@ -163,7 +172,7 @@ def open_answering(
     count = thread_count(threads, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     temporary = path / TEMPORARY
     with ExitStack() as stack:
-        facts = _open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
+        facts = _open_clean_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary, tell)
         stack.callback(facts.close)
         # Only now is it sure that nobody else is there.
         shutil.rmtree(temporary, ignore_errors=True)
@@ -174,10 +183,11 @@ def open_answering(
         secret = (path / SECRET).read_bytes()
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
-        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
+        erasing = Erasing(facts, metadata, secret, chance)
+        keeper = Keeper(_Work(loader, live, metadata, erasing), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
-        yield Answering(path, facts, metadata, live, keeper, secret)
+        yield Answering(path, facts, metadata, live, keeper, erasing, secret)
 
 
 @contextmanager
@@ -199,12 +209,13 @@ def open_data_directory(
             memory=memory,
             threads=threads,
             clock=clock,
+            chance=chance,
             durable=lambda: intake.log.durable,
             tell=tell,
             metadata_url=metadata_url,
         ) as answering,
     ):
-        parts = {name: getattr(answering, name) for name in ("path", "facts", "metadata", "live", "keeper", "secret")}
+        parts = {each.name: getattr(answering, each.name) for each in fields(Answering)}
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
 
 
@@ -259,6 +270,21 @@ def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckd
                 raise
             time.sleep(RETRY_SECONDS)
     raise FactsHeld(held)
+
+
+def _open_clean_facts(
+    path: Path, memory: int, threads: int, temporary: Path, tell: Callable[[str, BaseException | None], None]
+) -> duckdb.DuckDBPyConnection:
+    """Open the facts, after their file was freed of old blocks that name erased persons (rule 36)."""
+    facts = _open_facts(path, memory, threads, temporary)
+    if not unfinished(facts).old_blocks:
+        return facts
+    facts.close()
+    try:
+        rewrite_database(path, memory, threads, temporary)
+    except (UserError, duckdb.Error, OSError) as error:  # such as a full disk: results are worth more meanwhile
+        tell(f"{path} cannot be rewritten yet, its old blocks may name erased persons: {error}", error)
+    return _open_facts(path, memory, threads, temporary)
 
 
 def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:
