@@ -24,7 +24,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable, for example `AFTERWORD_MEMORY`."""
-        return f"AFTERWORD_{self.name.upper()}"
+        return f"AFTERWORD_{self.name.upper().replace('-', '_')}"
 
 
 MEMORY = Setting("memory", None, "How much memory to use, such as 4GB; beyond it the disk is used. Not set: 4GB.")
@@ -44,7 +44,20 @@ METADATA = Setting(
 HOST = Setting("host", "127.0.0.1", "The address to listen on; 0.0.0.0 is every address of the machine.")
 PORT = Setting("port", "8640", "The port to listen on; 0 takes a free one.")
 
-SETTINGS = (MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT)
+ERASE_WITHIN = Setting(
+    "erase-within",
+    "24 hours",
+    "How long persons who were deleted may still stand in the log and in old blocks of files; 0 is at once.",
+)
+KEEP_LOG_DAYS = Setting("keep-log-days", None, "Remove segments of the log that are older and loaded. Not set: none.")
+KEEP_LOG_BYTES = Setting(
+    "keep-log-bytes", None, "Remove the oldest loaded segments of the log beyond this size, such as 20GB. Not set: none."
+)
+
+SETTINGS = (
+    *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
+    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES),
+)
 
 DEFAULT_MEMORY = "4GB"
 MIN_MEMORY_BYTES = 100 * 1000**2
@@ -59,12 +72,17 @@ for _power, _letter in enumerate("KMGT", start=1):
 def memory_bytes(value: str | int | None) -> int:
     """Read an amount of memory: `4GB`, `512 MiB`, a number of bytes; None is the default."""
     text = DEFAULT_MEMORY if value is None else str(value).strip()
+    return size_bytes("memory", text, MIN_MEMORY_BYTES)
+
+
+def size_bytes(name: str, text: str, least: int) -> int:
+    """Read a size such as `4GB`, `512 MiB` or a number of bytes; `least` is the smallest that makes sense."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text)
     if match is None or match[2].upper() not in _UNITS:
-        raise UserError(f'memory is "{text}", must be a number with a unit, such as 4GB or 512MiB')
+        raise UserError(f'{name} is "{text}", must be a number with a unit, such as 4GB or 512MiB')
     amount = int(float(match[1]) * _UNITS[match[2].upper()])
-    if amount < MIN_MEMORY_BYTES:
-        raise UserError(f"memory is {text}, must be at least 100MB")
+    if amount < least:
+        raise UserError(f"{name} is {text}, must be at least {-(-least // 1000**2)}MB")
     return amount
 
 

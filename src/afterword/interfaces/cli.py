@@ -314,6 +314,9 @@ def serve(
     memory: options.Memory = None,
     threads: options.Threads = None,
     metadata: options.MetadataUrl = None,
+    erase_within: options.EraseWithin = "24 hours",
+    keep_log_days: options.KeepLogDays = None,
+    keep_log_bytes: options.KeepLogBytes = None,
 ) -> None:
     """Take facts over HTTP and answer with results.
 
@@ -321,8 +324,10 @@ def serve(
     """
     from afterword.interfaces.api.server import Policy
     from afterword.interfaces.serve import serve as serve_directory
+    from afterword.interfaces.upkeep import read_upkeep
 
-    serve_directory(data, host, port, memory, threads, output.say_at_once, Policy(), metadata)
+    upkeep = read_upkeep(erase_within, keep_log_days, keep_log_bytes)
+    serve_directory(data, host, port, memory, threads, output.say_at_once, Policy(), metadata, upkeep)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:

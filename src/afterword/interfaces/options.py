@@ -8,7 +8,20 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from afterword.settings import DATA, HOST, MEMORY, METADATA, OUT, PORT, RESULTS, THREADS, Setting
+from afterword.settings import (
+    DATA,
+    ERASE_WITHIN,
+    HOST,
+    KEEP_LOG_BYTES,
+    KEEP_LOG_DAYS,
+    MEMORY,
+    METADATA,
+    OUT,
+    PORT,
+    RESULTS,
+    THREADS,
+    Setting,
+)
 
 
 class TimeUnit(StrEnum):
@@ -124,6 +137,9 @@ Threads: TypeAlias = Annotated[int | None, _setting(THREADS, "N")]
 DataDir: TypeAlias = Annotated[Path, _setting(DATA, "DIR")]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
+EraseWithin: TypeAlias = Annotated[str, _setting(ERASE_WITHIN, "TIME")]
+KeepLogDays: TypeAlias = Annotated[int | None, _setting(KEEP_LOG_DAYS, "N")]
+KeepLogBytes: TypeAlias = Annotated[str | None, _setting(KEEP_LOG_BYTES, "SIZE")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

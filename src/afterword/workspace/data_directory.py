@@ -14,7 +14,8 @@ import duckdb
 
 from afterword.attribution.gather import Limits
 from afterword.errors import UserError
-from afterword.log import LogError
+from afterword.log import LogError, begins_at
+from afterword.log.writer import SEGMENT_BYTES
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.database_file import rewrite_database
@@ -114,7 +115,12 @@ class _Work:
 
 @contextmanager
 def open_intake(
-    path: Path, *, clock: Callable[[], int], chance: Callable[[int], bytes], metadata_url: str | None = None
+    path: Path,
+    *,
+    clock: Callable[[], int],
+    chance: Callable[[int], bytes],
+    metadata_url: str | None = None,
+    segment_bytes: int = SEGMENT_BYTES,
 ) -> Iterator[Intake]:
     """Open what takes facts in, made if it is not there; one process at a time can.
 
@@ -123,6 +129,7 @@ def open_intake(
         clock: the time, in microseconds since 1970.
         chance: returns so many unpredictable bytes.
         metadata_url: a database instead of the file in the directory.
+        segment_bytes: how large a segment of the log becomes.
 
     Raises:
         UserError: the directory cannot be used, or another process uses it.
@@ -130,7 +137,7 @@ def open_intake(
     """
     _make(path)
     with ExitStack() as stack:
-        log = _open_log(path / LOG)
+        log = _open_log(path / LOG, segment_bytes)
         stack.callback(log.close)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
@@ -219,6 +226,23 @@ def open_data_directory(
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
 
 
+def facts_are_missing(path: Path, log: ReopenedLog) -> str | None:
+    """Return what to say if the facts are gone that the log's requests were loaded into; None if they are there.
+
+    Raises:
+        UserError: the log no longer begins at its beginning, so it cannot bring them back.
+
+    """
+    if (path / FACTS).exists() or log.durable == 0:
+        return None
+    if first := begins_at(path / LOG):
+        raise UserError(
+            f"{path / FACTS} is not there, and the log begins at {first} only, as older segments were removed: "
+            f"put back the last backup of {FACTS}"
+        )
+    return f"{path / FACTS} is not there: the facts of the log's {log.durable:,} requests are loaded again from it"
+
+
 def is_beyond_repair(error: BaseException | None) -> bool:
     """Return whether a database has given itself up: it must be opened again, by a new process."""
     return isinstance(error, duckdb.FatalException | duckdb.InternalException)
@@ -235,9 +259,9 @@ def _make(path: Path) -> None:
         raise UserError(f"{path} cannot be written to; name another directory with --data, or mend its permissions")
 
 
-def _open_log(path: Path) -> ReopenedLog:
+def _open_log(path: Path, segment_bytes: int) -> ReopenedLog:
     try:
-        return ReopenedLog(path)
+        return ReopenedLog(path, segment_bytes)
     except LogError as error:
         raise UserError(str(error)) from error
 
@@ -249,6 +273,11 @@ def _checked_position(facts: duckdb.DuckDBPyConnection, durable: int, path: Path
         raise UserError(
             f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} has only {durable}: new ones "
             f"would be taken for old; put the log back that belongs to the facts, or move {FACTS} away"
+        )
+    if loaded < (first := begins_at(path / LOG)):
+        raise UserError(
+            f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} begins at {first} only, as older "
+            f"segments were removed: put back a later backup of {FACTS}"
         )
     return loaded
 

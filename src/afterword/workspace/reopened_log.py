@@ -20,7 +20,7 @@ class ReopenedLog:
 
     def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         """Open the log; raises what `Writer` does."""
-        self._directory = directory
+        self.directory = directory
         self._segment_bytes = segment_bytes
         self._writer = Writer(directory, segment_bytes=segment_bytes)
 
@@ -58,7 +58,7 @@ class ReopenedLog:
         if self._writer.failure is None:
             return False
         self._writer.close()  # gives the lock back; until there is a new one `append` goes on to say what failed
-        self._writer = Writer(self._directory, segment_bytes=self._segment_bytes)
+        self._writer = Writer(self.directory, segment_bytes=self._segment_bytes)
         return True
 
     def seal(self) -> int:

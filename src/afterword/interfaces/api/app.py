@@ -20,6 +20,7 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    deletions,
     native,
     pages,
     segment,
@@ -30,6 +31,7 @@ from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
 from afterword.store.metadata_database import MetadataUnavailable
+from afterword.workspace.cleaning import Cleaning
 
 LOGGER = logging.getLogger("afterword")
 FAULT = "the server failed at this request: its log says how"
@@ -61,9 +63,9 @@ def make_receiving_app(
     return _app(server, [*own, _Others(own, others)], lifespan)
 
 
-def make_reading_app(server: Reading) -> Starlette:
-    """Return the application that answers for facts and results."""
-    return _app(server, reading_routes(server))
+def make_reading_app(server: Reading, cleaning: Cleaning) -> Starlette:
+    """Return the application that answers for facts and results, and for what becomes of deleted persons."""
+    return _app(server, [*deletions.routes(server, cleaning), *reading_routes(server)])
 
 
 class _Others(Mount):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from afterword.intake.braze import Track, read_track
-from afterword.intake.braze_users import Answer, read_identify, read_merge, read_new_alias
+from afterword.intake.braze_users import Answer, read_delete, read_identify, read_merge, read_new_alias
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Receiving
 from afterword.interfaces.api.writing import Dialect, write_route
@@ -17,14 +17,8 @@ from afterword.store.permissions import Permission
 
 SENDING = ("/campaigns/trigger/send", "/canvas/trigger/send", "/messages/send", "/campaigns/trigger/schedule/create")
 
-
-def _no_erasing(_body: bytes) -> Answer:
-    # Never a success for something not done: the log and the old blocks of the files need the server to be stopped.
-    raise Refused(501, "a running server cannot erase a person: stop it and run afterword erase USER...")
-
-
 USERS = (
-    ("/users/delete", Permission.USERS_DELETE, _no_erasing),
+    ("/users/delete", Permission.USERS_DELETE, read_delete),
     ("/users/merge", Permission.USERS_MERGE, read_merge),
     ("/users/alias/new", Permission.USERS_ALIAS_NEW, read_new_alias),
     ("/users/identify", Permission.USERS_IDENTIFY, read_identify),

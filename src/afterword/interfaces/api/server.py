@@ -228,8 +228,8 @@ class Receiving(Gate):
             message = f"only {self._space / 2**20:.1f} MiB of the disk are free, {needed / 2**20:.1f} must be"
             raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
 
-    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> None:
-        """Write what was accepted to the log; returns when it is durable.
+    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> int | None:
+        """Write what was accepted to the log; returns its position when it is durable, None if there is nothing.
 
         Raises:
             Refused: 413 too large for one request, 429 the disk is behind, 503 the log cannot be written.
@@ -237,7 +237,7 @@ class Receiving(Gate):
         """
         body = msgspec.json.encode(accepted)
         if len(body) == 2:
-            return
+            return None
         try:
             future = self.data.log.append(Frame(received_at, DIALECT, key.id, body))
             position = await asyncio.wrap_future(future)
@@ -249,6 +249,7 @@ class Receiving(Gate):
             raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
         self.data.keeper.wake(position, len(body))
         self._count(accepted)
+        return position
 
     def _count(self, accepted: Accepted) -> None:
         for kind in ("events", "exposures", "step_messages", "attributes", "merges", "deletions"):

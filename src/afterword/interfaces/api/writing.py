@@ -13,6 +13,7 @@ from starlette.routing import Route
 from afterword.errors import UserError
 from afterword.intake.accepted import Accepted
 from afterword.intake.bodies import RequestError
+from afterword.intake.native_users import Deletions
 from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import JSON, answer
 from afterword.interfaces.api.bodies import read_body
@@ -65,8 +66,8 @@ def write_route(
         if name is not None:
             return await _take_once(server, key, name, body, request, read, received_at, headers)
         found = _read(read, body, request, received_at)
-        await server.keep(found.accepted, key, received_at)
-        return answer(found.status, found.answer, headers)
+        position = await server.keep(found.accepted, key, received_at)
+        return answer(found.status, _told(found, position), headers)
 
     return Route(path, take, methods=["POST"])
 
@@ -76,6 +77,13 @@ def _read(read: Dialect, body: bytes, request: Request, received_at: int) -> Rea
         return read(body, request.headers.get("content-type"), received_at)
     except RequestError as error:
         raise bad_request(str(error)) from None
+
+
+def _told(found: Read, position: int | None) -> Mapping[str, Any]:
+    """Return the answer; who asks for persons to be erased is told by what to know when that is done."""
+    if isinstance(found, Deletions) and position is not None:
+        return {**found.answer, "position": position}
+    return found.answer
 
 
 async def _take_once(
@@ -104,11 +112,11 @@ async def _take_once(
     try:
         found = _read(read, body, request, received_at)
         name_equals(found.accepted, key.id, name)
-        await server.keep(found.accepted, key, received_at)
+        position = await server.keep(found.accepted, key, received_at)
     except BaseException:
         await server.in_thread(store.abandon, key.id, name, received_at)
         raise
-    response = answer(found.status, found.answer, headers)
+    response = answer(found.status, _told(found, position), headers)
     given = Answer(found.status, bytes(response.body))
     await server.in_thread(store.finish, key.id, name, received_at, given)
     return response
