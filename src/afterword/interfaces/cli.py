@@ -15,7 +15,7 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import apply_cli, erase_cli, keys_cli, options, output
+from afterword.interfaces import apply_cli, erase_cli, keys_cli, log_cli, options, output
 from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
@@ -304,6 +304,7 @@ def verify(
 app.command()(apply_cli.apply)
 app.command()(erase_cli.erase)
 app.add_typer(keys_cli.app)
+app.add_typer(log_cli.app)
 
 
 @app.command()

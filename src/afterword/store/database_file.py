@@ -25,8 +25,7 @@ def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path
 
     """
     aside = path.with_name(path.name + ".new")
-    for leftover in (aside, _wal(aside)):
-        leftover.unlink(missing_ok=True)
+    remove_database(aside)
     before = path.stat().st_size
     with open_memory(memory_bytes, threads, temp_dir, preserve_insertion_order=True) as con:
         try:
@@ -39,10 +38,24 @@ def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path
         run(con, "CHECKPOINT fresh; DETACH fresh; DETACH old")
     if _wal(path).exists() or _wal(aside).exists():  # it would be applied to the wrong file
         raise UserError(f"{path} has changes in {_wal(path).name} that were not checkpointed: open and close it first")
+    put_database_in_place(aside, path)
+    return before, path.stat().st_size
+
+
+def put_database_in_place(aside: Path, path: Path) -> None:
+    """Give a database file that is complete and closed the name of another, which is gone then."""
     _sync(aside)
+    # Without its changes the old file is only older, and the log has the rest; the new one must not get them.
+    _wal(path).unlink(missing_ok=True)
+    _sync(path.parent)
     aside.replace(path)
     _sync(path.parent)
-    return before, path.stat().st_size
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database file and its changes, if they are there."""
+    for each in (path, _wal(path)):
+        each.unlink(missing_ok=True)
 
 
 def _forget_old_blocks(con: duckdb.DuckDBPyConnection) -> None:

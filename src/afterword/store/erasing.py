@@ -206,6 +206,19 @@ def forget(con: duckdb.DuckDBPyConnection, up_to: int) -> None:
         run(con, "DROP TABLE first_left")
 
 
+def read_tombstones(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Return the keyed hashes of all erased ids, and when each was erased."""
+    return [(digest, at) for digest, at in con.execute("SELECT hash, erased_at FROM tombstones").fetchall()]
+
+
+def add_tombstones(con: duckdb.DuckDBPyConnection, tombstones: Sequence[tuple[str, int]]) -> None:
+    """Add those of another database file that are not there."""
+    hashes, times = [digest for digest, _ in tombstones], [at for _, at in tombstones]
+    con.register("added", pa.table({"hash": pa.array(hashes, pa.string()), "erased_at": pa.array(times, pa.int64())}))
+    run(con, "INSERT INTO tombstones SELECT hash, erased_at FROM added WHERE hash NOT IN (SELECT hash FROM tombstones)")
+    con.unregister("added")
+
+
 def _persons(con: duckdb.DuckDBPyConnection) -> list[tuple[set[str], Policy]]:
     """Return the persons who wait to be erased, each once: more than one deletion may name one, and the stricter counts."""
     rows = con.execute(
