@@ -51,7 +51,9 @@ ERASE_WITHIN = Setting(
 )
 KEEP_LOG_DAYS = Setting("keep-log-days", None, "Remove segments of the log that are older and loaded. Not set: none.")
 KEEP_LOG_BYTES = Setting(
-    "keep-log-bytes", None, "Remove the oldest loaded segments of the log beyond this size, such as 20GB. Not set: none."
+    "keep-log-bytes",
+    None,
+    "Remove the oldest loaded segments of the log beyond this size, such as 20GB. Not set: none.",
 )
 
 SETTINGS = (

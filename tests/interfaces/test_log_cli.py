@@ -54,7 +54,9 @@ def rows_of(served: Served) -> dict[str, list[Any]]:
         "derived.credited": '* EXCLUDE ("user", exposure)',
     }
     with duckdb.connect(str(served.data / "facts.duckdb"), read_only=True) as con:
-        return {name: sorted(con.execute(f"SELECT {of} FROM {name}").fetchall(), key=str) for name, of in tables.items()}
+        return {
+            name: sorted(con.execute(f"SELECT {of} FROM {name}").fetchall(), key=str) for name, of in tables.items()
+        }
 
 
 def test_replaying_gives_what_was_there_and_a_server_whose_facts_are_lost_does_so_by_itself(

@@ -191,7 +191,6 @@ class TestDeleting:
 
 def refused_in_log(served: Served) -> bool:
     """Whether a completed segment still names the person."""
-    from afterword.log import read
 
     return any(NAME.encode() in entry.frame.body for entry in read(served.data / "log", 0))
 

@@ -11,9 +11,9 @@ import pytest
 
 from afterword.errors import UserError
 from afterword.log import Writer, read
-from afterword.store.database_file import rewrite_database
 from afterword.log.rewriting import Change
-from afterword.store.erasing import Policy, erase_waiting, forget, unfinished
+from afterword.store.database_file import rewrite_database
+from afterword.store.erasing import erase_waiting, forget, unfinished
 from afterword.store.erasing_log import change, known
 from afterword.store.loader import Loader
 from afterword.store.statements import transaction

@@ -19,13 +19,13 @@ def test_tables_are_made_once_and_stay(tmp_path: Path) -> None:
         con.execute("INSERT INTO deletions VALUES ('ann', 0, 0, 0, 'counts')")
     with opened(tmp_path) as con:
         assert {row[0] for row in con.execute("SHOW TABLES").fetchall()} == {
-                *TABLES,
-                "tombstones",
-                "loaded",
-                "erasures",
-                "refused",
-                "old_blocks",
-            }
+            *TABLES,
+            "tombstones",
+            "loaded",
+            "erasures",
+            "refused",
+            "old_blocks",
+        }
         assert con.execute("SELECT user_id FROM deletions").fetchall() == [("ann",)]
         assert con.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
 

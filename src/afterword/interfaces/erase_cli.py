@@ -67,7 +67,8 @@ def _by_server(server: Server, users: Sequence[str], leave: Leave) -> list[dict[
     asked = server.post("/api/users/delete", {"user_ids": list(users), "leave": leave})
     while (state := _state(server)) is None or state["done_position"] <= asked["position"]:
         if state is not None and state["failure"]:
-            output.note(f"it has failed and is tried again: {state['failure']}")
+            why = f"the persons have left the results, not yet all files; that is tried again: {state['failure']}"
+            raise ServerFailed(why)
         if state is not None and state["stage"] == "waiting":
             _ask(server)
         time.sleep(POLL_SECONDS)

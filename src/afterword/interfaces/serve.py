@@ -93,7 +93,9 @@ def serve(
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
-        open_intake(data, clock=now, chance=os.urandom, metadata_url=metadata_url, segment_bytes=upkeep.segment_bytes) as intake,
+        open_intake(
+            data, clock=now, chance=os.urandom, metadata_url=metadata_url, segment_bytes=upkeep.segment_bytes
+        ) as intake,
         tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
     ):
         if (said := facts_are_missing(data, intake.log)) is not None:
@@ -111,7 +113,15 @@ def serve(
         companion = Companion(
             local,
             lambda durable: Configuration(
-                str(data.resolve()), str(local), memory, threads, metadata_url, policy.rate, durable, command_key, upkeep.erase_within
+                str(data.resolve()),
+                str(local),
+                memory,
+                threads,
+                metadata_url,
+                policy.rate,
+                durable,
+                command_key,
+                upkeep.erase_within,
             ).line(),
             lambda: intake.log.durable,
             intake.log.seal,

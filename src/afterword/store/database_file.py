@@ -27,19 +27,27 @@ def rewrite_database(path: Path, memory_bytes: int, threads: int, temp_dir: Path
     aside = path.with_name(path.name + ".new")
     remove_database(aside)
     before = path.stat().st_size
-    with open_memory(memory_bytes, threads, temp_dir, preserve_insertion_order=True) as con:
-        try:
-            run(con, f"ATTACH {literal(str(path))} AS old")
-        except duckdb.Error as error:
-            raise UserError(f"{path} cannot be rewritten while it is open: close it first ({error})") from error
-        run(con, f"CHECKPOINT old; ATTACH {literal(str(aside))} AS fresh")
-        run(con, "COPY FROM DATABASE old TO fresh")
-        _forget_old_blocks(con)
-        run(con, "CHECKPOINT fresh; DETACH fresh; DETACH old")
+    try:
+        with open_memory(memory_bytes, threads, temp_dir, preserve_insertion_order=True) as con:
+            _copy(con, path, aside)
+    except BaseException:
+        remove_database(aside)  # on a full disk it would be in the way
+        raise
     if _wal(path).exists() or _wal(aside).exists():  # it would be applied to the wrong file
         raise UserError(f"{path} has changes in {_wal(path).name} that were not checkpointed: open and close it first")
     put_database_in_place(aside, path)
     return before, path.stat().st_size
+
+
+def _copy(con: duckdb.DuckDBPyConnection, path: Path, aside: Path) -> None:
+    try:
+        run(con, f"ATTACH {literal(str(path))} AS old")
+    except duckdb.Error as error:
+        raise UserError(f"{path} cannot be rewritten while it is open: close it first ({error})") from error
+    run(con, f"CHECKPOINT old; ATTACH {literal(str(aside))} AS fresh")
+    run(con, "COPY FROM DATABASE old TO fresh")
+    _forget_old_blocks(con)
+    run(con, "CHECKPOINT fresh; DETACH fresh; DETACH old")
 
 
 def put_database_in_place(aside: Path, path: Path) -> None:

@@ -149,9 +149,7 @@ def erase_waiting(
     return erasures
 
 
-def erase(
-    con: duckdb.DuckDBPyConnection, erasures: Sequence[Erasure], *, key: bytes, erased_at: int
-) -> Counter[str]:
+def erase(con: duckdb.DuckDBPyConnection, erasures: Sequence[Erasure], *, key: bytes, erased_at: int) -> Counter[str]:
     """Erase persons in the caller's transaction; return how many rows it changed or removed, per table.
 
     Ids of facts and devices become others that are made from the replacement and the place in the log, and references
@@ -313,15 +311,18 @@ def _new_id(name: str, place: str) -> str:
     return f"concat({literal(_PREFIX)}, md5(concat(replacement, {literal(f'/{name}/')}, CAST({place} AS VARCHAR))))"
 
 
-def _update(
-    con: duckdb.DuckDBPyConnection, shape: Shape, mapped: dict[str, str], removed: tuple[str, ...] = ()
-) -> int:
+def _update(con: duckdb.DuckDBPyConnection, shape: Shape, mapped: dict[str, str], removed: tuple[str, ...] = ()) -> int:
     """Rewrite the persons' rows of one table; a reference to what is not there stays one."""
     columns, joins = [], []
     for number, (column, name) in enumerate(mapped.items()):
-        known, unknown = f"m{number}.new", _new_id(column, "(t.position, t.item)").replace("replacement", "k.replacement")
+        known, unknown = (
+            f"m{number}.new",
+            _new_id(column, "(t.position, t.item)").replace("replacement", "k.replacement"),
+        )
         columns.append(f"CASE WHEN t.{column} IS NOT NULL THEN coalesce({known}, {unknown}) END AS {column}")
-        joins.append(f"LEFT JOIN {name} m{number} ON m{number}.old = t.{column} AND m{number}.replacement = k.replacement")
+        joins.append(
+            f"LEFT JOIN {name} m{number} ON m{number}.old = t.{column} AND m{number}.replacement = k.replacement"
+        )
     run(
         con,
         f"""

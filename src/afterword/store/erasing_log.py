@@ -237,9 +237,7 @@ def _inside(user: str, *, ascii_only: bool) -> bytes:
     return json.dumps(user, ensure_ascii=ascii_only)[1:-1].encode("utf-8", "replace")
 
 
-def _facts(
-    con: duckdb.DuckDBPyConnection, shape: Shape, replacements: list[str]
-) -> list[tuple[str, msgspec.Raw]]:
+def _facts(con: duckdb.DuckDBPyConnection, shape: Shape, replacements: list[str]) -> list[tuple[str, msgspec.Raw]]:
     columns = [
         f"CAST({name} AS VARCHAR)" if kind.startswith("DECIMAL") else name for name, kind in shape.columns.items()
     ]

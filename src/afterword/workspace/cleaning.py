@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from afterword.errors import AfterwordError
 from afterword.store.erasing import Unfinished
 from afterword.store.erasing_log import Known
 from afterword.workspace.erasing import Erasing
@@ -125,6 +126,8 @@ class Cleaning:
 
     def start(self) -> None:
         """Begin to look whether it is due."""
+        if self._erasing.left().old_blocks:  # this process has just tried, and said why it cannot be
+            self._failure, self._failed_at = "the facts' file cannot be rewritten: look at the log", self._clock()
         self._thread.start()
 
     def stop(self) -> None:
@@ -162,7 +165,9 @@ class Cleaning:
     def _clean(self, left: Unfinished) -> None:
         if left.erased or left.refused:
             if not self._wait_for_seal(left.loaded):
-                return
+                if self._stopping:
+                    return
+                raise AfterwordError("the last segment of the log cannot be completed: look at the disk")
             self._doing = Stage.LOG
             persons = self._erasing.for_the_log(left.loaded)
             self._rewrite_log(persons)
