@@ -4,11 +4,11 @@
     python -m tests.interfaces.serving_child FAULTS
 
 The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
-`[requests, seconds]`; UPKEEP fields of `Upkeep`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
-`finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as
-by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after one began,
-`clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the log find the disk full,
-and `gather` holds seconds that the log waits for more before it writes.
+`[requests, seconds]`; UPKEEP fields of `Upkeep`. FAULTS is a directory where files ask for faults, by a place
+(`load`, `commit`, `refresh`, `finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many
+seconds, `kill-PLACE` dies as by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many
+milliseconds after one began, `clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the
+log find the disk full, and `gather` holds seconds that the log waits for more before it writes.
 """
 
 from __future__ import annotations

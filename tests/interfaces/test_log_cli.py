@@ -1,4 +1,4 @@
-"""`afterword log verify` and `afterword log replay`, and what a server does whose facts are lost or whose log is cut."""
+"""`afterword log verify` and `log replay`, and what a server does whose facts are lost or whose log is cut."""
 
 from __future__ import annotations
 

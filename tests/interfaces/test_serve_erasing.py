@@ -203,11 +203,11 @@ def kill_one(served: Served, chance: random.Random) -> None:
     elif victim == "answering":
         served.kill_answering()
     else:
-        for each in Path("/proc").iterdir():
+        for each in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if each.name.isdigit() and str(served.data).encode() in (each / "cmdline").read_bytes():
-                    if b"afterword.interfaces.rewriting" in (each / "cmdline").read_bytes():
-                        os.kill(int(each.name), signal.SIGKILL)
+                command = (each / "cmdline").read_bytes()
+                if b"afterword.interfaces.rewriting" in command and str(served.data).encode() in command:
+                    os.kill(int(each.name), signal.SIGKILL)
 
 
 @pytest.mark.slow

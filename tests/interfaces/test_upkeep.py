@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from afterword.errors import UserError
-from afterword.interfaces.upkeep import DAY, read_upkeep
+from afterword.interfaces.upkeep import read_upkeep
 from afterword.log.writer import SEGMENT_BYTES
+from afterword.workspace.cleaning import DAY
 
 
 def test_settings_are_read() -> None:

@@ -126,10 +126,21 @@ class Rejected(msgspec.Struct, omit_defaults=True, gc=False):
     """One sentence: the value, the bound, the nearest right thing."""
 
 
+class Usual(msgspec.Struct):
+    """Objects of `/users/track` that are kept as they were sent: all are events that can be used (decision 0037)."""
+
+    first: int
+    """The item of the first; the others follow."""
+    objects: Json
+    """A list of `braze_usual.UsualEvent` or `UsualPurchase`."""
+
+
 class Accepted(msgspec.Struct, omit_defaults=True):
     """All of one request."""
 
     events: list[Event] = []
+    usual_events: Usual | None = None
+    usual_purchases: Usual | None = None
     exposures: list[Exposure] = []
     step_messages: list[StepMessage] = []
     attributes: list[Attributes] = []

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Raw
 
 from afterword.intake import braze_items, braze_typed
-from afterword.intake.accepted import Accepted, Event
+from afterword.intake.accepted import Accepted, Event, Usual
 from afterword.intake.bodies import DECODE_ERRORS, Body, Policy, RequestError, check_text
 from afterword.intake.braze_items import Read
 from afterword.intake.braze_users import error_of
+from afterword.intake.braze_usual import read_usual
 from afterword.intake.steps import Clock, Draft, draft_of
 
 ARRAYS = ("attributes", "events", "purchases", "sessions")
@@ -73,9 +74,22 @@ class _Reading:
         self.errors.append(error_of(draft, array, index))
 
 
-def read_track(body: bytes, received_at: int, policy: Policy = _DEFAULT_POLICY) -> Track:
-    """Read the body of `/users/track`; `received_at` is in epoch microseconds."""
+def read_track(body: bytes, received_at: int, policy: Policy = _DEFAULT_POLICY, *, keep_usual: bool = False) -> Track:
+    """Read the body of `/users/track`.
+
+    Args:
+        body: as it was sent.
+        received_at: in epoch microseconds.
+        policy: limits.
+        keep_usual: a request of usual objects need not be made facts of (`Accepted.usual_events`), which is quicker.
+
+    Raises:
+        RequestError: the body cannot be used as a whole.
+
+    """
     body = check_text(body)
+    if keep_usual and (track := _read_whole(body, received_at, policy)) is not None:
+        return track
     reading = _Reading(Body(body), Clock(policy.latest(received_at), policy.skew_seconds))
     arrays = _decode(body, reading)
     _check_limits(arrays, policy)
@@ -88,6 +102,21 @@ def read_track(body: bytes, received_at: int, policy: Policy = _DEFAULT_POLICY) 
         reading.processed[name] = good
         first += len(objects)
     return Track(reading.accepted, reading.processed, reading.errors)
+
+
+def _read_whole(body: bytes, received_at: int, policy: Policy) -> Track | None:
+    usual = read_usual(body, policy.latest(received_at))
+    if usual is None:
+        return None
+    sent = {"events": usual.events, "purchases": usual.purchases}
+    arrays = {name: objects for name, objects in sent.items() if objects is not None}
+    _check_limits(arrays, policy)
+    events, purchases = usual.events or [], usual.purchases or []
+    accepted = Accepted(
+        usual_events=Usual(0, events) if events else None,
+        usual_purchases=Usual(len(events), purchases) if purchases else None,
+    )
+    return Track(accepted, {name: len(objects) for name, objects in arrays.items()}, [])
 
 
 def _decode(body: bytes, reading: _Reading) -> dict[str, list[Any]]:

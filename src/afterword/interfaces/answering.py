@@ -30,7 +30,6 @@ from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.rewriting import in_process_of_its_own
 from afterword.interfaces.running import CommandKey
-from afterword.workspace.cleaning import Cleaning
 from afterword.workspace.data_directory import LOG, is_beyond_repair, open_answering
 from afterword.workspace.keeper import Keeper
 
@@ -105,6 +104,7 @@ def _run(told: Configuration) -> bool:
         durable=lambda: durable[0],
         tell=tell,
         metadata_url=told.metadata_url,
+        erase_within=told.erase_within,
     ) as data:
         told.command_key.lend_to(data.metadata.keys)
 
@@ -113,15 +113,8 @@ def _run(told: Configuration) -> bool:
             data.keeper.begin_to_stop()
             server.should_exit = True
 
-        cleaning = Cleaning(
-            data.erasing,
-            in_process_of_its_own(Path(told.path) / LOG),
-            begin_again,
-            tell,
-            clock=now,
-            within=told.erase_within,
-        )
-        app = make_reading_app(Reading(data, Policy(rate=told.rate), now), cleaning)
+        cleaning = data.cleaning
+        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
@@ -143,7 +136,7 @@ def _run(told: Configuration) -> bool:
         )
         server = _Server(config)
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
-        cleaning.start()
+        cleaning.start(in_process_of_its_own(Path(told.path) / LOG), begin_again)
         server.run()
         cleaning.stop()
     return again.is_set()

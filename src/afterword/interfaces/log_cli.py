@@ -36,8 +36,8 @@ def verify(data: options.DataDir = Path("./afterword-data"), as_json: options.As
     else:
         output.say_rows([_row(one) for one in _json(report)["segments"]])
         output.say(
-            f"{report.frames:,} requests from {report.first:,} to before {report.end:,}, {report.erased:,} of them erased, "
-            f"{report.size:,} bytes: {'good' if bad is None else 'not good'}"
+            f"{report.frames:,} requests from {report.first:,} to before {report.end:,}, {report.erased:,} of them "
+            f"erased, {report.size:,} bytes: {'good' if bad is None else 'not good'}"
         )
         if bad is not None:
             what = "ends with half a request, which the next start cuts off" if bad.torn else "is damaged"
@@ -56,8 +56,8 @@ def replay(
 ) -> None:
     """Make facts and results again from the log.
 
-    With the server stopped. The old facts stay until the new ones are complete. A log whose oldest segments were removed
-    cannot be replayed.
+    With the server stopped. The old facts stay until the new ones are complete. A log whose oldest segments were
+    removed cannot be replayed.
     """
     from afterword.workspace.replaying import replay as replay_log
 

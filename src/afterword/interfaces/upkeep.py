@@ -15,10 +15,10 @@ from afterword.log.segments import first_position, segment_paths
 from afterword.log.writer import SEGMENT_BYTES
 from afterword.settings import ERASE_WITHIN, KEEP_LOG_BYTES, size_bytes
 from afterword.workspace.backlog import Backlog
+from afterword.workspace.cleaning import DAY
 from afterword.workspace.reopened_log import ReopenedLog
 
 LOGGER = logging.getLogger("afterword")
-DAY = 86_400 * 1_000_000
 LEAST_SEGMENT_BYTES = 1 << 20
 PARTS = 8
 """The log is kept in so many segments at least, so that what is removed at once is a small part of it."""

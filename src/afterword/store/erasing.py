@@ -141,7 +141,8 @@ def erase_waiting(
         con,
         """
         INSERT INTO erasures
-        SELECT user_id, position, item, arrived_at, replacement, ? FROM deletions JOIN replaced_users ON id = user_id""",
+        SELECT user_id, position, item, arrived_at, replacement, ?
+        FROM deletions JOIN replaced_users ON id = user_id""",
         [erased_at],
     )
     con.unregister("replaced_users")
@@ -218,7 +219,7 @@ def add_tombstones(con: duckdb.DuckDBPyConnection, tombstones: Sequence[tuple[st
 
 
 def _persons(con: duckdb.DuckDBPyConnection) -> list[tuple[set[str], Policy]]:
-    """Return the persons who wait to be erased, each once: more than one deletion may name one, and the stricter counts."""
+    """Return the persons who wait to be erased, each once: several deletions may name one, and the stricter counts."""
     rows = con.execute(
         """
         SELECT list(user_id), bool_or(leave = 'nothing') FROM deletions

@@ -12,6 +12,7 @@ import duckdb
 import msgspec
 
 from afterword.intake.accepted import DIALECT
+from afterword.intake.braze_usual import ARRAYS, unfolded
 from afterword.log import Frame
 from afterword.log.rewriting import Change
 from afterword.store.erasing import ERASED_MESSAGE
@@ -41,9 +42,16 @@ class Known(msgspec.Struct):
     """The secret of the workspace for tombstones, in hexadecimal digits."""
 
 
-class _Items(msgspec.Struct, omit_defaults=True):
-    """The lists of a request; what concerns others keeps the very spelling that it has."""
+class _Usual(msgspec.Struct):
+    first: int
+    objects: msgspec.Raw
 
+
+class _Items(msgspec.Struct, omit_defaults=True):
+    """The lists of a request; what concerns others keeps the very spelling that it has, or becomes plain events."""
+
+    usual_events: _Usual | None = None
+    usual_purchases: _Usual | None = None
     events: list[msgspec.Raw] = []
     exposures: list[msgspec.Raw] = []
     step_messages: list[msgspec.Raw] = []
@@ -54,6 +62,7 @@ class _Items(msgspec.Struct, omit_defaults=True):
     rejected: list[msgspec.Raw] = []
 
 
+_LISTS: Final = tuple(name for name in _Items.__struct_fields__ if name not in ARRAYS)
 _DECODER: Final = msgspec.json.Decoder(_Items)
 
 
@@ -61,12 +70,19 @@ class _Named(msgspec.Struct):
     """What may name a person in an item."""
 
     user_id: str = ""
+    external_id: str = ""
     from_user_id: str = ""
     to_user_id: str = ""
     message: str = ""
 
 
+class _UsualNamed(msgspec.Struct):
+    objects: list[_Named] = []
+
+
 class _AllNamed(msgspec.Struct):
+    usual_events: _UsualNamed = msgspec.field(default_factory=_UsualNamed)
+    usual_purchases: _UsualNamed = msgspec.field(default_factory=_UsualNamed)
     events: list[_Named] = []
     exposures: list[_Named] = []
     step_messages: list[_Named] = []
@@ -155,6 +171,7 @@ def change(known: Known) -> Change:
         lists = decoded(frame.body, _DECODER) if frame.dialect == DIALECT else None
         if lists is None:
             return None
+        _unfold(lists)
         if not _take_out(lists, position, of_erased, known):
             return frame
         body = msgspec.json.encode(lists)
@@ -163,17 +180,28 @@ def change(known: Known) -> Change:
     return changed
 
 
+def _unfold(lists: _Items) -> None:
+    """Make events of the objects that were logged as they were sent: here they are looked at one by one."""
+    for name in ARRAYS:
+        usual: _Usual | None = getattr(lists, name)
+        setattr(lists, name, None)
+        if usual is not None:
+            events = unfolded(name, usual.first, usual.objects)
+            lists.events.extend(msgspec.Raw(msgspec.json.encode(event)) for event in events)
+
+
 def _read(body: bytes) -> list[_Named] | None:
     """Return all items of a body, None if they are not what they should be."""
     try:
         lists = _NAMES.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return [item for name in _AllNamed.__struct_fields__ for item in getattr(lists, name)]
+    usual = [*lists.usual_events.objects, *lists.usual_purchases.objects]
+    return usual + [item for name in _LISTS if name != "tombstones" for item in getattr(lists, name)]
 
 
 def _names_one(item: _Named, users: frozenset[str]) -> bool:
-    ids = (item.user_id, item.from_user_id, item.to_user_id)
+    ids = (item.user_id, item.external_id, item.from_user_id, item.to_user_id)
     return any(each in users for each in ids) or (item.message != "" and _in_message(item.message, users))
 
 
@@ -190,7 +218,7 @@ def tombstone(user: str, key: str) -> str:
 def _take_out(lists: _Items, position: int, is_erased: Callable[[str], bool], known: Known) -> bool:
     """Change the lists of one request; return whether a person was in them."""
     found = False
-    for name in _Items.__struct_fields__:
+    for name in _LISTS:
         remaining: list[msgspec.Raw] = []
         for raw in getattr(lists, name):
             item = msgspec.json.decode(raw)
@@ -241,9 +269,10 @@ def _facts(con: duckdb.DuckDBPyConnection, shape: Shape, replacements: list[str]
     columns = [
         f"CAST({name} AS VARCHAR)" if kind.startswith("DECIMAL") else name for name, kind in shape.columns.items()
     ]
-    select = f"SELECT position, item, {', '.join([shape.id, *columns])} FROM {shape.table} WHERE user_id IN (SELECT unnest(?))"
+    select = f"SELECT position, item, {', '.join([shape.id, *columns])} FROM {shape.table}"
+    theirs = f"{select} WHERE user_id IN (SELECT unnest(?))"
     facts = []
-    for position, item, *values in con.execute(select, [replacements]).fetchall():
+    for position, item, *values in con.execute(theirs, [replacements]).fetchall():
         fields = dict(zip(shape.own, values, strict=True))
         fact = {name: value for name, value in fields.items() if value is not None}
         facts.append((_place(shape.table, position, item), msgspec.Raw(msgspec.json.encode({"item": item, **fact}))))

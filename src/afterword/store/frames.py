@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import duckdb
 import msgspec
@@ -21,13 +21,17 @@ WHOLE_REQUEST: Final = -1
 T = TypeVar("T")
 _ABSENT: Final = msgspec.Raw(b"")
 _EMPTY: Final = frozenset((b"", b"[]", b"null"))
-_SCHEMA: Final = pa.schema([("position", pa.uint64()), ("arrived_at", pa.int64()), ("list", pa.string())])
+_SCHEMA: Final = pa.schema(
+    [("position", pa.uint64()), ("arrived_at", pa.int64()), ("first", pa.int64()), ("list", pa.string())]
+)
 
 
 class Lists(msgspec.Struct, gc=False):
     """The lists of `intake.accepted.Accepted`, each as its JSON: cutting them apart costs little, SQL does the rest."""
 
     events: msgspec.Raw = _ABSENT
+    usual_events: msgspec.Raw = _ABSENT
+    usual_purchases: msgspec.Raw = _ABSENT
     exposures: msgspec.Raw = _ABSENT
     step_messages: msgspec.Raw = _ABSENT
     attributes: msgspec.Raw = _ABSENT
@@ -38,7 +42,20 @@ class Lists(msgspec.Struct, gc=False):
 
 
 LISTS: Final = Lists.__struct_fields__
+USUAL: Final = ("usual_events", "usual_purchases")
+_List: TypeAlias = tuple[int, int, int, bytes]
+"""Position, time of receipt, item of the first, the JSON."""
 _DECODER: Final = msgspec.json.Decoder(Lists)
+
+
+class _Usual(msgspec.Struct, gc=False):
+    """What `intake.accepted.Usual` becomes."""
+
+    first: int
+    objects: msgspec.Raw
+
+
+_USUAL_DECODER: Final = msgspec.json.Decoder(_Usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +86,7 @@ class Batch:
         self.oldest: int | None = None
         self.newest: int | None = None
         self.size = 0
-        self._lists: dict[str, list[tuple[int, int, bytes]]] = {name: [] for name in LISTS}
+        self._lists: dict[str, list[_List]] = {name: [] for name in LISTS}
 
     def add(self, entry: Entry) -> None:
         """Take one frame in."""
@@ -92,26 +109,34 @@ class Batch:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing may follow in this batch: what comes after a deletion is judged when it is known (rule 36)."""
+        """Whether nothing may follow in this batch: what comes after a deletion waits until it is known (rule 36)."""
         return bool(self._lists["deletions"])
 
+    def names(self) -> list[str]:
+        """Return the names of the lists that there are."""
+        return [name for name, lists in self._lists.items() if lists]
+
     def having(self, name: str) -> pa.Table:
-        """Return the lists of this name: `position`, `arrived_at` and `list`, a JSON array."""
+        """Return the lists of this name: `position`, `arrived_at`, `first` (usual ones), and `list`, a JSON array."""
         return _table(self._lists[name])
 
     def refuse_unread(self, name: str, read: set[int]) -> None:
         """Refuse the lists of a name from which SQL could make no item, given the positions of those it could read."""
-        for position, arrived_at, _ in self._lists[name]:
+        for position, arrived_at, _, _ in self._lists[name]:
             if position not in read:
                 self.refusals.append(Refusal(position, arrived_at, name, f"{name} cannot be read"))
 
     def _add_list(self, name: str, position: int, arrived_at: int, text: bytes) -> None:
+        first = 0
+        if name in USUAL:
+            usual = decoded(text, _USUAL_DECODER)
+            first, text = (usual.first, bytes(usual.objects)) if usual is not None else (0, b"")
         if not text.startswith(b"["):
             self.refusals.append(Refusal(position, arrived_at, name, f"{name} is no list"))
         elif not _is_text(text):
             self.refusals.append(Refusal(position, arrived_at, name, f"{name} is not UTF-8"))
         elif text[1:-1].strip():
-            self._lists[name].append((position, arrived_at, text))
+            self._lists[name].append((position, arrived_at, first, text))
 
 
 def batches(reader: Reader, up_to: int, limit: int) -> Iterator[Batch]:
@@ -162,8 +187,9 @@ def _is_text(text: bytes) -> bool:
     return True
 
 
-def _table(lists: list[tuple[int, int, bytes]]) -> pa.Table:
-    position = pa.array([position for position, _, _ in lists], pa.uint64())
-    arrived_at = pa.array([arrived_at for _, arrived_at, _ in lists], pa.int64())
-    text = pa.array([text for _, _, text in lists], pa.binary()).cast(pa.string())
-    return pa.Table.from_arrays([position, arrived_at, text], schema=_SCHEMA)
+def _table(lists: list[_List]) -> pa.Table:
+    position = pa.array([position for position, _, _, _ in lists], pa.uint64())
+    arrived_at = pa.array([arrived_at for _, arrived_at, _, _ in lists], pa.int64())
+    first = pa.array([first for _, _, first, _ in lists], pa.int64())
+    text = pa.array([text for _, _, _, text in lists], pa.binary()).cast(pa.string())
+    return pa.Table.from_arrays([position, arrived_at, first, text], schema=_SCHEMA)

@@ -27,7 +27,7 @@ from afterword.store.shapes import SHAPES, Shape
 from afterword.store.staging import derive_ids, stage
 from afterword.store.statements import first_row, is_empty, run, transaction
 
-BATCH_BYTES: Final = 16 * 2**20
+BATCH_BYTES: Final = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

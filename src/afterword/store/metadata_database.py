@@ -71,7 +71,7 @@ class Database:
     def free_old_blocks(self, table: str) -> None:
         """Overwrite what was deleted from a table as far as can be; raises `MetadataUnavailable`.
 
-        SQLite overwrites it at once (`secure_delete`), but its write-ahead log still has it; PostgreSQL keeps dead rows.
+        SQLite overwrites it at once (`secure_delete`), but its write-ahead log has it; PostgreSQL keeps dead rows.
         """
         with _clear_errors(self.place), self._engine.connect() as connection:
             if self.dialect == "postgresql":

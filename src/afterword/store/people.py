@@ -98,7 +98,7 @@ def load_rejected(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
         SELECT position, coalesce(try_cast(one.item AS INTEGER), -1) AS item, coalesce(one.kind, 'requests') AS kind,
             coalesce(one.reason, 'bad_type') AS reason, coalesce(one.message, '') AS message, arrived_at
         FROM items"""
-    if shred(con, batch, "rejected", select):
+    if shred(con, batch, {"rejected": select}):
         run(con, "INSERT INTO rejected SELECT position, item, kind, reason, message, arrived_at FROM staged")
 
 
@@ -135,7 +135,7 @@ def _stage(
         SELECT position, coalesce(try_cast(one.item AS INTEGER), -1) AS item, arrived_at,
             {", ".join(f'CAST(one."{column}" AS VARCHAR) AS "{column}"' for column in (*columns, *optional))}
         FROM items"""
-    if not shred(con, batch, name, select):
+    if not shred(con, batch, {name: select}):
         return False
     wrong = " ".join(f"WHEN \"{column}\" IS NULL THEN '{column} is missing'" for column in columns)
     if "values" in columns:

@@ -63,32 +63,43 @@ class Shape:
     def staging_sql(self, frames: str) -> str:
         """Return the SELECT of all items of the lists in the table `frames`, one row each, cast and digested.
 
-        `fault` says what is wrong with an item, NULL if nothing is. `id` is NULL where it is still to be derived from
-        the content. Takes the form as `$form`.
+        Takes the form as `$form`; see `completed_sql` for what it gives.
         """
         casts = [
-            f"try_cast({name} AS {kind}) AS {name}" if name in self._readable else f"CAST({name} AS {kind}) AS {name}"
+            f"try_cast({name} AS {kind}) AS {name}" if name in self.readable else f"CAST({name} AS {kind}) AS {name}"
             for name, kind in self.columns.items()
         ]
         flags = [f"coalesce(try_cast({flag} AS BOOLEAN), {flag == 'once'}) AS {flag}" for flag in self.flags]
-        texts = [f"{name} AS {name}_text" for name in self._readable]
+        texts = [f"{name} AS {name}_text" for name in self.readable]
+        return self.completed_sql(
+            f"""
+            SELECT position, arrived_at, item, {self.id} AS given, {", ".join([*casts, *flags, *texts])}
+            FROM (
+                SELECT position, arrived_at, fact.* FROM (
+                    SELECT position, arrived_at, unnest(TRY(from_json(list, $form))) AS fact FROM {frames}
+                )
+            )"""
+        )
+
+    def completed_sql(self, typed: str) -> str:
+        """Return the SELECT that judges items and gives them id and digest.
+
+        `fault` says what is wrong with an item, NULL if nothing is. `id` is NULL where it is still to be derived from
+        the content.
+
+        Args:
+            typed: a SELECT of position, arrived_at, item, given (the id), columns and flags; and for each column that
+                may have come as a text which does not fit, that text.
+
+        """
         columns = ", ".join(f"{self._value(name)} AS {name}" for name in self.columns)
         given = "CASE WHEN NOT once THEN concat('~', position, '-', item) END" if "once" in self.flags else "NULL"
         return f"""
-            WITH items AS (
-                SELECT position, arrived_at, unnest(TRY(from_json(list, $form))) AS fact FROM {frames}
-            ), fields AS (
-                SELECT position, arrived_at, fact.* FROM items
-            ), typed AS (
-                SELECT position, arrived_at, item, {self.id} AS given,
-                    {", ".join([*casts, *flags, *texts])}
-                FROM fields
-            ), complete AS (
+            SELECT *, {self.digest_sql()} AS digest FROM (
                 SELECT position, arrived_at, coalesce(item, -1) AS item, {self._fault()} AS fault,
                     coalesce(given, {given}) AS {self.id}, {columns}{"".join(f", {flag}" for flag in self.flags)}
-                FROM typed
-            )
-            SELECT *, {self.digest_sql()} AS digest FROM complete"""
+                FROM ({typed})
+            )"""
 
     def digest_sql(self) -> str:
         """Return SQL for the digest of the content as it was logged; a time that we corrected is not the sender's.
@@ -125,7 +136,7 @@ class Shape:
         return f"CASE WHEN NOT corrected THEN {self.time} END" if "corrected" in self.flags else self.time
 
     @property
-    def _readable(self) -> tuple[str, ...]:
+    def readable(self) -> tuple[str, ...]:
         """The columns that come as texts which may not fit."""
         return tuple(name for name, kind in self.optional.items() if kind != "VARCHAR")
 
@@ -139,7 +150,7 @@ class Shape:
         yield "item IS NULL", "'item is missing or no whole number'"
         for name in self.mandatory:
             yield f"{name} IS NULL", f"'{name} is missing{' or no whole number' if name == self.time else ''}'"
-        for name in self._readable:
+        for name in self.readable:
             wrong = f"{name}_text IS NOT NULL AND {name} IS NULL"
             yield (
                 wrong,

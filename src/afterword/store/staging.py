@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 import pyarrow as pa
 
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
 from afterword.store.frames import Batch
-from afterword.store.shapes import ABSENT, SEPARATOR, Shape
+from afterword.store.shapes import ABSENT, EVENTS, SEPARATOR, Shape
 from afterword.store.sql import literal
 from afterword.store.statements import run
+from afterword.store.usual import usual_selects
 
 
 def stage(con: duckdb.DuckDBPyConnection, batch: Batch, shape: Shape) -> bool:
     """Fill `staged` with the items that can be used; the others go to `rejected`. Return whether there are any."""
-    if not shred(con, batch, shape.table, shape.staging_sql("frames").replace("$form", literal(shape.form()))):
+    selects = {shape.table: shape.staging_sql("frames").replace("$form", literal(shape.form()))}
+    if shape is EVENTS:
+        selects |= usual_selects()
+    if not shred(con, batch, selects):
         return False
     run(
         con,
@@ -26,19 +32,24 @@ def stage(con: duckdb.DuckDBPyConnection, batch: Batch, shape: Shape) -> bool:
     return True
 
 
-def shred(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, select: str) -> bool:
-    """Make `staged` from a SELECT over the lists of a name in `frames`; return whether there are any.
+def shred(con: duckdb.DuckDBPyConnection, batch: Batch, selects: Mapping[str, str]) -> bool:
+    """Make `staged` from lists of a batch; return whether there are any.
 
-    The SELECT must give at least one row for every item, with its `position`.
+    Args:
+        con: gets the table.
+        batch: has the lists.
+        selects: by the name of a list, a SELECT from `frames`; all have the same columns. It must give at least one
+            row for every list that can be read, with its `position`.
+
     """
-    frames = batch.having(name)
-    if not frames.num_rows:
-        return False
-    con.register("frames", frames)
-    run(con, f"CREATE OR REPLACE TEMP TABLE staged AS {select}")
-    batch.refuse_unread(name, _positions(con))
-    con.unregister("frames")
-    return True
+    present = [name for name in batch.names() if name in selects]
+    for number, name in enumerate(present):
+        con.register("frames", batch.having(name))
+        select = f"SELECT *, {number}::UTINYINT AS origin FROM ({selects[name]})"
+        run(con, f"INSERT INTO staged {select}" if number else f"CREATE OR REPLACE TEMP TABLE staged AS {select}")
+        batch.refuse_unread(name, _positions(con, number))
+        con.unregister("frames")
+    return bool(present)
 
 
 def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
@@ -73,5 +84,6 @@ def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
     run(con, "DROP TABLE unnamed")
 
 
-def _positions(con: duckdb.DuckDBPyConnection) -> set[int]:
-    return {row[0] for row in con.execute("SELECT DISTINCT position FROM staged").fetchall()}
+def _positions(con: duckdb.DuckDBPyConnection, origin: int) -> set[int]:
+    sql = "SELECT DISTINCT position FROM staged WHERE origin = ?"
+    return {row[0] for row in con.execute(sql, [origin]).fetchall()}

@@ -18,6 +18,7 @@ AGAIN = 600 * 1_000_000
 LATE = 3_600 * 1_000_000
 """A pass only for what erased persons' apps go on to send is not worth while more often."""
 SEAL_SECONDS = 60.0
+DAY = 86_400 * 1_000_000
 
 
 class Stage(StrEnum):
@@ -58,8 +59,6 @@ class Cleaning:
     def __init__(
         self,
         erasing: Erasing,
-        rewrite_log: Callable[[Known], None],
-        begin_again: Callable[[], None],
         tell: Callable[[str, BaseException | None], None],
         *,
         clock: Callable[[], int],
@@ -69,16 +68,12 @@ class Cleaning:
 
         Args:
             erasing: its steps.
-            rewrite_log: takes persons out of all sealed segments.
-            begin_again: ends the process; the next one rewrites the facts' file before it opens it.
             tell: told what goes wrong, with the error, and that it goes well again.
             clock: the time, in microseconds since 1970.
             within: how long persons may stand in log and files after their deletion, in microseconds.
 
         """
         self._erasing = erasing
-        self._rewrite_log = rewrite_log
-        self._begin_again = begin_again
         self._tell = tell
         self._clock = clock
         self._within = within
@@ -124,8 +119,16 @@ class Cleaning:
             self._asked = True
             self._changed.notify_all()
 
-    def start(self) -> None:
-        """Begin to look whether it is due."""
+    def start(self, rewrite_log: Callable[[Known], None], begin_again: Callable[[], None]) -> None:
+        """Begin to look whether it is due.
+
+        Args:
+            rewrite_log: takes persons out of all sealed segments.
+            begin_again: ends the process; the next one rewrites the facts' file before it opens it.
+
+        """
+        self._rewrite_log = rewrite_log
+        self._begin_again = begin_again
         if self._erasing.left().old_blocks:  # this process has just tried, and said why it cannot be
             self._failure, self._failed_at = "the facts' file cannot be rewritten: look at the log", self._clock()
         self._thread.start()

@@ -25,6 +25,7 @@ from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
+from afterword.workspace.cleaning import DAY, Cleaning
 from afterword.workspace.erasing import Erasing
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
@@ -68,6 +69,7 @@ class Answering:
     live: Live
     keeper: Keeper
     erasing: Erasing
+    cleaning: Cleaning
     secret: bytes
     """By which the ids of erased persons are hashed."""
 
@@ -158,6 +160,7 @@ def open_answering(
     durable: Callable[[], int],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
+    erase_within: int = DAY,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
 
@@ -170,6 +173,7 @@ def open_answering(
         durable: up to where the log may be read.
         tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
+        erase_within: how long persons may stand in log and files after their deletion, in microseconds.
 
     Raises:
         UserError: the facts cannot be opened.
@@ -194,7 +198,8 @@ def open_answering(
         keeper = Keeper(_Work(loader, live, metadata, erasing), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
-        yield Answering(path, facts, metadata, live, keeper, erasing, secret)
+        cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
+        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, secret)
 
 
 @contextmanager

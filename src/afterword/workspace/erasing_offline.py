@@ -33,7 +33,7 @@ def erase_persons(
 ) -> list[Found]:
     """Erase persons, named by any of their ids, from everything in a data directory; return what there was of them.
 
-    What was asked for stands in the log before anything is done, so that a crash only delays it: the next start goes on.
+    What was asked for stands in the log before anything is done, so that a crash only delays it.
 
     Args:
         path: the data directory.

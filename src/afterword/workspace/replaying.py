@@ -57,10 +57,10 @@ def replay(
     progress: Progress,
     metadata_url: str | None = None,
 ) -> Replayed:
-    """Load the whole log of a directory that no server has open into a new file, and put it in the place of the old one.
+    """Load the whole log of a directory that no server has open into a new file, and put it in place.
 
-    Until then the old one is left alone. Erased persons stay erased: the log is without them and keeps their tombstones;
-    those of deletions that the log still has are erased again.
+    Until then the old one is left alone. Erased persons stay erased: the log is without them and keeps
+    their tombstones; those of deletions that the log still has are erased again.
 
     Args:
         path: the data directory.

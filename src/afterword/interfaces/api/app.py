@@ -31,7 +31,6 @@ from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
 from afterword.store.metadata_database import MetadataUnavailable
-from afterword.workspace.cleaning import Cleaning
 
 LOGGER = logging.getLogger("afterword")
 FAULT = "the server failed at this request: its log says how"
@@ -63,9 +62,9 @@ def make_receiving_app(
     return _app(server, [*own, _Others(own, others)], lifespan)
 
 
-def make_reading_app(server: Reading, cleaning: Cleaning) -> Starlette:
-    """Return the application that answers for facts and results, and for what becomes of deleted persons."""
-    return _app(server, [*deletions.routes(server, cleaning), *reading_routes(server)])
+def make_reading_app(server: Reading) -> Starlette:
+    """Return the application that answers for facts and results."""
+    return _app(server, reading_routes(server))
 
 
 class _Others(Mount):
@@ -91,7 +90,7 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *campaigns.routes(server), *pages.routes(server)]
+    return [*compatible, *campaigns.routes(server), *deletions.routes(server), *pages.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:

@@ -30,7 +30,7 @@ def routes(server: Receiving) -> list[Route]:
     limit, intake = server.policy.body_bytes, server.policy.intake
 
     def track(body: bytes, _content_type: str | None, received_at: int) -> Track:
-        return read_track(body, received_at, intake)
+        return read_track(body, received_at, intake, keep_usual=True)
 
     found = [write_route(server, "/users/track", Permission.USERS_TRACK, limit, track)]
     found += [write_route(server, path, permission, limit, _untimed(read)) for path, permission, read in USERS]

@@ -15,13 +15,14 @@ from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.api.server import Answers
 from afterword.interfaces.moments import iso
 from afterword.store.permissions import Permission
-from afterword.workspace.cleaning import Cleaning, Status
+from afterword.workspace.cleaning import Status
 
 MAX_USERS = 100
 
 
-def routes(server: Answers, cleaning: Cleaning) -> list[Route]:
+def routes(server: Answers) -> list[Route]:
     """Return the routes."""
+    cleaning = server.data.cleaning
 
     async def told(request: Request) -> Response:
         """Tell how far it is; with `user_id`, also what there is of persons."""

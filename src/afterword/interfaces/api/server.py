@@ -255,6 +255,9 @@ class Receiving(Gate):
         for kind in ("events", "exposures", "step_messages", "attributes", "merges", "deletions"):
             if count := len(getattr(accepted, kind)):
                 self.metrics.add("afterword_accepted_total", count, kind=kind)
+        for usual in (accepted.usual_events, accepted.usual_purchases):
+            if usual is not None:
+                self.metrics.add("afterword_accepted_total", len(usual.objects), kind="events")
         if accepted.rejected:
             for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
                 self.metrics.add("afterword_rejected_total", count, reason=reason)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from afterword.errors import UserError
 from afterword.intake.accepted import Accepted
 from afterword.intake.bodies import RequestError
+from afterword.intake.braze_usual import unfold
 from afterword.intake.native_users import Deletions
 from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import JSON, answer
@@ -124,6 +125,7 @@ async def _take_once(
 
 def name_equals(accepted: Accepted, key_id: str, name: str) -> None:
     """Give events that would be new every time an id from the request's own, so that a retry repeats them."""
+    unfold(accepted)
     stem = hashlib.sha256(f"{key_id}\0{name}".encode()).hexdigest()[:32]
     for event in accepted.events:
         if event.event_id is None and not event.once:
