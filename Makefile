@@ -34,7 +34,7 @@ bench-serve: $(READY) ## a server under load (BENCH="--rate 1000 --objects 225 -
 docs: $(READY) ## write the generated pages of docs/ again
 	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 
-lock: ## resolve the dependencies again and write the hash-locked requirements
+lock: ## write the hash-locked requirements after pyproject.toml changed (UPGRADE=1 takes the newest of everything)
 	python3 -m venv build/lock
 	build/lock/bin/pip --quiet install uv
 	.ci/lock build/lock/bin/uv

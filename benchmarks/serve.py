@@ -1,12 +1,14 @@
 """A server under load: requests at a fixed rate, counted from when each should have been sent.
 
     python -m benchmarks.serve [--rate 1000] [--objects 225] [--seconds 60] [--users 1000000] [--campaigns 20]
+        [--stored 20000000] [--visible] [--change]
 
 Starts a server on an empty directory, launches campaigns, exposes a fifth of the users (each to one of them), then
 sends `/users/track` requests of so many objects about random users over keep-alive connections, whatever the answers
 do, while a reader asks for the report every two seconds. Prints percentiles of the time to acknowledgement, errors, how
 long loading and results took after the end, and processor time and memory of the server's two processes. Generator
-and server share the machine.
+and server share the machine. `--visible` measures how long after its acknowledgement a conversion is in the report;
+`--change` changes the definition of a campaign in the middle.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from typing import Any
 import httpx
 
 from benchmarks.machine import described
+from benchmarks.serve_probes import change_definition, prepare_probe, watch_visible
 
 CONNECTIONS = 64
 POOL = 400
@@ -237,14 +240,29 @@ def stop(server: subprocess.Popen[str]) -> None:
     server.wait(60)
 
 
-async def load(port: int, key: str, pool: list[bytes], rate: float, seconds: float) -> tuple[Sent, list[float]]:
+@dataclass
+class Seen:
+    """Seconds that readers waited."""
+
+    reports: list[float] = field(default_factory=list)
+    visible: list[float] = field(default_factory=list)
+    change: list[float] = field(default_factory=list)
+
+
+async def load(
+    port: int, key: str, pool: list[bytes], rate: float, seconds: float, *, visible: bool, change: bool
+) -> tuple[Sent, Seen]:
     """Send, and read meanwhile."""
-    done, reports = asyncio.Event(), list[float]()
-    reading = asyncio.create_task(read_reports(port, key, done, reports))
+    done, seen = asyncio.Event(), Seen()
+    tasks = [asyncio.create_task(read_reports(port, key, done, seen.reports))]
+    if visible:
+        tasks.append(asyncio.create_task(watch_visible(port, key, done, seen.visible)))
+    if change:
+        tasks.append(asyncio.create_task(change_definition(port, key, seconds / 3, seen.change)))
     sent = await send(port, key, pool, rate, seconds)
     done.set()
-    await reading
-    return sent, reports
+    await asyncio.gather(*tasks)
+    return sent, seen
 
 
 def percentiles(seconds: list[float]) -> str:
@@ -264,6 +282,8 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--campaigns", type=int, default=20)
     parser.add_argument("--stored", type=int, default=0, help="events that are there before")
+    parser.add_argument("--visible", action="store_true", help="how long until a conversion is in the report")
+    parser.add_argument("--change", action="store_true", help="change a definition in the middle")
     parser.add_argument("--memory", default="8GB")
     parser.add_argument("--directory", type=Path)
     told = parser.parse_args()
@@ -275,12 +295,16 @@ def main() -> None:
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=120
         ) as client:
             prepare(client, told.campaigns, told.users)
+            if told.visible:
+                prepare_probe(client)
             store(client, told.stored, told.users)
             wait_until(port, "afterword_attributed_position", metric(port, "afterword_log_position"))
             before = usage(server.pid)[0]
             own = resource.getrusage(resource.RUSAGE_SELF)
             begin = time.perf_counter()
-            sent, reports = asyncio.run(load(port, key, pool, told.rate, told.seconds))
+            sent, seen = asyncio.run(
+                load(port, key, pool, told.rate, told.seconds, visible=told.visible, change=told.change)
+            )
             wall = time.perf_counter() - begin
             cpu, used = usage(server.pid)[0] - before, resource.getrusage(resource.RUSAGE_SELF)
             position = metric(port, "afterword_log_position")
@@ -299,7 +323,16 @@ def main() -> None:
     )
     print(f"answers: {dict(sent.statuses)}")
     print(f"ms to acknowledgement: {percentiles(sent.latencies)}")
-    print(f"report: {len(reports)} asked for, ms {percentiles(reports)}")
+    print(f"report: {len(seen.reports)} asked for, ms {percentiles(seen.reports)}")
+    if seen.visible:
+        ninety_five = sorted(seen.visible)[int(len(seen.visible) * 0.95)]
+        print(
+            f"acknowledged to visible in the report: {len(seen.visible)} times, p95 {1000 * ninety_five:.0f} ms, ",
+            end="",
+        )
+        print(f"ms {percentiles(seen.visible)}")
+    if seen.change:
+        print(f"a changed definition was in the report after {seen.change[0]:.1f} s")
     print(f"after the end: loaded in {loaded:.1f} s, results in {attributed:.1f} s")
     print(f"server {cpu / wall:.2f} cores and at most {peak:,.0f} MiB, generator {generator / wall:.2f} cores")
 

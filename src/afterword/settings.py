@@ -56,9 +56,13 @@ KEEP_LOG_BYTES = Setting(
     "Remove the oldest loaded segments of the log beyond this size, such as 20GB. Not set: none.",
 )
 
+CHANGES_DAYS = Setting(
+    "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
+)
+
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
-    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES),
+    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS),
 )
 
 DEFAULT_MEMORY = "4GB"

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from segment.analytics.client import Client  # type: ignore[import-untyped]  # has no types of its own
@@ -21,9 +17,7 @@ from segment.analytics.client import Client  # type: ignore[import-untyped]  # h
 from afterword.intake.accepted import Accepted
 from afterword.intake.segment import read_batch
 from tests.intake.segment_world import NOW, SECOND, content, plain
-
-MODULES = Path(os.environ.get("AFTERWORD_NODE_MODULES", "node_modules")).resolve()
-"""Where `npm install @segment/analytics-node` has put the client for Node."""
+from tests.node_client import run_node
 
 
 @dataclass
@@ -154,14 +148,8 @@ client.closeAndFlush();
 """
 
 
-@pytest.mark.skipif(
-    shutil.which("node") is None or not (MODULES / "@segment" / "analytics-node").is_dir(),
-    reason="needs node and @segment/analytics-node, in AFTERWORD_NODE_MODULES",
-)
 def test_the_client_for_node(server: Server) -> None:
-    subprocess.run(
-        ["node", "-e", NODE, server.url], check=True, env={**os.environ, "NODE_PATH": str(MODULES)}, timeout=60
-    )
+    run_node(NODE, server.url)
     (accepted,) = server.accepted()
     events = accepted.events
     assert [event.kind for event in events] == ["custom", "purchase", "session", "session", "session"]

@@ -76,10 +76,6 @@ class TestARunningServer:
 def test_a_stop_removes_the_file_and_a_kill_leaves_one_that_is_recognised(serving: Serving) -> None:
     served = serving()
     served.start()
-    assert find_server(served.data) is not None
-    assert served.stop() == 0
-    assert not (served.data / FILE_NAME).exists()
-    served.start()
     first = read_running(served.data)
     served.kill()
     assert read_running(served.data) == first
@@ -92,6 +88,8 @@ def test_a_stop_removes_the_file_and_a_kill_leaves_one_that_is_recognised(servin
     assert again.running.key != first.key
     with pytest.raises(ServerRefused):
         replace(again, running=replace(again.running, key=first.key)).get("/api/campaigns")
+    assert served.stop() == 0
+    assert not (served.data / FILE_NAME).exists()
 
 
 class TestNoServer:

@@ -27,8 +27,11 @@ def missing() -> str | None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Run a server and give the beginning and the end of its URLs, with `{}` for the database."""
+def server(*, durable: bool = False) -> Iterator[str]:
+    """Run a server and give the beginning and the end of its URLs, with `{}` for the database.
+
+    Tests need nothing that outlives them, so by default the server does not wait for the disk.
+    """
     bin_directory = BINARIES[-1].parent
     # Not pytest's directory: the server's user may not enter it, and a socket's path has to be short.
     directory = Path(tempfile.mkdtemp(prefix="afterword-pg-"))
@@ -44,7 +47,7 @@ def server() -> Iterator[str]:
     def run(name: str, *words: str) -> None:
         subprocess.run(command(name, *words), check=True, cwd="/", capture_output=True, timeout=60)
 
-    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off"
+    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync={'on' if durable else 'off'}"
     # Tests may be killed, and then end nothing. So another process, which no signal to them reaches, waits for the end
     # of a pipe that only they hold, and then ends the server and removes its directory.
     ending = [str(directory), *command("pg_ctl", "-w", "-m", "immediate", "stop")]

@@ -166,4 +166,3 @@ def test_a_person_is_erased_from_what_was_logged_as_it_was_sent(others: int) -> 
     assert b"ann" not in changed.body
     left = json.loads(changed.body)["events"]
     assert left == [{"item": 1, "user_id": "bob", "kind": "custom", "occurred_at": AT, "once": False, "name": "seen"}]
-    con.close()

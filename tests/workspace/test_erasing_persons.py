@@ -16,6 +16,7 @@ from afterword.intake.definitions import parse_definitions
 from afterword.interfaces.cli import main
 from afterword.log import Frame, read
 from afterword.workspace.data_directory import FACTS, LOG, DataDirectory, open_data_directory
+from tests.workspace.feed_world import read_all
 
 NAME, ALIAS = "Quixote-7", "don@mancha.example"
 HOUR = 3_600_000_000
@@ -94,6 +95,7 @@ def test_an_erased_person_is_in_no_file(
     for data in opened(path):
         fill(data)
         assert converted(data) == [("a", 1, 1), ("b", 1, 1)]
+        assert NAME in {change["user_id"] for change in read_all(data.live)}
     assert {FACTS, LOG} <= found_in(path)  # the scan finds what is there
 
     assert main(["erase", ALIAS, "--leave", leave, "--data", str(path), "--json"]) == 0
@@ -103,6 +105,8 @@ def test_an_erased_person_is_in_no_file(
     for data in opened(path):
         assert converted(data) == expected
         assert data.live.recompute(data.definitions()) == []
+        assert data.live.feed.state.last == 2
+        assert len(read_all(data.live)) == sum(number for _, _, number in expected)
         body = {"exposures": [exposed(0, NAME, "b")]}
         data.log.append(Frame(NOW, DIALECT, "k", msgspec.json.encode(body))).result()
         assert data.keeper.caught_up(60)

@@ -26,11 +26,13 @@ from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy, Reading
+from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
+from afterword.interfaces.posting import post
 from afterword.interfaces.rewriting import in_process_of_its_own
-from afterword.interfaces.running import CommandKey
 from afterword.workspace.data_directory import LOG, is_beyond_repair, open_answering
+from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
 
 LOGGER = logging.getLogger("afterword")
@@ -52,6 +54,7 @@ class Configuration:
     threads: int | None
     metadata_url: str | None
     rate: Rate
+    changes_days: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
@@ -105,7 +108,9 @@ def _run(told: Configuration) -> bool:
         tell=tell,
         metadata_url=told.metadata_url,
         erase_within=told.erase_within,
+        changes_days=told.changes_days,
     ) as data:
+        deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)
 
         def begin_again() -> None:
@@ -120,8 +125,9 @@ def _run(told: Configuration) -> bool:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
             cleaning.sealed(int(request.query_params["sealed"]))
             keeper = data.keeper
-            done = {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure}
-            return answer(200, {**done, "seal_to": cleaning.seal_to, "at_the_log": cleaning.at_the_log})
+            reached = {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure}
+            log = {"seal_to": cleaning.seal_to, "at_the_log": cleaning.at_the_log}
+            return answer(200, {**reached, **log, "webhooks": deliverer.progress})
 
         app.router.routes.insert(0, Route(STATE, state))
         config = uvicorn.Config(
@@ -137,8 +143,12 @@ def _run(told: Configuration) -> bool:
         server = _Server(config)
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
         cleaning.start(in_process_of_its_own(Path(told.path) / LOG), begin_again)
-        server.run()
-        cleaning.stop()
+        deliverer.start()
+        try:
+            server.run()
+        finally:
+            cleaning.stop()
+            deliverer.stop()
     return again.is_set()
 
 

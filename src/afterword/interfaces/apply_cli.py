@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from afterword.durations import describe_duration
 from afterword.errors import UserError
 from afterword.interfaces import options, output
+from afterword.interfaces.client import find_server
 from afterword.interfaces.keys_cli import open_at
 from afterword.interfaces.moments import now
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from afterword.store.plans import Plan
 
 NOTHING = "Nothing to apply: all is as the file says."
+FOLLOWING = "The server computes the results; a report that is asked for now waits for them."
 NOT_APPLIED = "Nothing was applied."
 
 
@@ -53,6 +56,8 @@ def apply(
         output.say(NOTHING)
     elif agreed:
         output.say("Applied.")
+        if _is_served(data):
+            output.say(FOLLOWING)
     if plan.does_something and not agreed:
         output.note(NOT_APPLIED if sys.stdin.isatty() else f"{NOT_APPLIED} Add --yes to apply it.")
         raise typer.Exit(UserError.exit_code)
@@ -67,6 +72,12 @@ def _named_settings(file: Path) -> tuple[str, ...]:
     if not isinstance(workspace, Mapping):
         return ()
     return tuple(str(name) for name, value in workspace.items() if value is not None)
+
+
+def _is_served(data: Path) -> bool:
+    with suppress(UserError):  # what was applied is applied, whoever may read about the server
+        return find_server(data) is not None
+    return False
 
 
 def _asked() -> bool:

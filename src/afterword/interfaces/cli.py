@@ -15,11 +15,12 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import apply_cli, erase_cli, keys_cli, log_cli, options, output
+from afterword.interfaces import apply_cli, backup_cli, erase_cli, keys_cli, log_cli, options, output, reading_cli
 from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
 from afterword.interfaces.summary import facts_read
+from afterword.settings import DATA
 
 SHOWN_CAMPAIGNS = 5
 """Up to so many reports are printed at the end of a run; more would scroll the first ones away."""
@@ -144,93 +145,14 @@ def run(
     output.say(f"Results are in {results.path}; open {results.path / 'report.html'} in a browser.")
 
 
-@app.command()
-def report(
-    campaign: Annotated[
-        str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign's or Canvas's id. Not set: all.")
-    ] = None,
-    results: options.ResultsDir = Path("./afterword-results"),
-    form: Annotated[
-        options.Format, typer.Option("--format", metavar="table|json|csv|markdown", help="How to print it.")
-    ] = options.Format.TABLE,
-    as_json: options.AsJson = False,
-) -> None:
-    """Print the report of a campaign.
-
-    Without a campaign, the reports of all of them.
-    """
-    from afterword.workspace.results import open_results
-
-    opened = open_results(results)
-    form = options.Format.JSON if as_json else form
-    if form is options.Format.JSON:
-        output.say_json(opened.json if campaign is None else opened.report(campaign).json)
-        return
-    for one in opened.campaign_ids if campaign is None else (campaign,):
-        output.show_report(opened.report(one), form)
-
-
-@app.command()
-def explain(
-    campaign: options.Campaign,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id.")],
-    results: options.ResultsDir = Path("./afterword-results"),
-    as_json: options.AsJson = False,
-) -> None:
-    """Say why a user did or did not convert.
-
-    The user's story in order of time, with a verdict for each conversion event and exposure, naming the event and
-    the nearest miss.
-    """
-    from afterword.workspace.results import open_results
-
-    story = open_results(results).explain(campaign, user=user)
-    if story.unknown:
-        raise UserError(story.unknown)
-    if as_json:
-        output.say_json(story.json)
-    else:
-        output.show(story)
-
-
-@app.command()
-def users(
-    campaign: options.Campaign,
-    variant: Annotated[
-        str | None,
-        typer.Option(
-            "--variant", metavar="VARIANT", help="Only of this variant, or `total`: all but control. Not set: of all."
-        ),
-    ] = None,
-    event: Annotated[str, typer.Option("--event", metavar="LETTER", help="The conversion event, A to D.")] = "A",
-    converted: Annotated[bool, typer.Option("--converted", help="Who converted (also if nothing is said).")] = False,
-    pending: Annotated[bool, typer.Option("--pending", help="Who still may convert.")] = False,
-    not_converted: Annotated[bool, typer.Option("--not", help="Who did not convert.")] = False,
-    results: options.ResultsDir = Path("./afterword-results"),
-    as_json: options.AsJson = False,
-) -> None:
-    """List the users behind a number.
-
-    As many as the report says; exposures, or pairs of user and channel, where the campaign counts those.
-    """
-    states = {"converted": converted, "pending": pending, "not_converted": not_converted}
-    chosen = [state for state, wanted in states.items() if wanted] or ["converted"]
-    if len(chosen) > 1:
-        raise UserError("only one of --converted, --pending and --not can be given")
-    from afterword.workspace.results import open_results
-
-    opened = open_results(results)
-    rows = opened.users(campaign, variant=variant, event=event, state=chosen[0])
-    if as_json:
-        output.say_json(rows)
-        return
-    output.say_rows(rows)
-    unit = str(opened.report(campaign).json["denominator"]).removesuffix("s").replace("_", "-")
-    output.note(f"{output.counted(len(rows), unit)} {chosen[0].replace('_', ' ')}")
+app.command()(reading_cli.report)
+app.command()(reading_cli.explain)
+app.command()(reading_cli.users)
 
 
 @app.command()
 def doctor(
+    context: typer.Context,
     campaigns: options.CampaignsFile = None,
     exposures: options.Exposures = None,
     events: options.Events = None,
@@ -244,12 +166,27 @@ def doctor(
     dates: options.DateMeaning = None,
     memory: options.Memory = None,
     threads: options.Threads = None,
+    recompute: Annotated[
+        bool,
+        typer.Option(
+            "--recompute",
+            help="Instead compute the results of a data directory again, and say whether they are the same.",
+        ),
+    ] = False,
+    data: options.AskedData = None,
+    metadata: options.MetadataUrl = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Check files without computing anything.
 
-    Exit code 2 if there is something to mend.
+    Exit code 2 if there is something to mend. With --recompute, check the results of a data directory: exit code 1 if
+    they are not what a full computation gives.
     """
+    if recompute:
+        reading_cli.recompute(campaigns, data or Path(DATA.default or ""), memory, threads, metadata, as_json)
+        return
+    if data is not None and reading_cli.is_said(context, "data"):
+        raise UserError("--data goes with --recompute; the files that are checked are named one by one")
     definitions, names = _definition_file(campaigns, "doctor"), renames(column_map or ())
     from afterword.workspace.doctor import check
 
@@ -303,6 +240,7 @@ def verify(
 
 app.command()(apply_cli.apply)
 app.command()(erase_cli.erase)
+app.command()(backup_cli.backup)
 app.add_typer(keys_cli.app)
 app.add_typer(log_cli.app)
 
@@ -315,6 +253,7 @@ def serve(
     memory: options.Memory = None,
     threads: options.Threads = None,
     metadata: options.MetadataUrl = None,
+    changes_days: options.ChangesDays = 30,
     erase_within: options.EraseWithin = "24 hours",
     keep_log_days: options.KeepLogDays = None,
     keep_log_bytes: options.KeepLogBytes = None,
@@ -328,7 +267,8 @@ def serve(
     from afterword.interfaces.upkeep import read_upkeep
 
     upkeep = read_upkeep(erase_within, keep_log_days, keep_log_bytes)
-    serve_directory(data, host, port, memory, threads, output.say_at_once, Policy(), metadata, upkeep)
+    policy = Policy(changes_days=changes_days)
+    serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata, upkeep)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:

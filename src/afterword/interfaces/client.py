@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
@@ -47,17 +48,14 @@ class ServerFailed(AfterwordError):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server that runs on this machine, and the key to it. Its methods raise `ServerRefused` and `ServerFailed`."""
+class Api(ABC):
+    """The server's API, asked over HTTP or in this process; an id in a path is `quoted`.
 
-    directory: Path
-    running: Running
-    patience: float = PATIENCE_SECONDS
-    """Seconds."""
+    All methods raise `ServerRefused` and `ServerFailed`. Query values that are None are left out.
+    """
 
     def get(self, path: str, query: Query | None = None) -> Any:
-        """Return the decoded answer; `quoted` makes a part of the path of an id, query values that are None go."""
+        """Return the decoded answer."""
         return self.ask("GET", path, query=query)
 
     def post(self, path: str, content: Any = None, query: Query | None = None) -> Any:
@@ -72,10 +70,9 @@ class Server:
         *,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        seconds: float = ANSWER_SECONDS,
     ) -> Any:
-        """Send a request and return the decoded answer; `seconds` is how long the server may be silent."""
-        with self.opened(method, path, content, query=query, headers=headers, seconds=seconds) as pieces:
+        """Send a request and return the decoded answer."""
+        with self.opened(method, path, content, query=query, headers=headers) as pieces:
             body = b"".join(pieces)
         return json.loads(body) if body else None
 
@@ -88,26 +85,66 @@ class Server:
         *,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        seconds: float = ANSWER_SECONDS,
     ) -> Iterator[Iterator[bytes]]:
-        """Send a request and have the body of the answer inside, piece by piece.
-
-        Asks again while the server says that it cannot yet (429, 503), which is safe: then it has done nothing.
-        """
+        """Send a request and have the body of the answer inside, piece by piece."""
         body = content if isinstance(content, bytes) or content is None else json.dumps(content).encode()
-        target = f"{path}?{_encoded(query)}" if query else path
-        every = {"Authorization": f"Bearer {self.running.key}", **(headers or {})}
-        with closing(_connection(self.running.address, seconds)) as connection:
-            with self._errors_of_ours(seconds):
-                response = _answer(connection, (method, target, body, every), self.patience)
+        named = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        target = f"{path}?{urlencode(named)}" if named else path
+        with self.exchange(Sent(method, target, body or b"", dict(headers or {}))) as pieces:
+            yield pieces
+
+    @abstractmethod
+    def exchange(self, sent: Sent) -> AbstractContextManager[Iterator[bytes]]:
+        """Hand a request over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request, without the key."""
+
+    method: str
+    target: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Server(Api):
+    """A server that runs on this machine, and the key to it."""
+
+    directory: Path
+    running: Running
+    patience: float = PATIENCE_SECONDS
+    """Seconds for which a server that cannot yet (429, 503) is asked again; that is safe, it has done nothing."""
+    seconds: float = ANSWER_SECONDS
+    """For which it may be silent."""
+
+    @contextmanager
+    def exchange(self, sent: Sent) -> Iterator[Iterator[bytes]]:
+        """Send it over HTTP."""
+        with closing(_connection(self.running.address, self.seconds)) as connection:
+            with self._errors_of_ours():
+                response = self._answer(connection, sent)
                 refused = response.read() if response.status >= 400 else None
             if refused is not None:
                 raise self._error(response.status, refused)
-            yield self._pieces(response, seconds)
+            yield self._pieces(response)
 
-    def _pieces(self, response: HTTPResponse, seconds: float) -> Iterator[bytes]:
+    def _answer(self, connection: HTTPConnection, sent: Sent) -> HTTPResponse:
+        until = time.monotonic() + self.patience
+        headers = {"Authorization": f"Bearer {self.running.key}", **sent.headers}
         while True:
-            with self._errors_of_ours(seconds):
+            connection.request(sent.method, sent.target, sent.body or None, headers)
+            response = connection.getresponse()
+            if response.status not in LATER or (wait := _wait(response)) > until - time.monotonic():
+                return response
+            response.read()
+            connection.close()  # it opens again by itself; the server may have closed it in the meantime
+            time.sleep(wait)
+
+    def _pieces(self, response: HTTPResponse) -> Iterator[bytes]:
+        while True:
+            with self._errors_of_ours():
                 piece = response.read(PIECE_BYTES)
                 if not piece and response.length:  # http.client does not mind an answer that ends early
                     raise IncompleteRead(b"", response.length)
@@ -116,30 +153,36 @@ class Server:
             yield piece
 
     @contextmanager
-    def _errors_of_ours(self, seconds: float) -> Iterator[None]:
+    def _errors_of_ours(self) -> Iterator[None]:
         try:
             yield
         except TimeoutError:
-            raise ServerFailed(f"the server at {self.running.address} was silent for {seconds:g} s") from None
+            raise ServerFailed(f"the server at {self.running.address} was silent for {self.seconds:g} s") from None
         except (OSError, HTTPException) as error:
             why = str(error) or type(error).__name__
             message = f"the server at {self.running.address} went away ({why}): look at its log"
             raise ServerFailed(message) from None
 
     def _error(self, status: int, body: bytes) -> AfterwordError:
-        try:
-            answer = json.loads(body)
-            message = str(answer["message"])
-        except (ValueError, KeyError, TypeError):
-            answer, message = None, f"the server at {self.running.address} answered with status {status}"
-        if status >= 500:
-            return ServerFailed(message, status)
-        if status == 401:
-            message = (
-                f"the server at {self.running.address} is not the one that wrote {self.directory / FILE_NAME}: "
-                "remove that file if no server has the directory open"
-            )
-        return ServerRefused(message, status, answer)
+        error = error_of(status, body)
+        if status != 401:
+            return error
+        return ServerRefused(
+            f"the server at {self.running.address} is not the one that wrote {self.directory / FILE_NAME}: "
+            "remove that file if no server has the directory open",
+            status,
+            None,
+        )
+
+
+def error_of(status: int, body: bytes) -> ServerRefused | ServerFailed:
+    """Return what an answer of 400 or more means to a command."""
+    try:
+        answer = json.loads(body)
+        message = str(answer["message"])
+    except (ValueError, KeyError, TypeError):
+        answer, message = None, f"the server answered with status {status}"
+    return ServerFailed(message, status) if status >= 500 else ServerRefused(message, status, answer)
 
 
 def find_server(directory: Path) -> Server | None:
@@ -177,24 +220,6 @@ def _connection(address: str, seconds: float) -> HTTPConnection:
     """Connect straight, whatever the environment says of proxies: the server is on this machine."""
     parts = urlsplit(address)
     return HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
-
-
-def _answer(
-    connection: HTTPConnection, request: tuple[str, str, bytes | None, Mapping[str, str]], patience: float
-) -> HTTPResponse:
-    until = time.monotonic() + patience
-    while True:
-        connection.request(*request)
-        response = connection.getresponse()
-        if response.status not in LATER or (wait := _wait(response)) > until - time.monotonic():
-            return response
-        response.read()
-        connection.close()  # it opens again by itself; the server may have closed it in the meantime
-        time.sleep(wait)
-
-
-def _encoded(query: Query) -> str:
-    return urlencode({name: value for name, value in query.items() if value is not None})
 
 
 def _wait(response: HTTPResponse) -> float:

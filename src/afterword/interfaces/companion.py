@@ -17,6 +17,7 @@ from afterword.interfaces.answering import AGAIN, STATE
 from afterword.interfaces.api.forwarding import exchange
 from afterword.log import LogError
 from afterword.workspace.backlog import Backlog
+from afterword.workspace.delivering import Progress
 
 LOGGER = logging.getLogger("afterword")
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.answering")
@@ -136,6 +137,7 @@ class Companion:
         state = json.loads(told)
         self._backlog.at_the_log = state["at_the_log"]
         self._backlog.told(state["loaded"], state["attributed"], state["failure"])
+        self._backlog.webhooks = {name: Progress(**progress) for name, progress in state["webhooks"].items()}
         if (wanted := state["seal_to"]) is not None and wanted > self._sealed:
             with suppress(LogError):  # it is known already that the log cannot be written
                 self._sealed = await asyncio.to_thread(self._seal)

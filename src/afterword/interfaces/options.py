@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from afterword.settings import (
+    CHANGES_DAYS,
     DATA,
     ERASE_WITHIN,
     HOST,
@@ -135,11 +136,21 @@ ResultsDir: TypeAlias = Annotated[Path, _setting(RESULTS, "DIR")]
 Memory: TypeAlias = Annotated[str | None, _setting(MEMORY, "SIZE")]
 Threads: TypeAlias = Annotated[int | None, _setting(THREADS, "N")]
 DataDir: TypeAlias = Annotated[Path, _setting(DATA, "DIR")]
+AskedData: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        DATA.option,
+        metavar="DIR",
+        envvar=DATA.variable,
+        help="A data directory: its server is asked, or the directory opened where none runs.",
+    ),
+]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
 EraseWithin: TypeAlias = Annotated[str, _setting(ERASE_WITHIN, "TIME")]
 KeepLogDays: TypeAlias = Annotated[int | None, _setting(KEEP_LOG_DAYS, "N")]
 KeepLogBytes: TypeAlias = Annotated[str | None, _setting(KEEP_LOG_BYTES, "SIZE")]
+ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

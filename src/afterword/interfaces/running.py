@@ -15,30 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from afterword.errors import UserError
-from afterword.store.keys import Key, Keys, hash_of, new_secret
-from afterword.store.permissions import Permission
 
 FILE_NAME = "running.json"
 LOGGER = logging.getLogger("afterword")
-
-
-@dataclass(frozen=True, slots=True)
-class CommandKey:
-    """What both processes of a server know of the key of commands: enough to let it in."""
-
-    id: str
-    hash: str
-    """Hexadecimal."""
-
-    def lend_to(self, keys: Keys) -> None:
-        """Have it let in like a key of the workspace, without storing it."""
-        keys.lend(Key(self.id, "commands", frozenset({Permission.ADMIN}), created_at=0), bytes.fromhex(self.hash))
-
-
-def make_command_key(chance: Callable[[int], bytes]) -> tuple[CommandKey, str]:
-    """Return a new key as the server knows it, and the key itself; `chance(n)` gives n unpredictable bytes."""
-    key_id, secret = new_secret(chance)
-    return CommandKey(key_id, hash_of(secret).hex()), secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -21,10 +22,11 @@ from afterword.interfaces.answering import Configuration
 from afterword.interfaces.api.app import make_receiving_app
 from afterword.interfaces.api.forwarding import Forwarder
 from afterword.interfaces.api.server import Policy, Receiving
+from afterword.interfaces.command_key import make_command_key
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
-from afterword.interfaces.running import Running, announced, make_command_key
+from afterword.interfaces.running import Running, announced
 from afterword.interfaces.upkeep import LogUpkeep, Upkeep
 from afterword.log import LogError
 from afterword.settings import memory_bytes, thread_count
@@ -34,6 +36,8 @@ from afterword.workspace.data_directory import facts_are_missing, open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
 LAST_PORT = 65_535
+SWITCH_SECONDS = 0.001
+"""How long the thread that syncs the log may wait for the one that reads requests; it is in every answer."""
 GC_OBJECTS = 100_000
 """New objects between two searches for garbage; requests make many objects and no cycles."""
 KEEP_ALIVE = 75
@@ -85,11 +89,14 @@ def serve(
     """
     if not 0 <= port <= LAST_PORT:
         raise UserError(f"port is {port}, must be between 0 (any that is free) and {LAST_PORT}")
+    if policy.changes_days < 1:
+        raise UserError(f"changes-days is {policy.changes_days}, must be at least 1")
     # Who uses these two is the other process, which would be started again and again over a mistake.
     memory_bytes(memory)
     thread_count(threads, 1)
     log_to_stderr()
     gc.set_threshold(GC_OBJECTS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
@@ -119,6 +126,7 @@ def serve(
                 threads,
                 metadata_url,
                 policy.rate,
+                policy.changes_days,
                 durable,
                 command_key,
                 upkeep.erase_within,

@@ -14,6 +14,7 @@ from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
 from afterword.store.settings_table import read_workspace, write_workspace
+from afterword.store.webhooks import Webhooks
 
 FILE_NAME = "metadata.sqlite"
 """The file within a data directory."""
@@ -27,6 +28,7 @@ class Metadata:
         self.campaigns = Campaigns(database)
         self.keys = Keys(database)
         self.idempotency = Idempotency(database)
+        self.webhooks = Webhooks(database)
 
     def workspace(self) -> Workspace:
         """Return the settings, or the defaults as long as nothing was set."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from afterword.workspace.delivering import Progress
 
 
 class Backlog:
@@ -18,6 +22,7 @@ class Backlog:
         absent: why it does not, where that is known.
         at_the_log: whether segments of the log are being replaced.
         renewing: whether the other process is away to write the facts' file again.
+        webhooks: how each webhook stands, by id.
 
     """
 
@@ -36,6 +41,7 @@ class Backlog:
         self.absent = ""
         self.at_the_log = False
         self.renewing = False
+        self.webhooks: Mapping[str, Progress] = {}
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, int, int]] = deque()

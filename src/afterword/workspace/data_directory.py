@@ -14,7 +14,7 @@ import duckdb
 
 from afterword.attribution.gather import Limits
 from afterword.errors import UserError
-from afterword.log import LogError, begins_at
+from afterword.log import LogError, LogLockedError, begins_at
 from afterword.log.writer import SEGMENT_BYTES
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
@@ -39,7 +39,13 @@ DATABASE_SHARE = 0.5
 """Of the memory allowed; attribution takes most of the rest."""
 STORE_SHARE = 0.3
 BATCH_ROWS = 1 << 18
+CHANGES_DAYS = 30
+DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 UPKEEP_MICROSECONDS = 60 * 1_000_000
+
+
+class DirectoryHeld(UserError):
+    """Another process has the directory open; it may end."""
 
 
 class FactsHeld(UserError):
@@ -89,8 +95,9 @@ class DataDirectory(Answering):
 class _Work:
     """One round: load, then bring the results up to it."""
 
-    def __init__(self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing) -> None:
+    def __init__(self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing, changes_days: int) -> None:
         self._erasing = erasing
+        self._changes_kept = changes_days * DAY_MICROSECONDS
         self._loader = loader
         self._live = live
         self._metadata = metadata
@@ -113,6 +120,8 @@ class _Work:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
+            feed = self._live.feed
+            feed.forget(as_of - self._changes_kept, self._metadata.webhooks.had_by_all(feed.state.born))
 
 
 @contextmanager
@@ -123,6 +132,7 @@ def open_intake(
     chance: Callable[[int], bytes],
     metadata_url: str | None = None,
     segment_bytes: int = SEGMENT_BYTES,
+    with_key: bool = True,
 ) -> Iterator[Intake]:
     """Open what takes facts in, made if it is not there; one process at a time can.
 
@@ -132,9 +142,10 @@ def open_intake(
         chance: returns so many unpredictable bytes.
         metadata_url: a database instead of the file in the directory.
         segment_bytes: how large a segment of the log becomes.
+        with_key: make a first admin key where there is none; not for who cannot show it.
 
     Raises:
-        UserError: the directory cannot be used, or another process uses it.
+        UserError: the directory cannot be used, or another process uses it (`DirectoryHeld`).
 
     """
     _make(path)
@@ -144,7 +155,7 @@ def open_intake(
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
         _make_secret(path / SECRET, chance)
-        yield Intake(path, log, metadata, _first_key(metadata, clock(), chance))
+        yield Intake(path, log, metadata, _first_key(metadata, clock(), chance) if with_key else None)
         with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
             log.seal()  # a planned stop: nothing in the last segment may look like a torn write
 
@@ -161,6 +172,7 @@ def open_answering(
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
     erase_within: int = DAY,
+    changes_days: int = CHANGES_DAYS,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
 
@@ -174,6 +186,7 @@ def open_answering(
         tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
         erase_within: how long persons may stand in log and files after their deletion, in microseconds.
+        changes_days: how long changes of conversions are kept that all webhooks have had.
 
     Raises:
         UserError: the facts cannot be opened.
@@ -195,7 +208,7 @@ def open_answering(
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
         erasing = Erasing(facts, metadata, secret, chance)
-        keeper = Keeper(_Work(loader, live, metadata, erasing), durable, clock, loaded, tell)
+        keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
@@ -212,10 +225,11 @@ def open_data_directory(
     chance: Callable[[int], bytes],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
+    with_key: bool = True,
 ) -> Iterator[DataDirectory]:
     """Open both parts in this process; see `open_intake` and `open_answering`."""
     with (
-        open_intake(path, clock=clock, chance=chance, metadata_url=metadata_url) as intake,
+        open_intake(path, clock=clock, chance=chance, metadata_url=metadata_url, with_key=with_key) as intake,
         open_answering(
             path,
             memory=memory,
@@ -267,6 +281,8 @@ def _make(path: Path) -> None:
 def _open_log(path: Path, segment_bytes: int) -> ReopenedLog:
     try:
         return ReopenedLog(path, segment_bytes)
+    except LogLockedError as error:
+        raise DirectoryHeld(str(error)) from error
     except LogError as error:
         raise UserError(str(error)) from error
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from afterword.workspace.delivering import Progress
 
 PERIOD = 0.5
 """Seconds between two rounds while nothing comes in; also how long requests gather before they are loaded."""
 RETRY_PERIOD = 2.0
 """Seconds to the next round after one that failed."""
+REST = 3
+"""While loading is behind, results rest so many times as long as the last refresh took."""
+BEHIND = 1_000_000
+"""Loading is behind when what had gathered took this long to load, in microseconds."""
 
 
 class Work(Protocol):
@@ -39,10 +48,12 @@ class Keeper:
         stale: why results do not follow what is loaded; facts can be taken in all the same.
         heard: whether it is there: always.
         absent: why not.
+        webhooks: how each webhook stands; who loads does not know.
 
     """
 
     heard, absent = True, ""
+    webhooks: Mapping[str, Progress] = MappingProxyType({})
 
     def __init__(
         self,
@@ -72,6 +83,7 @@ class Keeper:
         self._clock = clock
         self._tell = tell
         self._changed = threading.Condition()
+        self._writing = threading.Lock()
         self._rounds = 0
         self._wanted = 0
         self._stopping = False
@@ -79,6 +91,7 @@ class Keeper:
         self._waiting_since: int | None = None
         self._loading_since: int | None = None
         self._told: dict[str, str] = {}
+        self._rest = (0, 0)
         self._thread = threading.Thread(target=self._run, name="afterword-keeper", daemon=True)
 
     def start(self) -> None:
@@ -113,6 +126,12 @@ class Keeper:
             self._changed.wait_for(lambda: self._rounds >= wanted or self._given_up(), timeout)
             return self._rounds >= wanted
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nothing be written to the facts inside; what comes in meanwhile waits in the log."""
+        with self._writing:
+            yield
+
     @property
     def waiting_bytes(self) -> int:
         """How much is durable and not loaded, about."""
@@ -128,7 +147,8 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._round()
+            with self._writing:
+                self._round()
             with self._changed:
                 if self._given_up():
                     self._changed.notify_all()
@@ -139,11 +159,20 @@ class Keeper:
                 self._changed.wait_for(lambda: self._stopping or self._wanted > self._rounds, PERIOD)
 
     def _round(self) -> None:
+        began = self._clock()
         self.failure = self._tried("loading", self._load)
         if self.failure is None:
             as_of = self._clock()
-            self.stale = self._tried("attribution", lambda: self._refresh(as_of))
+            if not self._rests(began, as_of):
+                self.stale = self._tried("attribution", lambda: self._refresh(as_of))
+                ended = self._clock()
+                self._rest = ended, ended + REST * (ended - as_of)
             self._tried("upkeep", lambda: self._work.look_after(as_of))
+
+    def _rests(self, began: int, now: int) -> bool:
+        """Return whether results wait while facts are loaded; nobody waits for them, and not after a failure."""
+        behind = now - began >= BEHIND and self._durable() > self.loaded
+        return behind and self._rest[0] <= now < self._rest[1] and self._wanted <= self._rounds and self.stale is None
 
     def _tried(self, what: str, work: Callable[[], None]) -> str | None:
         """Do a part of a round; return in a sentence why it failed. The same failure again is not told again."""

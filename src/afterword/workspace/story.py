@@ -40,9 +40,7 @@ class Explanation:
     @property
     def json(self) -> dict[str, Any]:
         """The explanation as plain data."""
-        return {name: value for name, value in vars(self).items() if name != "exposure"} | {
-            "verdict": self.verdict.value
-        }
+        return vars(self) | {"verdict": self.verdict.value}
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,25 @@ class Story:
     """Rows of this user that could not be used."""
     unknown: str | None = None
     """Said where no row is about this user, who therefore was never exposed: the id may be misspelt."""
+    reasons: str = "; rejected.parquet says why"
+    """Where the reasons of rejected rows are, as the end of a sentence."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Story:
+        """Return the story that `data` is the `json` of, told by a server."""
+        return cls(
+            data["campaign"],
+            data["user"],
+            data["person"],
+            data["as_of"],
+            data["timezone"],
+            data["conversion_events"],
+            tuple(Entry(**entry) for entry in data["story"]),
+            tuple(Explanation(**{**each, "verdict": Verdict(each["verdict"])}) for each in data["verdicts"]),
+            data["rejected_rows"],
+            data["unknown"],
+            reasons="",
+        )
 
     @property
     def overall(self) -> dict[str, Verdict]:
@@ -86,6 +103,7 @@ class Story:
             "story": [vars(entry) for entry in self.entries],
             "verdicts": [each.json for each in self.verdicts],
             "rejected_rows": self.rejected,
+            "unknown": self.unknown,
         }
 
     def __rich__(self) -> RenderableType:
@@ -104,7 +122,7 @@ class Story:
             parts.append(Text(self.unknown, style="yellow"))
         if self.rejected:
             rows = "row of this user was" if self.rejected == 1 else "rows of this user were"
-            parts.append(Text(f"{self.rejected:,} {rows} rejected; rejected.parquet says why", style="yellow"))
+            parts.append(Text(f"{self.rejected:,} {rows} rejected{self.reasons}", style="yellow"))
         for letter in self.conversion_events:
             parts += [Text(), *self._verdict_lines(letter)]
         return Group(*parts)

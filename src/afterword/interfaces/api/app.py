@@ -15,16 +15,20 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
+    backups,
     braze,
     braze_export,
     braze_reading,
     braze_usage,
     campaigns,
+    changes,
     deletions,
     native,
     pages,
+    recomputing,
     segment,
     watching,
+    webhooks,
 )
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
@@ -89,8 +93,13 @@ def receiving_routes(server: Receiving) -> list[BaseRoute]:
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
     compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
+    own = [*campaigns.routes(server), *changes.routes(server), *webhooks.routes(server)]
     # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *campaigns.routes(server), *deletions.routes(server), *pages.routes(server)]
+    return [*compatible, *own, *_for_commands(server), *pages.routes(server)]
+
+
+def _for_commands(server: Answers) -> list[BaseRoute]:
+    return [*recomputing.routes(server), *backups.routes(server), *deletions.routes(server)]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +30,8 @@ from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedErro
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import Answering, DataDirectory
+from afterword.workspace.data_directory import CHANGES_DAYS, Answering, DataDirectory
+from afterword.workspace.delivering import Progress
 from afterword.workspace.reopened_log import ReopenedLog
 
 SPACE_EVERY = 1.0
@@ -57,6 +58,8 @@ class Policy:
     """With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
     body_seconds: float = 20.0
     """How long a client may take to send its body."""
+    changes_days: int = CHANGES_DAYS
+    """For how many days changes of conversions are kept."""
 
 
 class LoadState(Protocol):
@@ -89,6 +92,10 @@ class LoadState(Protocol):
     @property
     def oldest_waiting(self) -> int | None:
         """Since when something waits to be loaded, in microseconds since 1970."""
+
+    @property
+    def webhooks(self) -> Mapping[str, Progress]:
+        """How each webhook stands, by id."""
 
     def wake(self, position: int, size: int) -> None:
         """Take note that a request of this size is durable."""
@@ -198,6 +205,12 @@ class Receiving(Gate):
         metrics.gauge("afterword_loading_lag_seconds", "Age of what is durable and not loaded.", self._lag)
         metrics.gauge("afterword_attributed_position", "Requests that the results know.", lambda: keeper.attributed)
         metrics.gauge("afterword_log_waiting_bytes", "Bytes that wait for the disk.", lambda: data.log.pending)
+        for name, text in (
+            ("backlog", "Changes of conversions that a webhook has not had."),
+            ("failures", "Deliveries to a webhook that failed since the last that did not."),
+            ("paused", "Whether nothing is sent to a webhook."),
+        ):
+            metrics.gauges(f"afterword_webhook_{name}", text, "webhook", partial(_of_webhooks, keeper, name))
 
     def _lag(self) -> float:
         oldest = self.data.keeper.oldest_waiting
@@ -261,6 +274,10 @@ class Receiving(Gate):
         if accepted.rejected:
             for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
                 self.metrics.add("afterword_rejected_total", count, reason=reason)
+
+
+def _of_webhooks(keeper: LoadState, name: str) -> dict[str, float]:
+    return {webhook: float(getattr(progress, name)) for webhook, progress in keeper.webhooks.items()}
 
 
 class Server(Receiving):

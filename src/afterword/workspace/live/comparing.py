@@ -30,9 +30,19 @@ class Difference:
     """Some of them, with `user_id`, and `wrong`: "missing" or "surplus"."""
 
 
-def differences(
-    con: duckdb.DuckDBPyConnection, definitions: Definitions, state: State, limits: Limits
-) -> list[Difference]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was compared, and where it is not the same."""
+
+    as_of: int
+    """Epoch microseconds."""
+    campaigns: int
+    rows: int
+    """That were derived again, of all tables."""
+    differences: tuple[Difference, ...]
+
+
+def compare(con: duckdb.DuckDBPyConnection, definitions: Definitions, state: State, limits: Limits) -> Comparison:
     """Compare row by row, campaign by campaign; `con` is a cursor in a transaction."""
     places = by_number(con, definitions)
     create_like(con, "fresh_")
@@ -50,11 +60,12 @@ def differences(
         ).fetchall()
         for (number,) in campaigns:
             of = places.campaigns[number].id if number < len(places.campaigns) else ""
-            found += _compare(con, name, number, of)
-    return found
+            found += _differences(con, name, number, of)
+    rows = sum(int(con.execute(f"SELECT count(*) FROM fresh_{name}").fetchall()[0][0]) for name in TABLES)
+    return Comparison(state.as_of, len(definitions.campaigns), rows, tuple(found))
 
 
-def _compare(con: duckdb.DuckDBPyConnection, table: str, number: int, campaign: str) -> list[Difference]:
+def _differences(con: duckdb.DuckDBPyConnection, table: str, number: int, campaign: str) -> list[Difference]:
     kept, fresh = (f"SELECT * FROM {place}{table} WHERE campaign = {number}" for place in ("derived.", "fresh_"))
     con.execute(
         f"""

@@ -21,8 +21,9 @@ from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
-from afterword.workspace.live.comparing import Difference, differences
+from afterword.workspace.live.comparing import Comparison, Difference, compare
 from afterword.workspace.live.daily import read_daily, read_exposed
+from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.state import State, create_tables, read_state
@@ -52,6 +53,8 @@ class Live:
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
         create_tables(con)
+        self.feed = Feed(con)
+        """Conversions gained and taken back, in their order."""
         _add_function(con)
 
     def refresh(
@@ -175,8 +178,12 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
+        return list(self.compare(definitions).differences)
+
+    def compare(self, definitions: Definitions) -> Comparison:
+        """Do what `recompute` does, and say what was compared."""
         with self._snapshot(definitions) as (con, state, _facts):
-            return differences(con, definitions, state, self._limits)
+            return compare(con, definitions, state, self._limits)
 
     @contextmanager
     def _snapshot(self, definitions: Definitions) -> Iterator[tuple[duckdb.DuckDBPyConnection, State, FactTables]]:
