@@ -38,7 +38,8 @@ def backup(
         output.say_json({**asdict(made), "path": str(made.path)})
         return
     output.say(
-        f"{made.path} has the log from position {made.first:,} to {made.position:,}, {made.size / 2**20:,.1f} MiB in all."
+        f"{made.path} has the log from position {made.first:,} to {made.position:,}, "
+        f"{made.size / 2**20:,.1f} MiB in all."
     )
     if metadata is not None:
         output.note("The metadata is not in it: it belongs to the last backup of its own database before this one.")
