@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +19,14 @@ from pathlib import Path
 import msgspec
 
 from afterword.errors import AfterwordError
-from afterword.log import Frame
+from afterword.log import Frame, LogLockedError
 from afterword.log.disk import upkeep
 from afterword.log.rewriting import Change, rewrite_segments
 from afterword.store.erasing_log import Known, change, concerns
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.rewriting")
 NICE = 19
+PATIENCE_SECONDS, RETRY_SECONDS = 600.0, 0.2
 
 
 class RewritingFailed(AfterwordError):
@@ -51,12 +53,24 @@ def main() -> int:
     directory, parent = Path(sys.argv[1]), os.getppid()
     known = msgspec.json.decode(sys.stdin.buffer.read(), type=Known)
     try:
-        with upkeep(directory):
-            rewrite_segments(directory, _while_here(change(known), parent), concerns(known))
+        _rewrite(directory, known, parent)
     except (AfterwordError, OSError) as error:
         print(error)
         return 1
     return 0
+
+
+def _rewrite(directory: Path, known: Known, parent: int) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with upkeep(directory):
+                rewrite_segments(directory, _while_here(change(known), parent), concerns(known))
+                return
+        except LogLockedError:  # by retention, a backup, or the one before whose server was killed
+            if time.monotonic() > until or os.getppid() != parent:
+                raise
+            time.sleep(RETRY_SECONDS)
 
 
 def _while_here(change: Change, parent: int) -> Change:

@@ -146,6 +146,8 @@ class Cleaning:
                     self._clean(left)
                     self._succeeded()
             except Exception as error:  # whatever it is, it is told and tried again
+                if self._stopping:
+                    return
                 self._failed(error)
             with self._changed:
                 if not self._stopping:
