@@ -146,12 +146,15 @@ class Cleaning:
                     self._clean(left)
                     self._succeeded()
             except Exception as error:  # whatever it is, it is told and tried again
-                if self._stopping:
-                    return
-                self._failed(error)
+                if not self._ended():
+                    self._failed(error)
             with self._changed:
                 if not self._stopping:
                     self._changed.wait(LOOK_SECONDS)
+
+    def _ended(self) -> bool:
+        """Whether it was stopped: then what is closed under it is no failure."""
+        return self._stopping
 
     def _is_due(self, left: Unfinished) -> bool:
         if left.position is None and not left.refused:
