@@ -33,6 +33,7 @@ bench-serve: $(READY) ## a server under load (BENCH="--rate 1000 --objects 225 -
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	$(PY) -m afterword.interfaces.api_reference > docs/api.new && mv docs/api.new docs/api-reference.md
 
 lock: ## write the hash-locked requirements after pyproject.toml changed (UPGRADE=1 takes the newest of everything)
 	python3 -m venv build/lock

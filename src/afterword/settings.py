@@ -1,16 +1,21 @@
-"""What can be set: one table, which feeds the options, the environment variables and the documentation."""
+"""What can be set: one table, which feeds the options, the environment, the settings file and the documentation.
+
+An option goes before the environment, that before the settings file, that before the default.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
-from afterword.errors import UserError
+from afterword.errors import UserError, nearest
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing that can be set by an option of the same name or by `variable` in the environment."""
+    """One thing that can be set by its name in the settings file, an option of that name, or `variable`."""
 
     name: str
     default: str | None
@@ -55,6 +60,14 @@ KEEP_LOG_BYTES = Setting(
     None,
     "Remove the oldest loaded segments of the log beyond this size, such as 20GB. Not set: none.",
 )
+RATE = Setting("rate", "250000/3600", "How many requests a key may make in how many seconds.")
+TRACK_RATE = Setting("track-rate", "3000/3", "The same for /users/track.")
+BODY_SIZE = Setting("body-size", "4MiB", "How large the body of a request may be, also when it is decompressed.")
+BATCH_SIZE = Setting("batch-size", "16MiB", "The same for Afterword's own paths, which take up to 10,000 items.")
+FREE_SPACE = Setting("free-space", "256MiB", "With less space than this on the disk nothing more is accepted (503).")
+UNLOADED_SIZE = Setting(
+    "unloaded-size", "2GiB", "How much may wait to be loaded before clients are asked to come later (429)."
+)
 
 CHANGES_DAYS = Setting(
     "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
@@ -62,8 +75,15 @@ CHANGES_DAYS = Setting(
 
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
+    *(RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE),
     *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS),
 )
+
+WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_LOG_DAYS.name)
+
+FILE_NAME = "afterword.toml"
+"""In the working directory, where no settings file is named."""
+FILE_VARIABLE = "AFTERWORD_SETTINGS"
 
 DEFAULT_MEMORY = "4GB"
 MIN_MEMORY_BYTES = 100 * 1000**2
@@ -81,15 +101,70 @@ def memory_bytes(value: str | int | None) -> int:
     return size_bytes("memory", text, MIN_MEMORY_BYTES)
 
 
-def size_bytes(name: str, text: str, least: int) -> int:
+def size_bytes(name: str, text: str, least: int, most: int | None = None) -> int:
     """Read a size such as `4GB`, `512 MiB` or a number of bytes; `least` is the smallest that makes sense."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
     if match is None or match[2].upper() not in _UNITS:
         raise UserError(f'{name} is "{text}", must be a number with a unit, such as 4GB or 512MiB')
     amount = int(float(match[1]) * _UNITS[match[2].upper()])
     if amount < least:
-        raise UserError(f"{name} is {text}, must be at least {-(-least // 1000**2)}MB")
+        raise UserError(f"{name} is {text}, must be at least {_described(least)}")
+    if most is not None and amount > most:
+        raise UserError(f"{name} is {text}, must be at most {_described(most)}")
     return amount
+
+
+def _described(size: int) -> str:
+    for unit in ("GB", "GIB", "MB", "MIB", "KB", "KIB"):
+        if size and size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]}{unit.replace('I', 'i')}"
+    return f"{size} bytes"
+
+
+def rate_of(name: str, text: str) -> tuple[int, float]:
+    """Read a rate such as `3000/3`: so many requests in so many seconds."""
+    match = re.fullmatch(r"([0-9]{1,12})\s*/\s*([0-9]{1,9})", text.strip())
+    if match is None:
+        raise UserError(f'{name} is "{text}", must be requests and seconds, such as 250000/3600')
+    requests, seconds = int(match[1]), int(match[2])
+    if not (requests and seconds):
+        raise UserError(f"{name} is {text}, must be at least 1 request in at least 1 second")
+    return requests, float(seconds)
+
+
+def read_settings(named: Path | None) -> dict[str, str]:
+    """Return what a settings file says, by the settings' names, in the words that an option would have.
+
+    Args:
+        named: the file; None is `afterword.toml` in the working directory, if it is there.
+
+    Raises:
+        UserError: the file cannot be read, is no TOML, or names what is no setting.
+
+    """
+    path = named or Path(FILE_NAME)
+    try:
+        told = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        if named is None:
+            return {}
+        raise UserError(f"settings file {path} cannot be read: {error.strerror}") from None
+    except OSError as error:
+        raise UserError(f"settings file {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # of TOML as of UTF-8
+        raise UserError(f"settings file {path} is no TOML: {error}") from None
+    names = [setting.name for setting in SETTINGS]
+    found = {}
+    for name, value in told.items():
+        if name not in names:
+            known = nearest(name, names) or f"; there are {', '.join(names)}"
+            raise UserError(f'unknown setting "{name}" in {path}{known}')
+        if name in WHOLE_NUMBERS and (isinstance(value, bool) or not str(value).isdecimal()):
+            raise UserError(f"{name} in {path} is {value!r}, must be a whole number")
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise UserError(f"{name} in {path} is {value!r}, must be text or a whole number")
+        found[name] = str(value)
+    return found
 
 
 def thread_count(value: int | None, available: int) -> int:

@@ -20,6 +20,7 @@ from afterword.interfaces.api.server import Policy, Server
 from afterword.model import Workspace
 from afterword.store.permissions import Permission
 from afterword.workspace.data_directory import DataDirectory, open_data_directory
+from tests.interfaces.describing import check
 
 NOW = "2026-03-10T12:00:00Z"
 CAMPAIGN: dict[str, Any] = {
@@ -107,7 +108,7 @@ def world(path: Path, timezone: str = "UTC", now: str = NOW) -> Iterator[World]:
         data.metadata.set_workspace(Workspace(timezone, "EUR"), at)
         with (
             served(make_app(Server(data, Policy(), lambda: at))) as url,
-            httpx.Client(base_url=url, timeout=60) as client,
+            httpx.Client(base_url=url, timeout=60, event_hooks={"response": [check]}) as client,
         ):
             yield World(client, data, data.first_key, at)
     assert failures == []

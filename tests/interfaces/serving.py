@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 
 from afterword.store.metadata import FILE_NAME, open_metadata
+from tests.interfaces.describing import check
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60.0
@@ -30,14 +31,18 @@ FREE_BYTES = 1 << 20
 
 @dataclass
 class Client:
-    """Asks a server as the holder of a key; `raw` is for what no decent client sends."""
+    """Asks a server as the holder of a key; `raw` is for what no decent client sends.
+
+    Every answer is held against the API's own description.
+    """
 
     address: str
     key: str
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.address, timeout=30.0, trust_env=False)
+        hooks = {"response": [check]}
+        self.http = httpx.Client(base_url=self.address, timeout=30.0, trust_env=False, event_hooks=hooks)
 
     def bearer(self) -> dict[str, str]:
         """The header of the key in Braze's and Afterword's manner."""

@@ -5,10 +5,10 @@
 
 The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
 `[requests, seconds]`; UPKEEP fields of `Upkeep`. FAULTS is a directory where files ask for faults, by a place
-(`load`, `commit`, `refresh`, `finish`, `report`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many
-seconds, `kill-PLACE` dies as by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many
-milliseconds after one began, `clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the
-log find the disk full, and `gather` holds seconds that the log waits for more before it writes.
+(`load`, `commit`, `refresh`, `finish`, `report`, `explore`): `raise-PLACE` fails with the text in it, `slow-PLACE`
+takes so many seconds, `kill-PLACE` dies as by kill -9 after so many times. `kill-loading` and `kill-refreshing` die
+so many milliseconds after one began, `clock` holds seconds that the clock goes wrong by, `full-log` makes every sync
+of the log find the disk full, and `gather` holds seconds that the log waits for more before it writes.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ def answer(faults: Faults) -> int:
     loader.Loader._load = loading  # type: ignore[method-assign]
     Live.refresh = faults.during("refreshing", faults.before("refresh", Live.refresh))  # type: ignore[method-assign]
     Live.report = faults.before("report", Live.report)  # type: ignore[method-assign]
+    Live.explore = faults.before("explore", Live.explore)  # type: ignore[method-assign]
     return answering.main()
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from afterword.errors import UserError
-from afterword.interfaces.arguments import hoist_debug, renames, spread
+from afterword.interfaces.arguments import hoist_common, renames, spread
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_several_values_after_one_option(written: str, understood: str) -> None:
 
 @pytest.mark.parametrize("words", [["--debug", "run", "c"], ["run", "--debug", "c"], ["run", "c", "--debug"]])
 def test_debug_may_stand_anywhere(words: list[str]) -> None:
-    assert hoist_debug(words) == ["--debug", "run", "c"]
+    assert hoist_common(words) == ["--debug", "run", "c"]
 
 
 def test_renames_keep_equals_signs_of_their_names() -> None:

@@ -23,7 +23,7 @@ def test_settings_are_read() -> None:
         (("soon", None, None), '--erase-within: "soon" is not a duration'),
         (("1 day", 0, None), "keep-log-days is 0, must be at least 1"),
         (("1 day", None, "little"), 'keep-log-bytes is "little", must be a number with a unit'),
-        (("1 day", None, "1MB"), "keep-log-bytes is 1MB, must be at least 9MB"),
+        (("1 day", None, "1MB"), "keep-log-bytes is 1MB, must be at least 8MiB"),
     ],
 )
 def test_what_makes_no_sense_is_named(given: tuple[str, int | None, str | None], said: str) -> None:

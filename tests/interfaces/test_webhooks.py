@@ -326,9 +326,9 @@ def test_a_webhook_that_cannot_be_is_refused(client: Client, body: dict[str, Any
 @pytest.mark.parametrize(
     ("query", "status", "sentence"),
     [
-        ("limit=0", 400, "limit is 0, must be between 1 and 10,000"),
-        ("limit=1e3", 400, "limit is 1e3, must be between 1 and 10,000"),
-        ("limit=20000", 400, "limit is 20000, must be between 1 and 10,000"),
+        ("limit=0", 400, 'limit is "0", must be a whole number from 1 to 10,000'),
+        ("limit=1e3", 400, 'limit is "1e3", must be a whole number from 1 to 10,000'),
+        ("limit=20000", 400, 'limit is "20000", must be a whole number from 1 to 10,000'),
         ("cursor=x", 400, '"x" is no cursor'),
         ("cursor=1-0", 410, "this is no place in the feed, for the database was begun again or restored"),
         ("campaign=warn", 404, 'unknown campaign "warn"'),

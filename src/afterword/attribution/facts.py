@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from afterword.attribution.matching import Matching
+from afterword.intake.known import CAMPAIGN_NAMES, STEP_NAMES, VARIANT_NAMES
+from afterword.model import Channel, EventKind, Outcome
+from afterword.store import shapes
+from afterword.store.sql import literals
 
 FactKind = Literal["events", "exposures", "step_messages"]
 
@@ -22,8 +26,16 @@ NO_AMOUNT = -(1 << 62)
 """Stands for a price that is missing: no amount comes near it."""
 FILE_MASK = (1 << (DERIVED_BIT - FILE_SHIFT)) - 1
 
-SEPARATOR = "chr(31)"
 CANONICAL_JSON = "CASE WHEN properties IS NOT NULL THEN canonical_json(CAST(properties AS VARCHAR)) END"
+_SENT = {
+    "kind": f"{literals(kind.label for kind in EventKind)}[kind]",
+    "channel": f"{literals(Channel)}[channel + 1]",
+    "outcome": f"{literals(Outcome)}[outcome + 1]",
+    "campaign_id": f"getvariable('{CAMPAIGN_NAMES}')[campaign + 1]",
+    "variant_id": f"getvariable('{VARIANT_NAMES}')[campaign + 1][variant + 1]",
+    "step_id": f"getvariable('{STEP_NAMES}')[campaign + 1][step + 1]",
+}
+"""What was sent, of the columns that scans give as numbers: an id must not depend on what else is defined."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +56,21 @@ class FactTable:
     """How one kind of fact identifies itself and what its content is (rule 33)."""
 
     kind: FactKind
-    id: str
-    content: tuple[str, ...]
+    shape: shapes.Shape
+
+    @property
+    def id(self) -> str:
+        """The column of the id."""
+        return self.shape.id
 
     def id_sql(self) -> str:
         """SQL for the id, or for one derived from the content where the sender gave none."""
         return f"CASE WHEN {self.id} IS NULL THEN {self.digest_sql()} ELSE {self.id} END"
 
     def digest_sql(self) -> str:
-        """SQL for the md5 of the normalised content: one text, whatever the file's format was."""
-        parts = []
-        for column in self.content:
-            text = CANONICAL_JSON if column == "properties" else f"CAST({column} AS VARCHAR)"
-            parts.append(f"coalesce({text}, chr(1))")
-        return f"md5(concat_ws({SEPARATOR}, {', '.join(parts)}))"
+        """SQL for the md5 of the normalised content: one text, whatever the file's format was, as requests have it."""
+        properties = CANONICAL_JSON if "properties" in self.shape.columns else "NULL"
+        return shapes.unnamed_sql(shapes.joined_sql(_SENT.get(c, c) for c in self.shape.content), properties)
 
     def selected_id(self, source: Source) -> str:
         """SQL for the id of a row that can be used."""
@@ -72,21 +85,9 @@ class FactTable:
         return f"(CAST(file AS BIGINT) << {FILE_SHIFT}) | record | {derived}"
 
 
-EVENTS = FactTable(
-    "events",
-    "event_id",
-    (
-        "user_id", "kind", "occurred_at", "name", "product_id", "order_id", "app_id", "app_version", "from_version",
-        "device_id", "price", "quantity", "currency", "campaign", "channel", "exposure_id", "machine", "properties",
-        "refund_of",
-    ),
-)  # fmt: skip
-EXPOSURES = FactTable(
-    "exposures",
-    "exposure_id",
-    ("user_id", "campaign", "variant", "exposed_at", "channel", "trigger_event_id", "outcome"),
-)
-STEP_MESSAGES = FactTable("step_messages", "message_id", ("user_id", "campaign", "step", "received_at", "exposure_id"))
+EVENTS = FactTable("events", shapes.EVENTS)
+EXPOSURES = FactTable("exposures", shapes.EXPOSURES)
+STEP_MESSAGES = FactTable("step_messages", shapes.STEP_MESSAGES)
 
 
 HASHED = {

@@ -23,8 +23,9 @@ NOTHING = Raw(b"")
 """Stands for a field that is not there (`Optional[Raw]` does not work)."""
 
 _T = TypeVar("_T")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SPOILED = Raw(b"!")
-"""Stands for an item with half a surrogate pair: no JSON either."""
+"""Stands for an item with half a surrogate pair, or a line that is not UTF-8: no JSON either."""
 _LISTS: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
 _OBJECTS: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
@@ -66,7 +67,7 @@ def check_text(body: bytes) -> bytes:
     except UnicodeDecodeError as error:
         byte = body[error.start]
         raise RequestError(f"the body is not UTF-8 (byte 0x{byte:02X} at position {error.start})") from error
-    return body.removeprefix(b"\xef\xbb\xbf")
+    return body.removeprefix(BYTE_ORDER_MARK)
 
 
 def object_of(body: bytes | Raw) -> dict[str, Raw]:

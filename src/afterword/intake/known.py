@@ -19,8 +19,15 @@ _KNOWN: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 
 
+CAMPAIGN_NAMES, VARIANT_NAMES, STEP_NAMES = "intake_campaign_ids", "intake_variant_ids", "intake_step_ids"
+"""Variables of the connection: ids of campaigns by number, and of their variants and steps by number for each."""
+
+
 def create_known(connection: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
-    """Create the tables that scans look campaigns, variants and steps up in; they are the connection's own."""
+    """Create the tables that scans look campaigns, variants and steps up in; they are the connection's own.
+
+    The way back, from numbers to ids, are variables.
+    """
     channels = list(Channel)
     campaigns: list[dict[str, Any]] = []
     variants: list[dict[str, Any]] = []
@@ -46,3 +53,11 @@ def create_known(connection: duckdb.DuckDBPyConnection, definitions: Definitions
         columns = {column: [row[column] for row in rows] for column in _KNOWN[name]}
         selected = ", ".join(f"unnest(${column}::{kind}[]) AS {column}" for column, kind in _KNOWN[name].items())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected}", columns)
+    names = {
+        CAMPAIGN_NAMES: [campaign.id for campaign in definitions.campaigns],
+        VARIANT_NAMES: [[variant.id for variant in campaign.variants] for campaign in definitions.campaigns],
+        STEP_NAMES: [[step.id for step in campaign.steps] for campaign in definitions.campaigns],
+    }
+    for name, ids in names.items():
+        depth = "VARCHAR[]" if name == CAMPAIGN_NAMES else "VARCHAR[][]"
+        connection.execute(f"SET VARIABLE {name} = ?::{depth}", [ids])

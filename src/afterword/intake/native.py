@@ -11,7 +11,7 @@ from msgspec import Raw
 from afterword.errors import Reason
 from afterword.intake import steps
 from afterword.intake.accepted import Accepted, Event, Exposure, Rejected, StepMessage
-from afterword.intake.bodies import Body, Policy, RequestError, check_text
+from afterword.intake.bodies import BYTE_ORDER_MARK, SPOILED, Body, Policy, RequestError, check_text
 from afterword.intake.facts import MANDATORY, OPTIONAL
 from afterword.intake.native_typed import typed_event, typed_events
 from afterword.intake.steps import Clock, Draft, Step, draft_of
@@ -85,7 +85,8 @@ def _read(
     received_at: int,
     policy: Policy,
 ) -> Items:
-    body, lines = check_text(body), _is_lines(content_type)
+    lines = _is_lines(content_type)
+    body = body if lines else check_text(body)
     # Good events are decoded all at once; if one is not good, all are read one by one, as other items always are.
     typed = typed_events(body) if kind == "events" and not lines else None
     sent: Sequence[Any] = _items(kind, body, lines) if typed is None else typed
@@ -119,7 +120,7 @@ def _is_lines(content_type: str | None) -> bool:
 def _items(kind: Kind, body: bytes, lines: bool) -> list[Raw]:
     """Return the items of a body as they were sent."""
     if lines:
-        return [Raw(line) for line in map(bytes.strip, body.split(b"\n")) if line]
+        return [_line(line) for line in map(bytes.strip, body.removeprefix(BYTE_ORDER_MARK).split(b"\n")) if line]
     parts = Body(body, _EXPECTED)
     if body.lstrip()[:1] == b"[":
         return parts.items()
@@ -128,6 +129,15 @@ def _items(kind: Kind, body: bytes, lines: bool) -> list[Raw]:
         return [parts.whole()]
     items = parts.array(fields, kind)
     return [] if items is None else items
+
+
+def _line(line: bytes) -> Raw:
+    """Return a line as an item; what is not UTF-8 spoils its own line alone."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return SPOILED
+    return Raw(line)
 
 
 def _notes(kind: Kind, ignored: set[str]) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def stage(
     stager = Stager(connection, staging_dir, kind, known, options.rename)
     tables = [stager.table(file) for file in inputs]
     for table in tables:
-        require_columns(kind, table)
+        require_columns(MANDATORY[kind], table)
     groups = _groups(tables)
     ordered = [table for group in groups for table in group]
     create_known(connection, definitions)
@@ -121,9 +121,9 @@ def check_renamed_columns(options: ReadOptions, scans: Iterable[Scan]) -> None:
             raise UserError(f'--map {theirs}={ours}: no file has a column "{theirs}"{nearest(theirs, have)}')
 
 
-def require_columns(kind: Kind, table: Table) -> None:
+def require_columns(names: Iterable[str], table: Table) -> None:
     """Refuse a file without a mandatory column."""
-    for name in MANDATORY[kind]:
+    for name in names:
         if name in table.names or (table.input.format == "json" and not table.theirs):
             continue
         listed = ", ".join(table.theirs[:40]) or "none"

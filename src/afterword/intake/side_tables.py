@@ -64,7 +64,7 @@ def _tables(
     stager = Stager(connection, staging_dir, kind, columns_of(kind), options.rename)
     tables = [stager.table(file) for file in inputs]
     for table in tables:
-        require_columns(kind, table)
+        require_columns(MANDATORY[kind], table)
     return [table for table in tables if table.names]
 
 

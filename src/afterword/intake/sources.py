@@ -65,7 +65,7 @@ class Source:
         return find_files(self.kind, self.paths or ())
 
 
-def find_files(kind: Kind, patterns: Iterable[str | os.PathLike[str]]) -> list[InputFile]:
+def find_files(kind: str, patterns: Iterable[str | os.PathLike[str]]) -> list[InputFile]:
     """Return the files that paths, globs and directories stand for, each once, in order per pattern."""
     found: dict[str, InputFile] = {}
     for pattern in patterns:
@@ -74,7 +74,7 @@ def find_files(kind: Kind, patterns: Iterable[str | os.PathLike[str]]) -> list[I
     return list(found.values())
 
 
-def _matches(kind: Kind, pattern: str) -> list[str]:
+def _matches(kind: str, pattern: str) -> list[str]:
     path = Path(pattern)
     if path.is_dir():
         inside = sorted(str(p) for p in path.iterdir() if p.is_file() and format_of(p.name) is not None)

@@ -55,6 +55,7 @@ class Configuration:
     metadata_url: str | None
     rate: Rate
     changes_days: int
+    body_bytes: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
@@ -119,7 +120,7 @@ def _run(told: Configuration) -> bool:
             server.should_exit = True
 
         cleaning = data.cleaning
-        app = make_reading_app(Reading(data, Policy(rate=told.rate), now))
+        app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))

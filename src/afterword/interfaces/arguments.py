@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from afterword.errors import UserError
 
-SEVERAL = ("--exposures", "--events", "--step-messages", "--merges", "--map", "--permissions")
+SEVERAL = ("--exposures", "--events", "--step-messages", "--users", "--merges", "--map", "--permissions")
 """Options that take all the values up to the next option, so that a shell may expand `events/*.parquet`."""
 
 DEBUG = "--debug"
+SETTINGS = "--settings"
 
 
 def spread(argv: Sequence[str]) -> list[str]:
@@ -36,10 +37,21 @@ def spread(argv: Sequence[str]) -> list[str]:
     return spread_out
 
 
-def hoist_debug(argv: Sequence[str]) -> list[str]:
-    """Move `--debug`, which belongs to no command, to the front from wherever it was added."""
-    rest = [word for word in argv if word != DEBUG]
-    return [DEBUG, *rest] if len(rest) < len(argv) else rest
+def hoist_common(argv: Sequence[str]) -> list[str]:
+    """Move `--debug` and `--settings FILE`, which belong to no command, to the front from wherever they were added."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            return [*front, *rest, word, *words]
+        if word == DEBUG or word.startswith(f"{SETTINGS}="):
+            front.append(word)
+        elif word == SETTINGS:
+            front += [word, *([value] if (value := next(words, None)) is not None else [])]
+        else:
+            rest.append(word)
+    return [*front, *rest]
 
 
 def renames(pairs: Sequence[str]) -> dict[str, str]:

@@ -15,12 +15,24 @@ import typer
 
 from afterword import __version__
 from afterword.errors import UserError
-from afterword.interfaces import apply_cli, backup_cli, erase_cli, keys_cli, log_cli, options, output, reading_cli
-from afterword.interfaces.arguments import DEBUG, hoist_debug, renames, spread
+from afterword.interfaces import (
+    apply_cli,
+    backup_cli,
+    erase_cli,
+    export_cli,
+    import_cli,
+    keys_cli,
+    log_cli,
+    options,
+    output,
+    reading_cli,
+)
+from afterword.interfaces.arguments import DEBUG, SETTINGS, hoist_common, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
 from afterword.interfaces.progress import Meter
+from afterword.interfaces.setting_defaults import defaults_of
 from afterword.interfaces.summary import facts_read
-from afterword.settings import DATA
+from afterword.settings import DATA, FILE_NAME, FILE_VARIABLE, read_settings
 
 SHOWN_CAMPAIGNS = 5
 """Up to so many reports are printed at the end of a run; more would scroll the first ones away."""
@@ -49,12 +61,23 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of a fault of ours.")] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            SETTINGS,
+            metavar="FILE",
+            envvar=FILE_VARIABLE,
+            help=f"A settings file. Not set: {FILE_NAME} in the working directory, if there is one.",
+        ),
+    ] = None,
 ) -> None:
     """Afterword shows what people did after your message."""
+    context.default_map = defaults_of(context.command, read_settings(settings))
 
 
 @app.command()
@@ -65,15 +88,20 @@ def demo(
     force: Annotated[
         bool, typer.Option("--force", help="Write the demo's files anew, also where they were changed.")
     ] = False,
-    no_serve: Annotated[
-        bool, typer.Option("--no-serve", help="Only print; accepted for the day when the demo opens a dashboard.")
-    ] = False,
+    serve: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve",
+            help="Serve the demo's data afterwards, until Ctrl-C, or only print. Not set: serve if this is a terminal.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Run a published e-mail test and more through it.
 
     A published test of 64,000 customers is rebuilt from its totals, beside a Canvas and an upgrade campaign; the
-    definition and fact files are yours to open and change.
+    definition and fact files are yours to open and change. Then the same data are served, with the reports as pages,
+    from a data directory that is made anew each time.
     """
     from afterword.interfaces.demonstration import demonstrate, next_steps
 
@@ -85,6 +113,12 @@ def demo(
     _show_reports(results)
     output.say(facts_read(results.json["facts"], results.path / REJECTED))
     output.say(next_steps(out, written))
+    if serve is None and not sys.stdout.isatty():
+        output.say("The demo is not served, since this is no terminal; --serve serves it all the same.")
+    elif serve is not False:
+        from afterword.interfaces.demo_serving import serve_demo
+
+        serve_demo(out, results.campaign_ids)
 
 
 @app.command()
@@ -241,6 +275,8 @@ def verify(
 app.command()(apply_cli.apply)
 app.command()(erase_cli.erase)
 app.command()(backup_cli.backup)
+app.command()(export_cli.export)
+app.command("import")(import_cli.import_)
 app.add_typer(keys_cli.app)
 app.add_typer(log_cli.app)
 
@@ -253,6 +289,12 @@ def serve(
     memory: options.Memory = None,
     threads: options.Threads = None,
     metadata: options.MetadataUrl = None,
+    rate: options.RequestRate = "250000/3600",
+    track_rate: options.TrackRate = "3000/3",
+    body_size: options.BodySize = "4MiB",
+    batch_size: options.BatchSize = "16MiB",
+    free_space: options.FreeSpace = "256MiB",
+    unloaded_size: options.UnloadedSize = "2GiB",
     changes_days: options.ChangesDays = 30,
     erase_within: options.EraseWithin = "24 hours",
     keep_log_days: options.KeepLogDays = None,
@@ -262,12 +304,12 @@ def serve(
 
     Makes the data directory where there is none, and prints an admin key the first time.
     """
-    from afterword.interfaces.api.server import Policy
+    from afterword.interfaces.api.server import make_policy
     from afterword.interfaces.serve import serve as serve_directory
     from afterword.interfaces.upkeep import read_upkeep
 
     upkeep = read_upkeep(erase_within, keep_log_days, keep_log_bytes)
-    policy = Policy(changes_days=changes_days)
+    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size, changes_days=changes_days)
     serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata, upkeep)
 
 
@@ -294,7 +336,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before NumPy can be imported. NumPy asks for huge pages for arrays over 4 MB; where the kernel has to make room
     # for them first, the first touch of an array costs many times its use (measured 20 ms instead of 3 ms for 8 MB).
     os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
-    words = hoist_debug(sys.argv[1:] if argv is None else argv)
+    words = hoist_common(sys.argv[1:] if argv is None else argv)
     try:
         app(args=spread(words), prog_name="afterword")
     except SystemExit as exit_:

@@ -11,10 +11,17 @@ from afterword.errors import UserError
 from afterword.interfaces.progress import Meter
 
 if TYPE_CHECKING:
+    from afterword.intake.history import HistoryKind
     from afterword.workspace.results import Results
 
 DEFINITIONS = "campaigns.yaml"
 RESULTS = "afterword-results"
+FACTS: dict[HistoryKind, str] = {
+    "exposures": "exposures-*",
+    "events": "events-*",
+    "step_messages": "step-messages-*",
+}
+"""Where the facts are."""
 
 
 def demonstrate(directory: Path, *, force: bool, meter: Meter) -> tuple[Results, bool]:
@@ -34,9 +41,9 @@ def demonstrate(directory: Path, *, force: bool, meter: Meter) -> tuple[Results,
         write_demo(directory)
     results = run(
         directory / DEFINITIONS,
-        exposures=str(directory / "exposures-*"),
-        events=str(directory / "events-*"),
-        step_messages=str(directory / "step-messages-*"),
+        exposures=str(directory / FACTS["exposures"]),
+        events=str(directory / FACTS["events"]),
+        step_messages=str(directory / FACTS["step_messages"]),
         out=directory / RESULTS,
         force=True,
         progress=meter,

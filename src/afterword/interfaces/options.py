@@ -9,9 +9,12 @@ from typing import Annotated, TypeAlias
 import typer
 
 from afterword.settings import (
+    BATCH_SIZE,
+    BODY_SIZE,
     CHANGES_DAYS,
     DATA,
     ERASE_WITHIN,
+    FREE_SPACE,
     HOST,
     KEEP_LOG_BYTES,
     KEEP_LOG_DAYS,
@@ -19,8 +22,11 @@ from afterword.settings import (
     METADATA,
     OUT,
     PORT,
+    RATE,
     RESULTS,
     THREADS,
+    TRACK_RATE,
+    UNLOADED_SIZE,
     Setting,
 )
 
@@ -72,6 +78,10 @@ StepMessages: TypeAlias = Annotated[
 Merges: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--merges", metavar="FILE...", help=f"Which user ids are one person. {_MANY}"),
+]
+Users: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--users", metavar="FILE...", help=f"Users, one column for each attribute. {_MANY}"),
 ]
 Rates: TypeAlias = Annotated[
     Path | None,
@@ -150,6 +160,12 @@ Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
 EraseWithin: TypeAlias = Annotated[str, _setting(ERASE_WITHIN, "TIME")]
 KeepLogDays: TypeAlias = Annotated[int | None, _setting(KEEP_LOG_DAYS, "N")]
 KeepLogBytes: TypeAlias = Annotated[str | None, _setting(KEEP_LOG_BYTES, "SIZE")]
+RequestRate: TypeAlias = Annotated[str, _setting(RATE, "N/SECONDS")]
+TrackRate: TypeAlias = Annotated[str, _setting(TRACK_RATE, "N/SECONDS")]
+BodySize: TypeAlias = Annotated[str, _setting(BODY_SIZE, "SIZE")]
+BatchSize: TypeAlias = Annotated[str, _setting(BATCH_SIZE, "SIZE")]
+FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
+UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
 ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]

@@ -49,7 +49,7 @@ def report(
     from afterword.workspace.results import open_results
 
     form = options.Format.JSON if as_json else form
-    directory = _data_directory(context, data)
+    directory = asked_directory(context, data)
     if directory is None:
         opened = open_results(results)
         if form is options.Format.JSON:
@@ -89,7 +89,7 @@ def explain(
     """
     from afterword.workspace.results import open_results
 
-    directory = _data_directory(context, data)
+    directory = asked_directory(context, data)
     if directory is None:
         _show_story(open_results(results).explain(campaign, user=user), as_json)
         return
@@ -135,7 +135,7 @@ def users(
         raise UserError("only one of --converted, --pending and --not can be given")
     from afterword.workspace.results import open_results
 
-    directory = _data_directory(context, data)
+    directory = asked_directory(context, data)
     if directory is None:
         opened = open_results(results)
         rows = opened.users(campaign, variant=variant, event=event, state=chosen[0])
@@ -198,7 +198,7 @@ def is_said(context: typer.Context, option: str) -> bool:
     return _source(context, option) == SOURCES[0]
 
 
-def _data_directory(context: typer.Context, data: Path | None) -> Path | None:
+def asked_directory(context: typer.Context, data: Path | None) -> Path | None:
     """Return the data directory if that is what is asked for; arguments go before the environment, that before files.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 import typer.main
 
 from afterword.interfaces.cli import app
-from afterword.settings import SETTINGS
+from afterword.settings import SETTINGS, Setting
 
 _INTRODUCTION = """\
 # The command line
@@ -29,13 +29,27 @@ Answers go to stdout, progress (on a terminal, for what takes more than a second
 | 130 | stopped by Ctrl-C |
 """
 
+_ABOUT_SETTINGS = """\
+What an option does not say is taken from the environment; what that does not say, from the settings file; else it
+is the default. The file is the one that `--settings FILE` or `AFTERWORD_SETTINGS` names, or `afterword.toml` in the
+working directory. It is TOML with the names of this table; relative paths are from the working directory, as those of
+options are:
+
+    data = "/var/lib/afterword"
+    port = 8640
+    memory = "8GB"
+    rate = "250000/3600"
+
+Each command takes from it what it has an option for. A name that is no setting is refused. A password in `metadata`
+wants the file to be readable for its user alone."""
+
 
 def reference() -> str:
     """Return the whole page."""
     root: Any = typer.main.get_command(app)
     parts = [_INTRODUCTION, _options("afterword", root)]
     parts += [_section(name, command) for name, command in _commands(root)]
-    parts.append(_environment())
+    parts.append(_settings())
     return "\n".join(parts)
 
 
@@ -73,7 +87,7 @@ def _table(command: Any) -> str:
 
 def _form(option: Any) -> str:
     if option.is_flag:
-        return str(option.opts[0])
+        return " / ".join(map(str, [option.opts[0], *option.secondary_opts]))
     values = option.metavar.replace("|", "\\|")
     return f"{option.opts[0]} {values}"
 
@@ -85,11 +99,15 @@ def _default(option: Any) -> str:
     return f" Default: `{value}`."
 
 
-def _environment() -> str:
-    lines = ["## Environment", "", "What an option does not say is taken from the environment.", ""]
-    lines += ["| variable | option | meaning |", "| --- | --- | --- |"]
-    lines += [f"| `{s.variable}` | `{s.option}` | {s.help} |" for s in SETTINGS]
+def _settings() -> str:
+    lines = ["## Settings", "", _ABOUT_SETTINGS, ""]
+    lines += ["| setting | option | variable | meaning |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{s.name}` | `{s.option}` | `{s.variable}` | {s.help}{_of_setting(s)} |" for s in SETTINGS]
     return "\n".join(lines) + "\n"
+
+
+def _of_setting(setting: Setting) -> str:
+    return "" if setting.default is None else f" Default: `{setting.default.removeprefix('./')}`."
 
 
 if __name__ == "__main__":

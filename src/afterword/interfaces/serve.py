@@ -49,6 +49,10 @@ LOGGER = logging.getLogger("afterword")
 _UPKEEP = Upkeep()
 
 
+class PortTaken(UserError):
+    """The address cannot be listened on; another one perhaps can."""
+
+
 @dataclass(frozen=True)
 class Front:
     """What the process that takes facts in holds of a data directory."""
@@ -69,6 +73,7 @@ def serve(
     policy: Policy,
     metadata_url: str | None = None,
     upkeep: Upkeep = _UPKEEP,
+    greeting: Callable[[str], str] | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
 
@@ -82,9 +87,11 @@ def serve(
         policy: limits.
         upkeep: how long the log is kept, and erased persons in it.
         metadata_url: a database for campaigns and keys instead of a file in the directory.
+        greeting: given the address, what else is said at the start.
 
     Raises:
-        UserError: the address or the directory cannot be used.
+        PortTaken: the address cannot be listened on.
+        UserError: the directory cannot be used.
 
     """
     if not 0 <= port <= LAST_PORT:
@@ -113,6 +120,8 @@ def serve(
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
         if (secret := intake.first_key) is not None:
             say(_first_steps(address, secret))
+        if greeting is not None:
+            say(greeting(address))
         command_key, command_secret = make_command_key(os.urandom)
         command_key.lend_to(intake.metadata.keys)
         local = Path(place) / "answering"
@@ -127,6 +136,7 @@ def serve(
                 metadata_url,
                 policy.rate,
                 policy.changes_days,
+                policy.body_bytes,
                 durable,
                 command_key,
                 upkeep.erase_within,
@@ -209,7 +219,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         # What the library adds to the system's words is what this sentence says anyway.
         reason = str(error).partition(" (while")[0].partition("] ")[2] or error
-        raise UserError(
+        raise PortTaken(
             f"cannot listen on {host}:{port} ({reason}): is something else using the port? Name another with --port"
         ) from None
 

@@ -6,7 +6,7 @@ The names in the SQL made here come from this module alone; values are never par
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from afterword.model import EventKind
@@ -120,8 +120,7 @@ class Shape:
     def content_sql(self) -> str:
         """Return SQL for the content without properties as one text, for ids that are derived from it."""
         parts = [self._time if name == self.time else name for name in self.content]
-        texts = (f"coalesce(CAST({part} AS VARCHAR), {ABSENT})" for part in parts)
-        return f"concat_ws({SEPARATOR}, {', '.join(texts)})"
+        return joined_sql(parts)
 
     def key_sql(self) -> str:
         """Return SQL for the hash that `KnownKeys` holds of an id; it lives no longer than the process."""
@@ -160,6 +159,21 @@ class Shape:
             yield "NOT starts_with(properties, '{')", "'properties are no JSON object'"
         if self.table == "events":
             yield f"kind NOT IN ({KINDS_SQL})", "concat('unknown kind ', left(kind, 100))"
+
+
+def joined_sql(parts: Iterable[str]) -> str:
+    """Return SQL for the values of a content as one text."""
+    texts = (f"coalesce(CAST({part} AS VARCHAR), {ABSENT})" for part in parts)
+    return f"concat_ws({SEPARATOR}, {', '.join(texts)})"
+
+
+def unnamed_sql(content: str, properties: str) -> str:
+    """Return SQL for what begins the id of a fact without one: the md5 of its content, properties in canonical form.
+
+    A hyphen follows, and the fact's number among its equals in one file or request (rule 33). Files, requests and runs
+    all derive ids so: they agree on which facts are the same, and on which of two at one time comes first.
+    """
+    return f"md5(concat_ws({SEPARATOR}, {content}, coalesce({properties}, {ABSENT})))"
 
 
 _NOUNS = {

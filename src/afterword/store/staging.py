@@ -10,7 +10,7 @@ import pyarrow as pa
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
 from afterword.store.frames import Batch
-from afterword.store.shapes import ABSENT, EVENTS, SEPARATOR, Shape
+from afterword.store.shapes import EVENTS, Shape, unnamed_sql
 from afterword.store.sql import literal
 from afterword.store.statements import run
 from afterword.store.usual import usual_selects
@@ -70,14 +70,13 @@ def derive_ids(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
         con,
         f"""
         WITH contents AS (
-            SELECT row, position, item,
-                md5(concat_ws({SEPARATOR}, content, coalesce(c.properties, {ABSENT}))) AS content
+            SELECT row, position, item, {unnamed_sql("content", "c.properties")} AS content
             FROM unnamed LEFT JOIN canonical c USING (row)
         ), numbered AS (
             SELECT row, content, row_number() OVER (PARTITION BY position, content ORDER BY item, row) AS number
             FROM contents
         )
-        UPDATE staged SET {shape.id} = md5(concat_ws({SEPARATOR}, n.content, n.number))
+        UPDATE staged SET {shape.id} = concat(n.content, '-', n.number)
         FROM numbered n WHERE staged.rowid = n.row""",
     )
     con.unregister("canonical")

@@ -27,6 +27,8 @@ from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
 from afterword.workspace.cleaning import DAY, Cleaning
 from afterword.workspace.erasing import Erasing
+from afterword.workspace.explorations import Explorations
+from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
 from afterword.workspace.reopened_log import ReopenedLog
@@ -76,6 +78,8 @@ class Answering:
     keeper: Keeper
     erasing: Erasing
     cleaning: Cleaning
+    explorations: Explorations
+    exports: Exports
     secret: bytes
     """By which the ids of erased persons are hashed."""
 
@@ -211,8 +215,11 @@ def open_answering(
         keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
+        explorations = Explorations(live, clock, tell)
+        stack.callback(explorations.stop)
         cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
-        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, secret)
+        exports = Exports(temporary)
+        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, explorations, exports, secret)
 
 
 @contextmanager

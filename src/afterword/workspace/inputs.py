@@ -85,12 +85,17 @@ def gather_inputs(
     }
     if needs_exposures and sources["exposures"].sql is None and not sources["exposures"].paths:
         raise UserError("no exposures are named: give files with --exposures, or a statement with --exposures-sql")
+    options = read_options(rename or {}, time_unit, dates)
+    return Inputs(checked, sources, options, None if as_of is None else parse_as_of(as_of))
+
+
+def read_options(rename: Mapping[str, str], time_unit: str | None, dates: str | None) -> ReadOptions:
+    """Check how a user wants files to be read."""
     if time_unit not in (None, *_UNITS):
         raise UserError(f'time unit is "{time_unit}", must be s, ms or us')
     if dates not in (None, *_DATES):
         raise UserError(f'dates is "{dates}", must be start-of-day or end-of-day')
-    options = ReadOptions(dict(rename or {}), _choice(time_unit, _UNITS), _choice(dates, _DATES))
-    return Inputs(checked, sources, options, None if as_of is None else parse_as_of(as_of))
+    return ReadOptions(dict(rename), _choice(time_unit, _UNITS), _choice(dates, _DATES))
 
 
 def _choice(value: str | None, known: tuple[_Choice, ...]) -> _Choice | None:

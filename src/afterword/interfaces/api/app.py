@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
@@ -22,8 +23,13 @@ from afterword.interfaces.api import (
     braze_usage,
     campaigns,
     changes,
+    day_series,
     deletions,
+    explorations,
+    exports,
+    imports,
     native,
+    openapi,
     pages,
     recomputing,
     segment,
@@ -33,6 +39,7 @@ from afterword.interfaces.api import (
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.api.operations import Operation
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
 from afterword.store.metadata_database import MetadataUnavailable
 
@@ -71,35 +78,55 @@ def make_reading_app(server: Reading) -> Starlette:
     return _app(server, reading_routes(server))
 
 
-class _Others(Mount):
+class _Others(BaseRoute):
     """All paths but those of our own, whose wrong methods are ours to answer."""
 
     def __init__(self, own: list[BaseRoute], app: ASGIApp) -> None:
-        super().__init__("/", app)
         self._own = own
+        self._app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match what no route of our own does."""
-        if any(route.matches(scope)[0] is not Match.NONE for route in self._own):
-            return Match.NONE, {}
-        return super().matches(scope)
+        """Match what no route of our own does, whatever characters are in it."""
+        theirs = scope["type"] == "http" and all(route.matches(scope)[0] is Match.NONE for route in self._own)
+        return (Match.FULL if theirs else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the other process answer."""
+        await self._app(scope, receive, send)
+
+
+TAKING = (*native.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
+"""What takes facts in."""
+ASKING = (
+    *campaigns.OPERATIONS,
+    *changes.OPERATIONS,
+    *webhooks.OPERATIONS,
+    *day_series.OPERATIONS,
+    *exports.OPERATIONS,
+    *explorations.OPERATIONS,
+    *braze_reading.OPERATIONS,
+    *braze_usage.OPERATIONS,
+    *braze_export.OPERATIONS,
+    *recomputing.OPERATIONS,
+    *backups.OPERATIONS,
+    *deletions.OPERATIONS,
+    *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
+)
+"""What reads facts and results."""
+DESCRIPTION = openapi.described([*TAKING, *ASKING, *watching.OPERATIONS])
+DESCRIBED: tuple[Operation[Any], ...] = (*TAKING, *ASKING, *watching.OPERATIONS, DESCRIPTION)
+"""Everything that a server answers."""
 
 
 def receiving_routes(server: Receiving) -> list[BaseRoute]:
-    """Return the routes that take facts in."""
-    return [*watching.routes(server), *native.routes(server), *braze.routes(server), *segment.routes(server)]
+    """Return the routes that take facts in, and those about the server itself."""
+    operations: tuple[Operation[Receiving], ...] = (*watching.OPERATIONS, *TAKING, DESCRIPTION)
+    return [each.route(server) for each in operations]
 
 
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results."""
-    compatible = [*braze_reading.routes(server), *braze_usage.routes(server), *braze_export.routes(server)]
-    own = [*campaigns.routes(server), *changes.routes(server), *webhooks.routes(server)]
-    # Before the pages, one of which is /campaigns/ and any name.
-    return [*compatible, *own, *_for_commands(server), *pages.routes(server)]
-
-
-def _for_commands(server: Answers) -> list[BaseRoute]:
-    return [*recomputing.routes(server), *backups.routes(server), *deletions.routes(server)]
+    return [each.route(server) for each in ASKING]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
@@ -121,8 +148,13 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     path = request.scope["path"]
     if error.status_code == 404:
         return answer_refused(form_of(path), Refused(404, f"there is nothing at {path[:100]}"))
-    matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    allowed = sorted({method for route in matching if isinstance(route, Route) for method in route.methods or ()})
+    matching = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # What is found first hides what another path, with any name in it, would answer.
+    allowed = sorted({method for route in matching if route.path == matching[0].path for method in route.methods or ()})
     refused = Refused(
         error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
     )

@@ -6,35 +6,49 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.native_types import Copied
+from afterword.interfaces.api.openapi import OURS
+from afterword.interfaces.api.operations import Answered, Call, Operation, PerServer
 from afterword.interfaces.api.server import Answers
 from afterword.store.permissions import Permission
 from afterword.workspace.facts_copy import CopyFailed, copy_facts
 
+COPYING = PerServer(asyncio.Lock)
 
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    copying = asyncio.Lock()
 
-    async def copy(request: Request) -> Response:
-        _, headers = server.key(request, bearer(request), Permission.ADMIN)
-        if copying.locked():
-            raise Refused(409, "another backup is being made: come again when it is done")
-        async with copying:
-            try:
-                path, position = await asyncio.to_thread(copy_facts, server.data, _free, server.policy.free_bytes)
-            except CopyFailed as error:
-                raise Refused(507, str(error)) from error
-        return answer(201, {"facts": str(path.relative_to(server.data.path)), "position": position}, headers)
-
-    return [Route("/api/backup", copy, methods=["POST"])]
+async def _copied(server: Answers, _call: Call) -> Response:
+    copying = COPYING.of(server)
+    if copying.locked():
+        raise Refused(409, "another backup is being made: come again when it is done")
+    async with copying:
+        try:
+            path, position = await asyncio.to_thread(copy_facts, server.data, _free, server.policy.free_bytes)
+        except CopyFailed as error:
+            raise Refused(507, str(error)) from error
+    return answer(201, {"facts": str(path.relative_to(server.data.path)), "position": position})
 
 
 def _free(path: Path) -> int:
     return shutil.disk_usage(path).free
+
+
+OPERATIONS: tuple[Operation[Answers], ...] = (
+    Operation(
+        "POST",
+        "/api/backup",
+        "Copy the facts as they are now, beside themselves; `afterword backup` makes the rest of it",
+        _copied,
+        OURS,
+        (Answered(201, "where the copy is in the data directory, and up to which request", Copied),),
+        Permission.ADMIN,
+        refusals={
+            409: "another backup is being made",
+            504: "there was no answer in time",
+            507: "the copy could not be made",
+        },
+    ),
+)

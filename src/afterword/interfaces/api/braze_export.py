@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from afterword.interfaces.api.access import bearer
+from afterword.interfaces.api import braze_answers as types
 from afterword.interfaces.api.answers import answer
-from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.braze_details import iso_offset
+from afterword.interfaces.api.braze_reading import NO_ANSWER
 from afterword.interfaces.api.braze_usage import cursor_of
 from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.api.openapi import BRAZE_READING
+from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.server import Answers
 from afterword.store.permissions import Permission
 from afterword.workspace.profiles import Habit, Profile, find_persons, ids_with_attribute, read_profiles
@@ -33,15 +33,23 @@ ALIAS = "~alias/"
 """How the ids of users known by an alias begin (`intake.braze_users`)."""
 
 
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
+async def _exported(server: Answers, call: Call) -> Response:
+    return answer(200, await asyncio.to_thread(_export, server, _asked(await call.body())))
 
-    async def export(request: Request) -> Response:
-        _, headers = server.key(request, bearer(request), Permission.USERS_EXPORT_IDS)
-        asked = _asked(await read_body(request, server.policy.body_bytes, server.policy.body_seconds))
-        return answer(200, await asyncio.to_thread(_export, server, asked), headers)
 
-    return [Route("/users/export/ids", export, methods=["POST"])]
+OPERATIONS: tuple[Operation[Answers], ...] = (
+    Operation(
+        "POST",
+        "/users/export/ids",
+        "Profiles of users",
+        _exported,
+        BRAZE_READING,
+        (Answered(200, "what is known of each", types.Exported),),
+        Permission.USERS_EXPORT_IDS,
+        body=Body(types.Export, {"external_ids": ["ann"]}),
+        refusals=NO_ANSWER,
+    ),
+)
 
 
 class _Alias(msgspec.Struct):

@@ -1,127 +1,53 @@
-"""The parameters of Braze-compatible reads, and what is said about those that cannot be read."""
+"""The parameters of Braze-compatible reads."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from afterword.intake.instants import is_date, is_in_range, read_instant
-from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.api.parameters import EPOCH, Choice, Flag, Instant, Parameters, Text, WholeNumber
 
-Parameters = Mapping[str, str]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_LENGTH = 100
-MAX_PAGE = 1_000_000
-_UNESCAPED_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
-_OFFSET = re.compile(r"(?:[Zz]|[+-]\d{1,2}(?::?\d\d)?)$")
-_CLOCK = re.compile(r"[Tt ]\d\d:?\d\d")
+CANVAS_LENGTH = 14
 
-
-def required(parameters: Parameters, name: str) -> str:
-    """Return a text that has to be there.
-
-    Raises:
-        Refused: 400 without it.
-
-    """
-    value = parameters.get(name, "")
-    if not value:
-        raise bad_request(f"{name} is required")
-    return value
-
-
-def whole_number(parameters: Parameters, name: str, least: int, most: int, default: int | None = None) -> int:
-    """Return a whole number within bounds; without a default it has to be there.
-
-    Raises:
-        Refused: 400 for anything else.
-
-    """
-    text = parameters.get(name, "").strip()
-    if not text:
-        if default is None:
-            raise bad_request(f"{name} is required")
-        return default
-    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise bad_request(f"{name} is {_shown(text)}, must be a whole number from {least} to {most:,}")
-    return int(text)
-
-
-def page_of(parameters: Parameters) -> int:
-    """Return the number of the page, from 0."""
-    return whole_number(parameters, "page", 0, MAX_PAGE, 0)
-
-
-def flag(parameters: Parameters, name: str) -> bool:
-    """Return whether something is asked for; it is not if nothing is said."""
-    text = parameters.get(name, "").strip().lower()
-    if text in ("", "false", "0"):
-        return False
-    if text in ("true", "1"):
-        return True
-    raise bad_request(f"{name} is {_shown(text)}, must be true or false")
-
-
-def choice(parameters: Parameters, name: str, allowed: tuple[str, ...]) -> str:
-    """Return one of some words, the first if nothing is said."""
-    text = parameters.get(name, "").strip().lower() or allowed[0]
-    if text not in allowed:
-        raise bad_request(f"{name} is {_shown(text)}, must be {' or '.join(allowed)}")
-    return text
-
-
-def instant(parameters: Parameters, name: str, zone: ZoneInfo, default: int | None = None) -> int | None:
-    """Return a time in microseconds since 1970; a date, and a time without offset, are those of the workspace.
-
-    Raises:
-        Refused: 400 for what is no time.
-
-    """
-    # A plus sign that the client did not escape arrives as a blank.
-    text = _UNESCAPED_PLUS.sub(r"\1+\2", parameters.get(name, "").strip())
-    if not text:
-        return default
-    at = _midnight(text, zone) if is_date(text) else _read_time(text, zone)
-    if at is None or not is_in_range(at):
-        raise bad_request(f"{name} is {_shown(text)}, must be a date or a time such as 2024-12-01T09:30:00Z")
-    return at
-
-
-def _midnight(text: str, zone: ZoneInfo) -> int:
-    return _microseconds(datetime.fromisoformat(text).replace(tzinfo=zone))
-
-
-def _read_time(text: str, zone: ZoneInfo) -> int | None:
-    at = read_instant(text)
-    clock = _CLOCK.search(text)
-    if at is None or clock is None or _OFFSET.search(text[clock.end() :]):
-        return at
-    if not is_in_range(at):
-        return None
-    return _microseconds((EPOCH + timedelta(microseconds=at)).replace(tzinfo=zone))
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1)
+PAGE = WholeNumber("page", "which page, counted from 0", 0, 1_000_000, 0)
+ARCHIVED = Flag("include_archived", "archived ones too")
+SORT = Choice("sort_direction", "oldest first, or newest", ("asc", "desc"))
+EDITED_AFTER = Instant("last_edit.time[gt]", "only those edited later than this")
+CAMPAIGN_ID = Text("campaign_id", "the id of a campaign", required=True, example="cart-rescue")
+CANVAS_ID = Text("canvas_id", "the id of a Canvas", required=True, example="onboarding")
+SEND_ID = Text("send_id", "the id of a send", required=True)
+LENGTH = WholeNumber("length", "how many days (or hours) there are", 1, MAX_LENGTH)
+CANVAS_DAYS = WholeNumber(
+    "length", "how many days, unless `starting_at` says it", 1, CANVAS_LENGTH, unless="starting_at"
+)
+STARTING_AT = Instant("starting_at", "the first day")
+ENDING_AT = Instant("ending_at", "the last day (or hour); now if nothing is said")
+BY_VARIANT = Flag("include_variant_breakdown", "numbers of each variant too")
+BY_STEP = Flag("include_step_breakdown", "numbers of each step too")
+DELETED_STEPS = Flag("include_deleted_step_data", "read and ignored: no step can be removed")
+EVENT = Text("event", "the name of a custom event", required=True, example="Signed Up")
+PRODUCT = Text("product", "the id of a product; all of them if nothing is said")
+UNIT = Choice("unit", "what a row stands for", ("day", "hour"))
+APP_ID = Text("app_id", "only what happened in this app")
+SEGMENT_ID = Text("segment_id", "refused: there are no segments")
 
 
 def day_of(at: int, zone: ZoneInfo) -> date:
     """Return the day of the workspace that a time falls on."""
-    return (EPOCH + timedelta(microseconds=at)).astimezone(zone).date()
+    return _on_the_wall(at, zone).date()
+
+
+def hour_of(at: int, zone: ZoneInfo) -> datetime:
+    """Return a time as the clocks of the workspace show it."""
+    return _on_the_wall(at, zone).replace(tzinfo=None)
+
+
+def _on_the_wall(at: int, zone: ZoneInfo) -> datetime:
+    return (EPOCH + timedelta(microseconds=at)).astimezone(zone)
 
 
 def last_day(parameters: Parameters, zone: ZoneInfo, now: int) -> date:
     """Return the day of `ending_at`, which belongs to the series; today if nothing is said."""
-    at = instant(parameters, "ending_at", zone, now)
+    at = ENDING_AT.read(parameters, zone)
     return day_of(now if at is None else at, zone)
-
-
-def length_of(parameters: Parameters, most: int = MAX_LENGTH) -> int:
-    """Return how many days (or hours) a series has; it must be said."""
-    return whole_number(parameters, "length", 1, most)
-
-
-def _shown(text: str) -> str:
-    return f'"{text[:60]}"'

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from afterword.interfaces.api.access import bearer
+from afterword.interfaces.api import braze_answers as types
 from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.braze_answers import SUCCESS
 from afterword.interfaces.api.braze_details import campaign_details, canvas_details, edited_at
 from afterword.interfaces.api.braze_parameters import (
-    Parameters,
-    choice,
+    ARCHIVED,
+    BY_STEP,
+    BY_VARIANT,
+    CAMPAIGN_ID,
+    CANVAS_DAYS,
+    CANVAS_ID,
+    CANVAS_LENGTH,
+    DELETED_STEPS,
+    EDITED_AFTER,
+    ENDING_AT,
+    LENGTH,
+    PAGE,
+    SEND_ID,
+    SORT,
+    STARTING_AT,
     day_of,
-    flag,
-    instant,
     last_day,
-    length_of,
-    page_of,
-    required,
 )
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.openapi import BRAZE_READING
+from afterword.interfaces.api.operations import Answered, Call, Operation
+from afterword.interfaces.api.parameters import Parameter, Parameters, Text
 from afterword.interfaces.api.server import Answers
 from afterword.model import Definitions
 from afterword.reports.braze_series import campaign_series, canvas_series, canvas_summary
@@ -37,37 +47,29 @@ from afterword.workspace.live import NotDerived
 
 CAUGHT_UP_SECONDS = 60.0
 """How long an answer waits for results of a definition that was just launched or changed."""
-CANVAS_LENGTH = 14
+NO_ANSWER = {504: "there was no answer in time"}
 
-Ask = Callable[[Answers, Parameters], dict[str, Any]]
+Ask = Callable[[Answers, Parameters], Mapping[str, Any]]
 """Answers a request from its parameters; runs in a thread of its own."""
 T = TypeVar("T")
 
 
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    paths: tuple[tuple[str, Permission, Ask], ...] = (
-        ("/campaigns/list", Permission.CAMPAIGNS_LIST, _campaigns),
-        ("/campaigns/details", Permission.CAMPAIGNS_DETAILS, _campaign_details),
-        ("/campaigns/data_series", Permission.CAMPAIGNS_DATA_SERIES, _campaign_series),
-        ("/sends/data_series", Permission.SENDS_DATA_SERIES, _send_series),
-        ("/canvas/list", Permission.CANVAS_LIST, _canvases),
-        ("/canvas/details", Permission.CANVAS_DETAILS, _canvas_details),
-        ("/canvas/data_series", Permission.CANVAS_DATA_SERIES, _canvas_series),
-        ("/canvas/data_summary", Permission.CANVAS_DATA_SUMMARY, _canvas_summary),
-    )
-    return [read_route(server, path, permission, ask) for path, permission, ask in paths]
+def read_operation(
+    path: str,
+    permission: Permission,
+    summary: str,
+    ask: Ask,
+    answered: Any,
+    parameters: tuple[Parameter, ...] = (),
+    example: Any = None,
+) -> Operation[Answers]:
+    """Return the operation of a path that answers from the parameters of its URL."""
 
+    async def read(server: Answers, call: Call) -> Response:
+        return answer(200, await asyncio.to_thread(ask, server, call.parameters))
 
-def read_route(server: Answers, path: str, permission: Permission, ask: Ask) -> Route:
-    """Return the route of a path that answers from the parameters of its URL."""
-
-    async def read(request: Request) -> Response:
-        _, headers = server.key(request, bearer(request), permission)
-        content = await asyncio.to_thread(ask, server, request.query_params)
-        return answer(200, {**content, "message": "success"}, headers)
-
-    return Route(path, read, methods=["GET"])
+    answers = (Answered(200, "what was asked for", answered, example),)
+    return Operation("GET", path, summary, read, BRAZE_READING, answers, permission, parameters, refusals=NO_ANSWER)
 
 
 def zone_of(server: Answers) -> ZoneInfo:
@@ -78,14 +80,14 @@ def zone_of(server: Answers) -> ZoneInfo:
 def _listed(server: Answers, parameters: Parameters, kind: str) -> Sequence[StoredCampaign]:
     return server.data.metadata.campaigns.list(
         kind=kind,
-        page=page_of(parameters),
-        include_archived=flag(parameters, "include_archived"),
-        newest_first=choice(parameters, "sort_direction", ("asc", "desc")) == "desc",
-        edited_after=instant(parameters, "last_edit.time[gt]", zone_of(server)),
+        page=PAGE.read(parameters),
+        include_archived=ARCHIVED.read(parameters),
+        newest_first=SORT.read(parameters) == "desc",
+        edited_after=EDITED_AFTER.read(parameters, zone_of(server)),
     )
 
 
-def _campaigns(server: Answers, parameters: Parameters) -> dict[str, Any]:
+def _campaigns(server: Answers, parameters: Parameters) -> types.CampaignPage:
     found = _listed(server, parameters, "campaign")
     return {
         "campaigns": [
@@ -97,11 +99,12 @@ def _campaigns(server: Answers, parameters: Parameters) -> dict[str, Any]:
                 "tags": list(stored.campaign.tags),
             }
             for stored in found
-        ]
+        ],
+        "message": SUCCESS,
     }
 
 
-def _canvases(server: Answers, parameters: Parameters) -> dict[str, Any]:
+def _canvases(server: Answers, parameters: Parameters) -> types.CanvasPage:
     found = _listed(server, parameters, "canvas")
     return {
         "canvases": [
@@ -112,23 +115,24 @@ def _canvases(server: Answers, parameters: Parameters) -> dict[str, Any]:
                 "tags": list(stored.campaign.tags),
             }
             for stored in found
-        ]
+        ],
+        "message": SUCCESS,
     }
 
 
 def _campaign(server: Answers, parameters: Parameters) -> StoredCampaign:
     return _one(
-        server, parameters, "campaign_id", "campaign", "campaign_id must be a string of the campaign api identifier"
+        server, parameters, CAMPAIGN_ID, "campaign", "campaign_id must be a string of the campaign api identifier"
     )
 
 
 def _canvas(server: Answers, parameters: Parameters) -> StoredCampaign:
-    return _one(server, parameters, "canvas_id", "canvas", "canvas_id must be a string of the Canvas api identifier")
+    return _one(server, parameters, CANVAS_ID, "canvas", "canvas_id must be a string of the Canvas api identifier")
 
 
-def _one(server: Answers, parameters: Parameters, name: str, kind: str, sentence: str) -> StoredCampaign:
+def _one(server: Answers, parameters: Parameters, id_: Text, kind: str, sentence: str) -> StoredCampaign:
     try:
-        stored = server.data.metadata.campaigns.get(parameters.get(name, ""))
+        stored = server.data.metadata.campaigns.get(parameters.get(id_.name, ""))
     except UnknownCampaign:
         raise bad_request(sentence) from None
     if stored.campaign.kind != kind:
@@ -159,12 +163,12 @@ def _sent(server: Answers, stored: StoredCampaign) -> tuple[int | None, int | No
 
 def _campaign_details(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _campaign(server, parameters)
-    return campaign_details(stored, *_sent(server, stored))
+    return {**campaign_details(stored, *_sent(server, stored)), "message": SUCCESS}
 
 
 def _canvas_details(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _canvas(server, parameters)
-    return canvas_details(stored, *_sent(server, stored))
+    return {**canvas_details(stored, *_sent(server, stored)), "message": SUCCESS}
 
 
 def _numbers(server: Answers, stored: StoredCampaign, days: Sequence[date]) -> DailyNumbers:
@@ -177,15 +181,15 @@ def _numbers(server: Answers, stored: StoredCampaign, days: Sequence[date]) -> D
 
 def _campaign_series(server: Answers, parameters: Parameters) -> dict[str, Any]:
     stored = _campaign(server, parameters)
-    length = length_of(parameters)
+    length = LENGTH.read(parameters)
     days = days_until(last_day(parameters, zone_of(server), server.clock()), length)
-    return {"data": campaign_series(_numbers(server, stored, days), days)}
+    return {"data": campaign_series(_numbers(server, stored, days), days), "message": SUCCESS}
 
 
 def _send_series(server: Answers, parameters: Parameters) -> dict[str, Any]:
     _campaign(server, parameters)
-    length_of(parameters)
-    send = required(parameters, "send_id")
+    LENGTH.read(parameters)
+    send = SEND_ID.read(parameters)
     last_day(parameters, zone_of(server), server.clock())
     raise bad_request(
         f'send_id "{send[:60]}" is unknown: exposures do not say which send they belong to; '
@@ -199,7 +203,8 @@ def _canvas_series(server: Answers, parameters: Parameters) -> dict[str, Any]:
     variants, steps = _breakdowns(parameters)
     numbers = _numbers(server, stored, days)
     return {
-        "data": {"name": stored.campaign.name, "stats": canvas_series(numbers, days, variants=variants, steps=steps)}
+        "data": {"name": stored.campaign.name, "stats": canvas_series(numbers, days, variants=variants, steps=steps)},
+        "message": SUCCESS,
     }
 
 
@@ -208,22 +213,23 @@ def _canvas_summary(server: Answers, parameters: Parameters) -> dict[str, Any]:
     days = _canvas_days(server, parameters)
     variants, steps = _breakdowns(parameters)
     numbers = _numbers(server, stored, days)
-    return {"data": {"name": stored.campaign.name, **canvas_summary(numbers, days, variants=variants, steps=steps)}}
+    summary = canvas_summary(numbers, days, variants=variants, steps=steps)
+    return {"data": {"name": stored.campaign.name, **summary}, "message": SUCCESS}
 
 
 def _breakdowns(parameters: Parameters) -> tuple[bool, bool]:
     # No step can be removed after launch, so there are no deleted ones to include.
-    flag(parameters, "include_deleted_step_data")
-    return flag(parameters, "include_variant_breakdown"), flag(parameters, "include_step_breakdown")
+    DELETED_STEPS.read(parameters)
+    return BY_VARIANT.read(parameters), BY_STEP.read(parameters)
 
 
 def _canvas_days(server: Answers, parameters: Parameters) -> list[date]:
     """Return the days from `starting_at`, or so many as `length` says, up to `ending_at`."""
     zone = zone_of(server)
     last = last_day(parameters, zone, server.clock())
-    starting_at = instant(parameters, "starting_at", zone)
+    starting_at = STARTING_AT.read(parameters, zone)
     if starting_at is None:
-        return days_until(last, length_of(parameters, CANVAS_LENGTH))
+        return days_until(last, CANVAS_DAYS.read(parameters))
     first = day_of(starting_at, zone)
     if not last - timedelta(days=CANVAS_LENGTH - 1) <= first <= last:
         raise bad_request(
@@ -231,3 +237,61 @@ def _canvas_days(server: Answers, parameters: Parameters) -> list[date]:
             f"and at most {CANVAS_LENGTH - 1} days before it"
         )
     return days_until(last, (last - first).days + 1)
+
+
+_LISTS = (PAGE, ARCHIVED, SORT, EDITED_AFTER)
+_CANVAS = (CANVAS_ID, CANVAS_DAYS, STARTING_AT, ENDING_AT, BY_VARIANT, BY_STEP, DELETED_STEPS)
+OPERATIONS = (
+    read_operation(
+        "/campaigns/list", Permission.CAMPAIGNS_LIST, "List campaigns", _campaigns, types.CampaignPage, _LISTS
+    ),
+    read_operation(
+        "/campaigns/details",
+        Permission.CAMPAIGNS_DETAILS,
+        "Describe a campaign",
+        _campaign_details,
+        types.CampaignDetails,
+        (CAMPAIGN_ID,),
+    ),
+    read_operation(
+        "/campaigns/data_series",
+        Permission.CAMPAIGNS_DATA_SERIES,
+        "Numbers of a campaign by day",
+        _campaign_series,
+        types.CampaignSeries,
+        (CAMPAIGN_ID, LENGTH, ENDING_AT),
+    ),
+    read_operation(
+        "/sends/data_series",
+        Permission.SENDS_DATA_SERIES,
+        "Refused with a sentence: exposures do not say which send they belong to",
+        _send_series,
+        types.CampaignSeries,
+        (CAMPAIGN_ID, SEND_ID, LENGTH, ENDING_AT),
+    ),
+    read_operation("/canvas/list", Permission.CANVAS_LIST, "List Canvases", _canvases, types.CanvasPage, _LISTS),
+    read_operation(
+        "/canvas/details",
+        Permission.CANVAS_DETAILS,
+        "Describe a Canvas",
+        _canvas_details,
+        types.CanvasDetails,
+        (CANVAS_ID,),
+    ),
+    read_operation(
+        "/canvas/data_series",
+        Permission.CANVAS_DATA_SERIES,
+        "Numbers of a Canvas by day",
+        _canvas_series,
+        types.CanvasSeries,
+        _CANVAS,
+    ),
+    read_operation(
+        "/canvas/data_summary",
+        Permission.CANVAS_DATA_SUMMARY,
+        "Numbers of a Canvas over some days",
+        _canvas_summary,
+        types.CanvasSummary,
+        _CANVAS,
+    ),
+)

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
-from starlette.routing import Route
 
-from afterword.interfaces.api.braze_parameters import Parameters, choice, instant, length_of, page_of, required
-from afterword.interfaces.api.braze_reading import Ask, read_route, zone_of
+from afterword.interfaces.api import braze_answers as types
+from afterword.interfaces.api.braze_answers import SUCCESS
+from afterword.interfaces.api.braze_parameters import (
+    APP_ID,
+    ENDING_AT,
+    EVENT,
+    LENGTH,
+    PAGE,
+    PRODUCT,
+    SEGMENT_ID,
+    UNIT,
+    hour_of,
+)
+from afterword.interfaces.api.braze_reading import Ask, read_operation, zone_of
 from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.api.operations import Operation
+from afterword.interfaces.api.parameters import Parameter, Parameters
 from afterword.interfaces.api.server import Answers
 from afterword.store.permissions import Permission
 from afterword.workspace import usage
 from afterword.workspace.usage import Span
 
 PAGE_SIZE = 250
-UNKNOWN_FILTERS = ("segment_id",)
-"""Filters of the original that Afterword has nothing for; to ignore one would give numbers of another question."""
-
-
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    paths: tuple[tuple[str, Permission, Ask], ...] = (
-        ("/events/list", Permission.EVENTS_LIST, _event_names),
-        ("/events/data_series", Permission.EVENTS_DATA_SERIES, _events),
-        ("/purchases/product_list", Permission.PURCHASES_PRODUCT_LIST, _products),
-        ("/purchases/revenue_series", Permission.PURCHASES_REVENUE_SERIES, _revenue),
-        ("/purchases/quantity_series", Permission.PURCHASES_QUANTITY_SERIES, _quantities),
-        ("/sessions/data_series", Permission.SESSIONS_DATA_SERIES, _sessions),
-        ("/kpi/dau/data_series", Permission.KPI_DAU_DATA_SERIES, _active("dau", 1)),
-        ("/kpi/mau/data_series", Permission.KPI_MAU_DATA_SERIES, _active("mau", usage.MONTH_DAYS)),
-        ("/kpi/new_users/data_series", Permission.KPI_NEW_USERS_DATA_SERIES, _new_users),
-        ("/kpi/uninstalls/data_series", Permission.KPI_UNINSTALLS_DATA_SERIES, _uninstalls),
-        ("/segments/list", Permission.SEGMENTS_LIST, _none("segments")),
-        ("/feed/list", Permission.FEED_LIST, _none("cards")),
-    )
-    return [read_route(server, path, permission, ask) for path, permission, ask in paths]
 
 
 @contextmanager
@@ -55,32 +45,34 @@ def cursor_of(server: Answers) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor.close()
 
 
-def _event_names(server: Answers, parameters: Parameters) -> dict[str, Any]:
+def _event_names(server: Answers, parameters: Parameters) -> types.EventNamePage:
     with cursor_of(server) as con:
-        return {"events": usage.event_names(con, server.clock(), page_of(parameters), PAGE_SIZE)}
+        names = usage.event_names(con, server.clock(), PAGE.read(parameters), PAGE_SIZE)
+    return {"events": names, "message": SUCCESS}
 
 
-def _products(server: Answers, parameters: Parameters) -> dict[str, Any]:
+def _products(server: Answers, parameters: Parameters) -> types.ProductPage:
     with cursor_of(server) as con:
-        return {"products": usage.product_ids(con, server.clock(), page_of(parameters), PAGE_SIZE)}
+        ids = usage.product_ids(con, server.clock(), PAGE.read(parameters), PAGE_SIZE)
+    return {"products": ids, "message": SUCCESS}
 
 
 def _events(server: Answers, parameters: Parameters) -> dict[str, Any]:
-    name = required(parameters, "event")
+    name = EVENT.read(parameters)
     span = _span(server, parameters)
     with cursor_of(server) as con:
         return _rows(span, "count", usage.event_counts(con, name, span))
 
 
 def _revenue(server: Answers, parameters: Parameters) -> dict[str, Any]:
-    span, product = _span(server, parameters), parameters.get("product") or None
+    span, product = _span(server, parameters), PRODUCT.read(parameters) or None
     currency = server.data.metadata.workspace().currency
     with cursor_of(server) as con:
         return _rows(span, "revenue", usage.purchase_revenue(con, product, span, currency))
 
 
 def _quantities(server: Answers, parameters: Parameters) -> dict[str, Any]:
-    span, product = _span(server, parameters), parameters.get("product") or None
+    span, product = _span(server, parameters), PRODUCT.read(parameters) or None
     with cursor_of(server) as con:
         return _rows(span, "purchase_quantity", usage.purchase_quantities(con, product, span))
 
@@ -117,28 +109,94 @@ def _none(name: str) -> Ask:
 
 
 def _nothing(name: str, _server: Answers, parameters: Parameters) -> dict[str, Any]:
-    page_of(parameters)
-    return {name: []}
+    PAGE.read(parameters)
+    return {name: [], "message": SUCCESS}
 
 
 def _span(server: Answers, parameters: Parameters, *, daily: bool = False) -> Span:
-    for name in UNKNOWN_FILTERS:
-        if parameters.get(name):
-            raise bad_request(f"{name} is not known: there are no segments; leave it out for the numbers of all users")
-    hourly = not daily and choice(parameters, "unit", ("day", "hour")) == "hour"
-    length = length_of(parameters)
+    # To ignore it would give numbers of another question.
+    if SEGMENT_ID.read(parameters):
+        raise bad_request("segment_id is not known: there are no segments; leave it out for the numbers of all users")
+    hourly = not daily and UNIT.read(parameters) == "hour"
+    length = LENGTH.read(parameters)
     zone, now = zone_of(server), server.clock()
-    at = instant(parameters, "ending_at", zone, now)
-    last = _on_the_wall(now if at is None else at, zone)
-    app_id = parameters.get("app_id") or None
+    at = ENDING_AT.read(parameters, zone)
+    last = hour_of(now if at is None else at, zone)
+    app_id = APP_ID.read(parameters) or None
     return Span.until(last, length, zone.key, now, hourly=hourly, app_id=app_id)
-
-
-def _on_the_wall(at: int, zone: ZoneInfo) -> datetime:
-    """Return a time as the clocks of the workspace show it."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)).astimezone(zone).replace(tzinfo=None)
 
 
 def _rows(span: Span, name: str, values: Sequence[int | float | None]) -> dict[str, Any]:
     times = [bucket.isoformat() if span.hourly else bucket.date().isoformat() for bucket in span.buckets]
-    return {"data": [{"time": at, name: value} for at, value in zip(times, values, strict=True)]}
+    data = [{"time": at, name: value} for at, value in zip(times, values, strict=True)]
+    return {"data": data, "message": SUCCESS}
+
+
+def _series(
+    path: str, permission: Permission, summary: str, ask: Ask, *more: Parameter, daily: bool = False
+) -> Operation[Answers]:
+    asked = (LENGTH, ENDING_AT, *(() if daily else (UNIT,)), APP_ID, SEGMENT_ID)
+    return read_operation(path, permission, summary, ask, types.Series, (*more, *asked))
+
+
+OPERATIONS = (
+    read_operation(
+        "/events/list", Permission.EVENTS_LIST, "List custom events", _event_names, types.EventNamePage, (PAGE,)
+    ),
+    _series("/events/data_series", Permission.EVENTS_DATA_SERIES, "How often an event happened", _events, EVENT),
+    read_operation(
+        "/purchases/product_list",
+        Permission.PURCHASES_PRODUCT_LIST,
+        "List products that were bought",
+        _products,
+        types.ProductPage,
+        (PAGE,),
+    ),
+    _series(
+        "/purchases/revenue_series",
+        Permission.PURCHASES_REVENUE_SERIES,
+        "Revenue in the currency of the workspace",
+        _revenue,
+        PRODUCT,
+    ),
+    _series(
+        "/purchases/quantity_series",
+        Permission.PURCHASES_QUANTITY_SERIES,
+        "How many products were bought",
+        _quantities,
+        PRODUCT,
+    ),
+    _series("/sessions/data_series", Permission.SESSIONS_DATA_SERIES, "How many sessions there were", _sessions),
+    _series(
+        "/kpi/dau/data_series",
+        Permission.KPI_DAU_DATA_SERIES,
+        "Users who were active on each day",
+        _active("dau", 1),
+        daily=True,
+    ),
+    _series(
+        "/kpi/mau/data_series",
+        Permission.KPI_MAU_DATA_SERIES,
+        "Users who were active in the 30 days up to each day",
+        _active("mau", usage.MONTH_DAYS),
+        daily=True,
+    ),
+    _series(
+        "/kpi/new_users/data_series",
+        Permission.KPI_NEW_USERS_DATA_SERIES,
+        "Users who were first seen on each day",
+        _new_users,
+        daily=True,
+    ),
+    _series(
+        "/kpi/uninstalls/data_series",
+        Permission.KPI_UNINSTALLS_DATA_SERIES,
+        "Always null: nobody reports uninstalls",
+        _uninstalls,
+        daily=True,
+    ),
+    read_operation(
+        "/segments/list", Permission.SEGMENTS_LIST, "Always empty", _none("segments"), types.NoSegments, (PAGE,)
+    ),
+    read_operation("/feed/list", Permission.FEED_LIST, "Always empty", _none("cards"), types.NoCards, (PAGE,)),
+)

@@ -1,52 +1,42 @@
-"""Campaigns over Afterword's own API: defined, launched, reported."""
+"""Campaigns over Afterword's own API: defined, launched, reported.
+
+What asks a database runs in a thread, so that the acknowledgement of facts never waits for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count, takewhile
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from afterword.errors import DefinitionError, UserError
 from afterword.intake.definitions import definitions_to_data, parse_definitions
-from afterword.interfaces.api.access import bearer
+from afterword.interfaces.api import native_types as types
 from afterword.interfaces.api.answers import answer
-from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.openapi import OURS
+from afterword.interfaces.api.operations import Answered, Body, Call, Operation
+from afterword.interfaces.api.parameters import ID, Parameter, Text
+from afterword.interfaces.api.report_types import Report
 from afterword.interfaces.api.server import Answers
 from afterword.model import Campaign, Definitions
 from afterword.store.campaigns import CampaignRefused, StoredCampaign, UnknownCampaign
 from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 from afterword.workspace.live import Live, NotDerived
+from afterword.workspace.story import Story
 
 Found = TypeVar("Found")
 CAUGHT_UP_SECONDS = 60.0
 """How long a report waits for results of a definition that was just launched or changed."""
-
-
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    campaigns = _Campaigns(server)
-    one = "/api/campaigns/{id}"
-    return [
-        Route("/api/campaigns", campaigns.listed, methods=["GET"]),
-        Route("/api/campaigns", campaigns.created, methods=["POST"]),
-        Route(one, campaigns.told, methods=["GET"]),
-        Route(one, campaigns.changed, methods=["PUT"]),
-        Route(f"{one}/launch", campaigns.moved, methods=["POST"]),
-        Route(f"{one}/stop", campaigns.moved, methods=["POST"]),
-        Route(f"{one}/archive", campaigns.moved, methods=["POST"]),
-        Route(f"{one}/report", campaigns.reported, methods=["GET"]),
-        Route(f"{one}/users", campaigns.users, methods=["GET"]),
-        Route(f"{one}/explain", campaigns.explained, methods=["GET"]),
-        Route("/api/report", campaigns.reported, methods=["GET"]),
-    ]
+VARIANT = Text("variant", "the id of a variant, `total` or `total_with_control`; the latter if nothing is said")
+EVENT = Text("event", "the letter of a conversion event; A if nothing is said", example="A")
+STATE = Text("state", "`converted` (if nothing is said), `pending`, `not_converted` or `exposed`", example="converted")
+USER = Text("user", "the id of a user", required=True, example="ann")
 
 
 def told(stored: StoredCampaign) -> dict[str, Any]:
@@ -65,108 +55,106 @@ def told(stored: StoredCampaign) -> dict[str, Any]:
     }
 
 
-class _Campaigns:
-    """The endpoints; what asks a database runs in a thread, so that the acknowledgement of facts never waits for it."""
+async def _listed(server: Answers, _call: Call) -> Response:
+    return answer(200, {"campaigns": await asyncio.to_thread(_all, server)})
 
-    def __init__(self, server: Answers) -> None:
-        self._server = server
-        self._store = server.data.metadata.campaigns
 
-    async def listed(self, request: Request) -> Response:
-        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        return answer(200, {"campaigns": await asyncio.to_thread(self._all)}, headers)
+def _all(server: Answers) -> list[dict[str, Any]]:
+    store = server.data.metadata.campaigns
+    pages = (store.list(include_archived=True, page=page) for page in count())
+    return [told(stored) for page in takewhile(bool, pages) for stored in page]
 
-    def _all(self) -> list[dict[str, Any]]:
-        pages = (self._store.list(include_archived=True, page=page) for page in count())
-        return [told(stored) for page in takewhile(bool, pages) for stored in page]
 
-    async def told(self, request: Request) -> Response:
-        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        return answer(200, told(await self._asked(self._store.get, request.path_params["id"])), headers)
+async def _told(server: Answers, call: Call) -> Response:
+    return answer(200, told(await _asked(server.data.metadata.campaigns.get, call.id)))
 
-    async def created(self, request: Request) -> Response:
-        _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
-        campaign, description = await self._definition(request)
-        stored = await self._asked(self._store.create, campaign, self._server.clock(), description or "")
-        return answer(201, told(stored), headers)
 
-    async def changed(self, request: Request) -> Response:
-        _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
-        campaign, description = await self._definition(request)
-        if campaign.id != (named := request.path_params["id"]):
-            raise bad_request(f'the path names campaign "{named}", the body "{campaign.id}"')
-        stored = await self._asked(self._store.change, campaign, self._server.clock(), description)
-        return answer(200, told(stored), headers)
+async def _created(server: Answers, call: Call) -> Response:
+    campaign, description = await _definition(call)
+    create = server.data.metadata.campaigns.create
+    return answer(201, told(await _asked(create, campaign, server.clock(), description or "")))
 
-    async def moved(self, request: Request) -> Response:
-        _, headers = self._server.key(request, bearer(request), Permission.API_DEFINITIONS)
-        verb = request.scope["path"].rpartition("/")[2]
-        move = {"launch": self._store.launch, "stop": self._store.stop, "archive": self._store.archive}[verb]
-        stored = await self._asked(move, request.path_params["id"], self._server.clock())
-        return answer(200, told(stored), headers)
 
-    async def reported(self, request: Request) -> Response:
-        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        report = await asyncio.to_thread(report_of, self._server, request.path_params.get("id"))
-        return answer(200, report, headers)
+async def _changed(server: Answers, call: Call) -> Response:
+    campaign, description = await _definition(call)
+    if campaign.id != call.id:
+        raise bad_request(f'the path names campaign "{call.id}", the body "{campaign.id}"')
+    change = server.data.metadata.campaigns.change
+    return answer(200, told(await _asked(change, campaign, server.clock(), description)))
 
-    async def users(self, request: Request) -> Response:
-        """List who is behind a number: `variant`, `event` (A to D) and `state` say which."""
-        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        campaign, asked = request.path_params["id"], request.query_params
-        variant, event, state = asked.get("variant"), asked.get("event", "A"), asked.get("state", "converted")
-        found = await asyncio.to_thread(
-            from_results,
-            self._server,
-            campaign,
-            lambda live, definitions, now: live.users(definitions, now, campaign, variant, event, state),
-        )
-        return answer(200, {"users": found}, headers)
 
-    async def explained(self, request: Request) -> Response:
-        """Say why a `user` did or did not convert."""
-        _, headers = self._server.key(request, bearer(request), Permission.API_READ)
-        campaign, user = request.path_params["id"], request.query_params.get("user")
-        if not user:
-            raise bad_request("user is missing: say whose story is asked for, with ?user=")
-        found = await asyncio.to_thread(
-            from_results,
-            self._server,
-            campaign,
-            lambda live, definitions, now: live.explain(definitions, now, campaign, user),
-        )
-        return answer(200, found.json, headers)
+async def _launched(server: Answers, call: Call) -> Response:
+    return answer(200, told(await _asked(server.data.metadata.campaigns.launch, call.id, server.clock())))
 
-    async def _definition(self, request: Request) -> tuple[Campaign, str | None]:
-        """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
-        body = await read_body(request, self._server.policy.body_bytes, self._server.policy.body_seconds)
-        try:
-            data = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise bad_request(f"the body is no JSON: {error}") from None
-        if not isinstance(data, dict):
-            raise bad_request("the body must be one campaign, a JSON object with the fields of definition files")
-        description = data.pop("description", None)
-        kind = data.pop("kind", "canvas" if "steps" in data else "campaign")
-        if kind not in ("campaign", "canvas") or not isinstance(description, str | None):
-            raise bad_request('kind must be "campaign" or "canvas", and description text')
-        try:
-            definitions = parse_definitions({"canvases" if kind == "canvas" else "campaigns": [data]}, "body")
-        except DefinitionError as error:
-            raise bad_request(str(error)) from None
-        return definitions.campaigns[0], description
 
-    async def _asked(self, ask: Callable[..., StoredCampaign], *arguments: Any) -> StoredCampaign:
-        try:
-            return await asyncio.to_thread(ask, *arguments)
-        except UnknownCampaign as error:
-            raise Refused(404, str(error)) from None
-        except CampaignRefused as error:
-            raise Refused(409, str(error)) from None
-        except MetadataUnavailable:
-            raise
-        except UserError as error:
-            raise bad_request(str(error)) from None
+async def _stopped(server: Answers, call: Call) -> Response:
+    return answer(200, told(await _asked(server.data.metadata.campaigns.stop, call.id, server.clock())))
+
+
+async def _archived(server: Answers, call: Call) -> Response:
+    return answer(200, told(await _asked(server.data.metadata.campaigns.archive, call.id, server.clock())))
+
+
+async def _reported(server: Answers, call: Call) -> Response:
+    return answer(200, await asyncio.to_thread(report_of, server, call.id))
+
+
+async def _reported_all(server: Answers, _call: Call) -> Response:
+    return answer(200, await asyncio.to_thread(report_of, server, None))
+
+
+async def _users(server: Answers, call: Call) -> Response:
+    asked = call.parameters
+    variant, event, state = VARIANT.read(asked) or None, EVENT.read(asked) or "A", STATE.read(asked) or "converted"
+
+    def ask(live: Live, definitions: Definitions, now: int) -> list[dict[str, Any]]:
+        return live.users(definitions, now, call.id, variant, event, state)
+
+    return answer(200, {"users": await asyncio.to_thread(from_results, server, call.id, ask)})
+
+
+async def _explained(server: Answers, call: Call) -> Response:
+    user = call.parameters.get(USER.name)
+    if not user:
+        raise bad_request("user is missing: say whose story is asked for, with ?user=")
+
+    def ask(live: Live, definitions: Definitions, now: int) -> Story:
+        return live.explain(definitions, now, call.id, user)
+
+    return answer(200, (await asyncio.to_thread(from_results, server, call.id, ask)).json)
+
+
+async def _definition(call: Call) -> tuple[Campaign, str | None]:
+    """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
+    body = await call.body()
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the body is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise bad_request("the body must be one campaign, a JSON object with the fields of definition files")
+    description = data.pop("description", None)
+    kind = data.pop("kind", "canvas" if "steps" in data else "campaign")
+    if kind not in ("campaign", "canvas") or not isinstance(description, str | None):
+        raise bad_request('kind must be "campaign" or "canvas", and description text')
+    try:
+        definitions = parse_definitions({"canvases" if kind == "canvas" else "campaigns": [data]}, "body")
+    except DefinitionError as error:
+        raise bad_request(str(error)) from None
+    return definitions.campaigns[0], description
+
+
+async def _asked(ask: Callable[..., StoredCampaign], *arguments: Any) -> StoredCampaign:
+    try:
+        return await asyncio.to_thread(ask, *arguments)
+    except UnknownCampaign as error:
+        raise Refused(404, str(error)) from None
+    except CampaignRefused as error:
+        raise Refused(409, str(error)) from None
+    except MetadataUnavailable:
+        raise
+    except UserError as error:
+        raise bad_request(str(error)) from None
 
 
 def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
@@ -208,3 +196,110 @@ def from_results(server: Answers, campaign: str | None, ask: Callable[[Live, Def
         except UserError as error:
             raise bad_request(str(error)) from None
     raise Refused(503, "the results of a changed definition are not there yet: come again", {"Retry-After": "5"})
+
+
+EXAMPLE = {
+    "id": "cart-rescue",
+    "name": "Cart rescue",
+    "channels": ["email"],
+    "variants": [{"id": "a", "name": "Mail", "share": 90}, {"id": "control", "control": True, "share": 10}],
+    "conversion_events": [{"kind": "purchase", "deadline": "3 days"}],
+}
+_ONE = "/api/campaigns/{id}"
+_UNKNOWN = {404: "there is no such campaign"}
+_STATE = _UNKNOWN | {409: "its state does not allow it"}
+_RESULTS = _UNKNOWN | {409: "it was never launched", 503: "the results are not up to date"}
+_READ, _WRITE = Permission.API_READ, Permission.API_DEFINITIONS
+_DEFINED = (Answered(200, "the campaign", types.Campaign),)
+
+
+def _operation(
+    method: str,
+    path: str,
+    summary: str,
+    handle: Callable[[Answers, Call], Awaitable[Response]],
+    permission: Permission,
+    answers: tuple[Answered, ...],
+    refusals: Mapping[int, str],
+    parameters: tuple[Parameter, ...] = (),
+    body: Body | None = None,
+) -> Operation[Answers]:
+    path_parameters = (ID,) if "{id}" in path else ()
+    refusals = {504: "there was no answer in time", **refusals}
+    asked = (*path_parameters, *parameters)
+    return Operation(method, path, summary, handle, OURS, answers, permission, asked, body, refusals)
+
+
+OPERATIONS = (
+    _operation(
+        "GET",
+        "/api/campaigns",
+        "List campaigns and Canvases, archived ones too",
+        _listed,
+        _READ,
+        (Answered(200, "all of them", types.AllCampaigns),),
+        {},
+    ),
+    _operation(
+        "POST",
+        "/api/campaigns",
+        "Define a campaign or Canvas",
+        _created,
+        _WRITE,
+        (Answered(201, "a draft", types.Campaign),),
+        {409: "the id is taken"},
+        body=Body(types.Definition, EXAMPLE),
+    ),
+    _operation("GET", _ONE, "A campaign as it is defined", _told, _READ, _DEFINED, _UNKNOWN),
+    _operation(
+        "PUT",
+        _ONE,
+        "Change a campaign; other conversion events or counting make a new version (rule 6)",
+        _changed,
+        _WRITE,
+        _DEFINED,
+        _STATE,
+        body=Body(types.Definition, EXAMPLE),
+    ),
+    _operation("POST", f"{_ONE}/launch", "Launch it; earlier exposures count too", _launched, _WRITE, _DEFINED, _STATE),
+    _operation("POST", f"{_ONE}/stop", "Stop it", _stopped, _WRITE, _DEFINED, _STATE),
+    _operation("POST", f"{_ONE}/archive", "Archive it", _archived, _WRITE, _DEFINED, _STATE),
+    _operation(
+        "GET",
+        f"{_ONE}/report",
+        "The report of a campaign, as of now",
+        _reported,
+        _READ,
+        (Answered(200, "report.json", Report),),
+        _RESULTS,
+    ),
+    _operation(
+        "GET",
+        f"{_ONE}/users",
+        "Who is behind a number (rule 38)",
+        _users,
+        _READ,
+        (Answered(200, "the users", types.Units, {"users": [{"user_id": "ann"}]}),),
+        _RESULTS,
+        (VARIANT, EVENT, STATE),
+    ),
+    _operation(
+        "GET",
+        f"{_ONE}/explain",
+        "Why a user did or did not convert (rule 39)",
+        _explained,
+        _READ,
+        (Answered(200, "the user's story", types.Story),),
+        _RESULTS,
+        (USER,),
+    ),
+    _operation(
+        "GET",
+        "/api/report",
+        "The report of all campaigns that were launched, as of now",
+        _reported_all,
+        _READ,
+        (Answered(200, "report.json", Report),),
+        {503: "the results are not up to date"},
+    ),
+)

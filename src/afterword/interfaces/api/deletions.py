@@ -5,49 +5,38 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import answer
-from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.api.native_types import Deletions
+from afterword.interfaces.api.openapi import OURS
+from afterword.interfaces.api.operations import Answered, Call, Operation
+from afterword.interfaces.api.parameters import Text
 from afterword.interfaces.api.server import Answers
 from afterword.interfaces.moments import iso
 from afterword.store.permissions import Permission
-from afterword.workspace.cleaning import Status
 
-MAX_USERS = 100
-
-
-def routes(server: Answers) -> list[Route]:
-    """Return the routes."""
-    cleaning = server.data.cleaning
-
-    async def told(request: Request) -> Response:
-        """Tell how far it is; with `user_id`, also what there is of persons."""
-        _, headers = server.key(request, bearer(request), Permission.USERS_DELETE)
-        users = request.query_params.getlist("user_id")
-        if len(users) > MAX_USERS:
-            raise bad_request(f"user_id comes {len(users)} times, must be at most {MAX_USERS}")
-        found = [
-            {"user_id": one.user_id, "ids": one.ids, "facts": one.facts}
-            for one in await asyncio.to_thread(server.data.erasing.find, users)
-        ]
-        status = _told(await asyncio.to_thread(lambda: cleaning.status))
-        return answer(200, {**status, "users": found} if users else status, headers)
-
-    async def asked(request: Request) -> Response:
-        """Do now what waits for its time."""
-        _, headers = server.key(request, bearer(request), Permission.USERS_DELETE)
-        cleaning.ask()
-        return answer(202, _told(await asyncio.to_thread(lambda: cleaning.status)), headers)
-
-    path = "/api/users/deletions"
-    return [Route(path, told, methods=["GET"]), Route(path, asked, methods=["POST"])]
+PATH = "/api/users/deletions"
+USER = Text("user_id", "any id of a person: say what there is of the person, too")
 
 
-def _told(status: Status) -> dict[str, Any]:
+async def _told(server: Answers, call: Call) -> Response:
+    user = USER.read(call.parameters)
+    status = await asyncio.to_thread(_status, server)
+    if not user:
+        return answer(200, status)
+    found = await asyncio.to_thread(server.data.erasing.find, [user])
+    users = [{"user_id": one.user_id, "ids": one.ids, "facts": one.facts} for one in found]
+    return answer(200, {**status, "users": users})
+
+
+async def _asked(server: Answers, _call: Call) -> Response:
+    server.data.cleaning.ask()
+    return answer(202, await asyncio.to_thread(_status, server))
+
+
+def _status(server: Answers) -> dict[str, Any]:
+    status = server.data.cleaning.status
     return {
         "stage": status.stage.value,
         "deletions": status.persons,
@@ -57,3 +46,26 @@ def _told(status: Status) -> dict[str, Any]:
         "done_position": status.done,
         "failure": status.failure,
     }
+
+
+OPERATIONS: tuple[Operation[Answers], ...] = (
+    Operation(
+        "GET",
+        PATH,
+        "Say how far the erasing of deleted persons is",
+        _told,
+        OURS,
+        (Answered(200, "how far it is", Deletions),),
+        Permission.USERS_DELETE,
+        (USER,),
+    ),
+    Operation(
+        "POST",
+        PATH,
+        "Rid log and files of deleted persons now",
+        _asked,
+        OURS,
+        (Answered(202, "it is begun, or will be as soon as they have left the results", Deletions),),
+        Permission.USERS_DELETE,
+    ),
+)

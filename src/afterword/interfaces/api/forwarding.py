@@ -17,7 +17,7 @@ from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Policy
 
 SECONDS = 300.0
-"""How long an answer may take: a report over much, or an export."""
+"""How long an answer may take to begin, a report over much or an export, and each part of it to be taken."""
 PATIENCE_SECONDS, RETRY_SECONDS = 15.0, 0.1
 CHUNK = 1 << 16
 OWN = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"host", b"expect", b"upgrade"})
@@ -51,15 +51,18 @@ class Forwarder:
             nonlocal started
             started = True
             await send(message)
+            limit.reschedule(asyncio.get_running_loop().time() + SECONDS)
 
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(SECONDS) as limit:
                 await self._exchange(scope["method"], target, headers, body, sending)
         except (ConnectionError, FileNotFoundError, h11.RemoteProtocolError):
             if started:
                 raise  # half an answer is out: the connection ends, which says so
             raise Refused(503, UNAVAILABLE, {"Retry-After": "2"}) from None
         except TimeoutError:
+            if started:
+                raise
             raise Refused(504, f"there was no answer within {SECONDS:g} s") from None
 
     async def _exchange(

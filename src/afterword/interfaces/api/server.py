@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,8 @@ from afterword.interfaces.api.access import shown
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
-from afterword.log import Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
+from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
+from afterword.settings import rate_of, size_bytes
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
@@ -38,6 +39,7 @@ SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""
 RETRY_SECONDS = "2"
 THREADS = 4
+MIN_BODY_BYTES = 1 << 10
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -60,6 +62,33 @@ class Policy:
     """How long a client may take to send its body."""
     changes_days: int = CHANGES_DAYS
     """For how many days changes of conversions are kept."""
+
+
+def make_policy(
+    rate: str,
+    track_rate: str,
+    body_size: str,
+    batch_size: str,
+    free_space: str,
+    unloaded_size: str,
+    *,
+    changes_days: int,
+) -> Policy:
+    """Return the policy of a server's settings.
+
+    Raises:
+        UserError: one of them is no rate or size, or out of its bounds.
+
+    """
+    return Policy(
+        body_bytes=size_bytes("body-size", body_size, MIN_BODY_BYTES, MAX_CONTENT_BYTES),
+        batch_bytes=size_bytes("batch-size", batch_size, MIN_BODY_BYTES, MAX_CONTENT_BYTES),
+        rate=Rate(*rate_of("rate", rate)),
+        track_rate=Rate(*rate_of("track-rate", track_rate)),
+        unloaded_bytes=size_bytes("unloaded-size", unloaded_size, MAX_CONTENT_BYTES),
+        free_bytes=size_bytes("free-space", free_space, 0),
+        changes_days=changes_days,
+    )
 
 
 class LoadState(Protocol):
@@ -251,16 +280,20 @@ class Receiving(Gate):
         body = msgspec.json.encode(accepted)
         if len(body) == 2:
             return None
+        append = partial(self.data.log.append, Frame(received_at, DIALECT, key.id, body))
+        return await self.append(append, len(body), accepted)
+
+    async def append(self, append: Callable[[], Future[int]], size: int, accepted: Accepted) -> int:
+        """Have a body of some size appended, and return its position when it is durable; raises as `keep` does."""
         try:
-            future = self.data.log.append(Frame(received_at, DIALECT, key.id, body))
-            position = await asyncio.wrap_future(future)
+            position = await asyncio.wrap_future(append())
         except FrameTooLargeError:
             raise Refused(413, "the request is too large for the log: send it in two") from None
         except LogBusyError:
             raise Refused(429, "the disk is behind: come again", {"Retry-After": RETRY_SECONDS}) from None
         except (LogFailedError, LogClosedError) as error:
             raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
-        self.data.keeper.wake(position, len(body))
+        self.data.keeper.wake(position, size)
         self._count(accepted)
         return position
 

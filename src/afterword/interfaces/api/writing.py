@@ -8,17 +8,16 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from afterword.errors import UserError
 from afterword.intake.accepted import Accepted
+from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.intake.bodies import RequestError
 from afterword.intake.braze_usual import unfold
 from afterword.intake.native_users import Deletions
-from afterword.interfaces.api.access import bearer
 from afterword.interfaces.api.answers import JSON, answer
-from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.operations import BEARER, Answered, Body, Call, Operation, Scheme
 from afterword.interfaces.api.server import Receiving
 from afterword.store.idempotency import Answer, IdempotencyConflict
 from afterword.store.keys import Key
@@ -48,29 +47,35 @@ Dialect = Callable[[bytes, str | None, int], Read]
 """Reads (body, content type, time of receipt)."""
 
 
-def write_route(
-    server: Receiving,
+def write_operation(
     path: str,
     permission: Permission,
-    limit: int,
-    read: Dialect,
-    secret_of: Callable[[Request], str | None] = bearer,
-) -> Route:
-    """Return the route of a path that takes facts of one dialect."""
+    summary: str,
+    body: Body,
+    read: Callable[[IntakePolicy], Dialect],
+    answers: tuple[Answered, ...],
+    tag: str,
+    scheme: Scheme = BEARER,
+    about: str = "",
+) -> Operation[Receiving]:
+    """Return the operation of a path that takes facts of one dialect; `read` makes the dialect from its limits."""
 
-    async def take(request: Request) -> Response:
-        key, headers = server.key(request, secret_of(request), permission)
+    async def take(server: Receiving, call: Call) -> Response:
         server.ready_to_accept()
-        body = await read_body(request, limit, server.policy.body_seconds)
-        received_at = server.clock()
+        body = await call.body()
+        received_at, request = server.clock(), call.request
+        dialect = read(server.policy.intake)
         name = request.headers.get(IDEMPOTENCY)
         if name is not None:
-            return await _take_once(server, key, name, body, request, read, received_at, headers)
-        found = _read(read, body, request, received_at)
-        position = await server.keep(found.accepted, key, received_at)
-        return answer(found.status, _told(found, position), headers)
+            return await _take_once(server, call.key, name, body, request, dialect, received_at)
+        found = _read(dialect, body, request, received_at)
+        position = await server.keep(found.accepted, call.key, received_at)
+        return answer(found.status, _told(found, position))
 
-    return Route(path, take, methods=["POST"])
+    refusals = {409: "the same `Idempotency-Key` with another body, or while the first request is still at work"}
+    return Operation(
+        "POST", path, summary, take, tag, answers, permission, (), body, refusals, scheme=scheme, about=about
+    )
 
 
 def _read(read: Dialect, body: bytes, request: Request, received_at: int) -> Read:
@@ -95,7 +100,6 @@ async def _take_once(
     request: Request,
     read: Dialect,
     received_at: int,
-    headers: dict[str, str],
 ) -> Response:
     """Take a request that says which one it is: again, it gets the answer that it got before."""
     store = server.data.metadata.idempotency
@@ -109,7 +113,7 @@ async def _take_once(
     except UserError as error:
         raise bad_request(str(error)) from None
     if known is not None:
-        return Response(known.body, known.status, headers, JSON)
+        return Response(known.body, known.status, media_type=JSON)
     try:
         found = _read(read, body, request, received_at)
         name_equals(found.accepted, key.id, name)
@@ -117,7 +121,7 @@ async def _take_once(
     except BaseException:
         await server.in_thread(store.abandon, key.id, name, received_at)
         raise
-    response = answer(found.status, _told(found, position), headers)
+    response = answer(found.status, _told(found, position))
     given = Answer(found.status, bytes(response.body))
     await server.in_thread(store.finish, key.id, name, received_at, given)
     return response

@@ -194,13 +194,29 @@ def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions:
     return _scans(facts, "FROM gathered_events", unread)
 
 
-def gather_campaigns(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions) -> Scans:
-    """Copy the exposures and step messages of the definitions' campaigns; events are read where they are."""
-    _gather_exposures(con, facts, OF_CAMPAIGNS)
-    steps = facts.relation("step_messages", OF_CAMPAIGNS)
+def gather_campaigns(
+    con: duckdb.DuckDBPyConnection,
+    facts: FactTables,
+    definitions: Definitions,
+    *,
+    known: str = "TRUE",
+    exposed: str = "TRUE",
+) -> Scans:
+    """Copy the exposures and step messages of the definitions' campaigns; events are read where they are.
+
+    Args:
+        con: a cursor; temporary tables are left in it.
+        facts: under the definitions.
+        definitions: whose facts are read.
+        known: SQL that says which facts are looked at, all by default.
+        exposed: SQL that says which of the exposures.
+
+    """
+    _gather_exposures(con, facts, f"{OF_CAMPAIGNS} WHERE {known} AND {exposed}")
+    steps = facts.relation("step_messages", f"{OF_CAMPAIGNS} WHERE {known}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {steps}")
     unread = unread_columns(definitions)
-    only = "WHERE user_id IN (SELECT user_id FROM exposed_ids) OR kind = 'refund'"
+    only = f"WHERE (user_id IN (SELECT user_id FROM exposed_ids) OR kind = 'refund') AND {known}"
     return _scans(facts, facts.relation("events", only, without=unread), unread)
 
 

@@ -5,28 +5,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.gather import Limits
+from afterword.attribution.reading import Step
 from afterword.errors import UserError, nearest
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
-from afterword.reports.report import described_events
+from afterword.reports.day_series import AskedSeries, day_of
+from afterword.reports.report import described_events, iso_time
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Comparison, Difference, compare
 from afterword.workspace.live.daily import read_daily, read_exposed
+from afterword.workspace.live.exploring import Question, Watch, explore
+from afterword.workspace.live.exporting import Exported, Wanted, write_rows
+from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
-from afterword.workspace.live.state import State, create_tables, read_state
+from afterword.workspace.live.series import read_series
+from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
 
 REPORT_SECONDS = 10
@@ -126,6 +134,20 @@ class Live:
         with self._snapshot(definitions) as (con, state, _facts):
             return read_daily(con, definitions, state, campaign_id, (first, last))
 
+    def series(self, definitions: Definitions, as_of: int, campaign_id: str, wanted: AskedSeries) -> dict[str, Any]:
+        """Return a campaign's days for charts (docs/report-json.md), as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, variant, conversion event or range of days.
+
+        """
+        _index(definitions, campaign_id)
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            counted = read_series(con, definitions, campaign_id, at)
+        return {"as_of": iso_time(at), **counted.as_json(wanted, day_of(at, definitions.workspace.timezone))}
+
     def first_and_last_exposure(self, definitions: Definitions, campaign_id: str) -> tuple[int | None, int | None]:
         """Return when a message of the campaign first and last reached somebody; None if none ever did.
 
@@ -157,6 +179,32 @@ class Live:
         with self._snapshot(definitions) as (con, at, facts):
             return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
 
+    def export(self, definitions: Definitions, as_of: int, wanted: Wanted, path: Path) -> Exported:
+        """Write rows of the result files to a file, of one state and as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, variant or conversion event.
+
+        """
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            rows, last = write_rows(con, definitions, wanted, at, path)
+        return Exported(rows, last, at, state.version)
+
+    def export_facts(self, definitions: Definitions, as_of: int, directory: Path) -> list[str]:
+        """Write facts and definitions from which `afterword run` gives these results; return the files' names.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, state, facts):
+            by_number(con, definitions)
+            return write_facts(
+                con, definitions, facts, state, answering.seen_until(con, facts, state, as_of), directory
+            )
+
     def explain(self, definitions: Definitions, as_of: int, campaign: str, user: str) -> Story:
         """Say why a user did or did not convert (rule 39), as of the time that a report would have.
 
@@ -170,6 +218,23 @@ class Live:
             at = answering.seen_until(con, facts, state, as_of)
             person = PersonFacts(con, self._limits, facts, state, user)
             return tell(person, only, campaign, user, described_events(only.campaigns[only.index_of(campaign)]), at)
+
+    def explore(self, question: Question, as_of: int, step: Step, watch: Watch) -> tuple[dict[str, Any], State]:
+        """Evaluate conversion events that need not be the campaign's own, over the facts that the results know.
+
+        Args:
+            question: what is asked.
+            as_of: now; the answer is as of the time that a report would have.
+            step: told (what, share done or None).
+            watch: told by which cursor the work is done.
+
+        """
+        # Beside a refresh: with less memory, more on the disk.
+        limits = replace(self._limits, budget=self._limits.budget // 4, threads=1)
+        with self._snapshot(question.definitions) as (con, state, facts):
+            watch(con)
+            at = answering.seen_until(con, facts, state, as_of)
+            return explore(con, question, facts, state, at, limits, step), state
 
     def recompute(self, definitions: Definitions) -> list[Difference]:
         """Derive all rows again from all facts; return where those that are kept differ (nowhere, if all is well).

@@ -1,0 +1,197 @@
+"""What the API does, one `Operation` for each path and method: how it is answered, and what is said about it.
+
+The routes are made from operations, and so is the OpenAPI document (`openapi`). What a description says is what
+holds: the permission is asked for here, a parameter that is not described does not reach the code that answers, and
+a body is read up to the limit that is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from afterword.interfaces.api.access import basic, bearer
+from afterword.interfaces.api.answers import JSON
+from afterword.interfaces.api.bodies import read_body
+from afterword.interfaces.api.parameters import Parameter, Parameters
+from afterword.interfaces.api.server import Policy
+from afterword.store.keys import Key
+from afterword.store.permissions import Permission
+
+
+class Guarded(Protocol):
+    """What every server has, whatever it answers."""
+
+    @property
+    def policy(self) -> Policy:
+        """Limits."""
+
+    def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
+        """Return the key that may do this, and the headers about its rate."""
+
+
+T = TypeVar("T")
+S_contra = TypeVar("S_contra", bound=Guarded, contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Where a request has its key."""
+
+    name: str
+    about: Mapping[str, str]
+    """The security scheme of the document."""
+    secret: Callable[[Request], str | None] | None
+    """Finds the key; None where the handler itself looks, because it answers people and not programs."""
+
+
+BEARER = Scheme("key", {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"}, bearer)
+BASIC = Scheme(
+    "writeKey",
+    {"type": "http", "scheme": "basic", "description": "the key as the user's name, with an empty password"},
+    basic,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of a request."""
+
+    type: Any
+    """What msgspec makes the schema from."""
+    example: Any
+    media: tuple[str, ...] = (JSON,)
+    limit: Callable[[Policy], int] = lambda policy: policy.body_bytes
+    """How many bytes there may be, decompressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer that an operation may give."""
+
+    status: int
+    about: str
+    type: Any = None
+    """What msgspec makes the schema from; None where the answer is no JSON."""
+    example: Any = None
+    media: str | None = JSON
+    """None where there is no body."""
+    others: tuple[str, ...] = ()
+    """Other media types, which a request may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that is let in."""
+
+    request: Request
+    parameters: Parameters
+    """Those of the URL that the operation describes."""
+    limit: int
+    seconds: float
+    _key: Key | None = None
+
+    @property
+    def key(self) -> Key:
+        """Whose request it is, where the operation has a permission."""
+        assert self._key is not None
+        return self._key
+
+    @property
+    def id(self) -> str:
+        """What `{id}` of the path stands for."""
+        return str(self.request.path_params["id"])
+
+    async def body(self) -> bytes:
+        """Read the body; raises as `read_body`."""
+        return await read_body(self.request, self.limit, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[S_contra]):
+    """A path and a method."""
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[[S_contra, Call], Awaitable[Response]]
+    tag: str
+    answers: tuple[Answered, ...]
+    permission: Permission | None = None
+    """What a key needs; None where none is asked for."""
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    refusals: Mapping[int, str] = field(default_factory=dict)
+    """When it is refused, besides what goes for all operations with a key or a body."""
+    scheme: Scheme = BEARER
+    about: str = ""
+
+    def route(self, server: S_contra) -> DescribedRoute:
+        """Return the route that a server answers by."""
+        known = tuple(each.name for each in self.parameters)
+        secret, permission = self.scheme.secret, self.permission
+        limit = 0 if self.body is None else self.body.limit(server.policy)
+        seconds = server.policy.body_seconds
+
+        async def answered(request: Request) -> Response:
+            key, headers = None, dict[str, str]()
+            if permission is not None and secret is not None:
+                key, headers = server.key(request, secret(request), permission)
+            asked = request.query_params
+            parameters = {name: asked[name] for name in known if name in asked} if known and asked else {}
+            response = await self.handle(server, Call(request, parameters, limit, seconds, key))
+            response.headers.update(headers)
+            return response
+
+        return DescribedRoute(self, answered)
+
+    @property
+    def refused(self) -> dict[int, str]:
+        """When a request is refused, by status; what is among `answers` is not here."""
+        found = dict[int, str]()
+        if self.permission is not None:
+            found |= {401: "no valid key", 403: f"the key lacks the permission `{self.permission}`"}
+            found |= {429: "too many requests with this key", 503: "not now"}
+        if self.parameters:
+            found |= {400: "a parameter that cannot be read"}
+        if self.body is not None:
+            most = self.body.limit(Policy())
+            found |= {400: "a body that cannot be read", 408: "a body that comes too slowly"}
+            found |= {413: f"a body of more than {most:,} bytes", 415: "a content encoding other than gzip"}
+        found |= self.refusals
+        given = {each.status for each in self.answers}
+        return {status: found[status] for status in sorted(found) if status not in given}
+
+    @property
+    def name(self) -> str:
+        """A name for clients that are generated."""
+        words = self.path.replace("{", "").replace("}", "").replace("-", "_").replace(".", "_").split("/")
+        return "_".join([self.method.lower(), *filter(None, words)])
+
+
+class DescribedRoute(Route):
+    """The route of an operation."""
+
+    def __init__(self, operation: Operation[Any], endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(operation.path, endpoint, methods=[operation.method], name=operation.name)
+        self.operation = operation
+
+
+class PerServer(Generic[T]):
+    """What operations keep for each server: made when it is first asked for, gone with the server."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[object, T] = WeakKeyDictionary()
+
+    def of(self, server: object) -> T:
+        """Return what is kept for a server."""
+        if server not in self._made:
+            self._made[server] = self._make()
+        return self._made[server]

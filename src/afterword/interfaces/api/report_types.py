@@ -1,0 +1,219 @@
+"""What report.json looks like (docs/report-json.md), for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from msgspec import Meta
+
+Letter = str
+Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
+Money = Annotated[str, Meta(description="decimal text")]
+
+
+class Facts(TypedDict):
+    """What was read."""
+
+    events: int
+    exposures: int
+    step_messages: int
+    repetitions: int
+    after_as_of: int
+    refunds_unmatched: int
+    rejected: dict[str, int]
+    notes: list[str]
+
+
+class Revenue(TypedDict):
+    """Revenue of a row."""
+
+    amount: Money
+    unconverted: dict[str, Money]
+    per_exposed: Money | None
+    purchases: int
+
+
+class TimeToConvert(TypedDict):
+    """Quartiles, in seconds."""
+
+    p25: float | None
+    median: float | None
+    p75: float | None
+
+
+class Converted(TypedDict):
+    """What a row counts of a conversion event."""
+
+    converted: int
+    pending: int
+    not_converted: int
+    rate: float | None
+    interval: Interval | None
+    matured_n: int
+    matured_converted: int
+    compared_n: int
+    compared_converted: int
+    difference: float | None
+    difference_interval: Interval | None
+    lift: float | None
+    confidence: float | None
+    after_open: int
+    after_click: int
+    time_to_convert: TimeToConvert
+
+
+class Row(TypedDict):
+    """A variant, or a total, which has neither id nor name nor share."""
+
+    id: NotRequired[str]
+    name: NotRequired[str]
+    control: NotRequired[bool]
+    share: NotRequired[float]
+    exposed: int
+    audience_share: float | None
+    persons: int
+    several_variants: int
+    exposures: int
+    outcomes: dict[str, int]
+    revenue: Revenue
+    conversions: dict[Letter, Converted]
+    also_converted: dict[Letter, dict[Letter, int]]
+
+
+class DescribedEvent(TypedDict):
+    """A conversion event."""
+
+    letter: Letter
+    primary: bool
+    kind: str
+    deadline_seconds: int
+    name: str | None
+    apps: list[str]
+    products: list[str]
+    where: list[dict[str, Any]]
+
+
+class StepVariant(TypedDict):
+    """A step's numbers of a variant."""
+
+    id: str
+    received: int
+    recipients: int
+    conversions: dict[Letter, int]
+    revenue: Revenue
+
+
+class StepRow(TypedDict):
+    """A Canvas step."""
+
+    id: str
+    name: str
+    received: int
+    recipients: int
+    conversions: dict[Letter, int]
+    revenue: Revenue
+    variants: list[StepVariant]
+
+
+class Days(TypedDict):
+    """A row's numbers, one for each of the days."""
+
+    exposed: NotRequired[list[int]]
+    conversions: dict[Letter, list[int]]
+    revenue: list[Money]
+    revenue_unconverted: dict[str, list[Money]]
+
+
+class ByDay(TypedDict):
+    """Numbers by day."""
+
+    timezone: str
+    days: list[str]
+    variants: dict[str, Days]
+    total: Days
+    total_with_control: Days
+
+
+class FirstConverted(TypedDict):
+    """How many of those first exposed on each of the days converted."""
+
+    converted: list[int]
+    matured_n: list[int]
+    matured_converted: list[int]
+
+
+class FirstDays(TypedDict):
+    """Units by the day of their first exposure."""
+
+    days: list[str]
+    n: list[int]
+    conversions: dict[Letter, FirstConverted]
+
+
+class ByFirstDay(TypedDict):
+    """Numbers by the day of the first exposure."""
+
+    timezone: str
+    variants: dict[str, FirstDays]
+    total: FirstDays
+    total_with_control: FirstDays
+
+
+class Hours(TypedDict):
+    """Numbers for each hour since the exposure."""
+
+    at_risk: list[int]
+    converted: list[int]
+
+
+class Delays(TypedDict):
+    """When conversions came."""
+
+    unit: str
+    variants: dict[str, dict[Letter, Hours]]
+
+
+class Warned(TypedDict):
+    """Something that a reader should know."""
+
+    code: str
+    message: str
+
+
+class CampaignReport(TypedDict):
+    """A campaign's report."""
+
+    id: str
+    name: str
+    kind: str
+    definition_version: str | None
+    counting: str
+    denominator: str
+    currency: str
+    timezone: str
+    channels: list[str]
+    tags: list[str]
+    revenue_window_seconds: int
+    first_exposed_at: str | None
+    last_exposed_at: str | None
+    conversion_events: list[DescribedEvent]
+    variants: list[Row]
+    total: Row
+    total_with_control: Row
+    steps: list[StepRow]
+    also_converted: dict[Letter, dict[Letter, int]]
+    by_day: ByDay
+    by_exposure_day: ByDay
+    by_first_exposure_day: ByFirstDay
+    delays: Delays
+    warnings: list[Warned]
+
+
+class Report(TypedDict):
+    """What report.json says (docs/report-json.md), as of now."""
+
+    as_of: str
+    timezone: str
+    currency: str
+    facts: Facts
+    campaigns: list[CampaignReport]

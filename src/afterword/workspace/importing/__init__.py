@@ -1,0 +1,1 @@
+"""Bringing history: files of facts through the log of a data directory, in order, resumable."""
