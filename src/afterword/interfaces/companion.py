@@ -73,7 +73,11 @@ class Companion:
 
     async def _keep(self) -> None:
         while True:
-            process = await self._start()
+            try:
+                process = await self._start()
+            except OSError as error:
+                await self._failed_to_start(error)
+                continue
             asking = asyncio.create_task(self._ask())
             try:
                 code = await process.wait()
@@ -99,6 +103,16 @@ class Companion:
         assert self._process.stdin is not None
         self._process.stdin.write(self._configuration(self._durable()).encode() + b"\n")
         return self._process
+
+    async def _failed_to_start(self, error: OSError) -> None:
+        """Tell of it, once for each reason, and wait: too many processes or no memory may be over soon."""
+        said = (
+            f"the process that answers cannot be started ({error.strerror or error}): facts wait in the log meanwhile"
+        )
+        if self._backlog.absent != said:
+            LOGGER.error(said)
+        self._backlog.lost(None, said)
+        await asyncio.sleep(AGAIN_SECONDS)
 
     def begin_to_stop(self) -> None:
         """Let it answer what waits, and end; to be called when no more requests come."""

@@ -15,7 +15,7 @@ from afterword.intake.sources import find_files
 from afterword.interfaces import output
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.client import find_server
-from afterword.interfaces.demonstration import DEFINITIONS, FACTS
+from afterword.interfaces.demonstration import DEFINITIONS, FACTS, command_name
 from afterword.interfaces.moments import now
 from afterword.interfaces.progress import Meter
 from afterword.interfaces.serve import PortTaken, serve
@@ -52,7 +52,7 @@ def serve_demo(directory: Path, campaigns: Sequence[str]) -> None:
                 "The reports as pages, as of now, so nobody is pending any more:",
                 *pages,
                 f"They ask for an admin key, which is: {key}",
-                f"In another terminal, afterword report {campaigns[0]} --data {data} asks the same server.",
+                f"In another terminal, {command_name()} report {campaigns[0]} --data {data} asks the same server.",
             ]
         )
 

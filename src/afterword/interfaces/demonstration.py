@@ -53,7 +53,7 @@ def demonstrate(directory: Path, *, force: bool, meter: Meter) -> tuple[Results,
 
 def next_steps(directory: Path, written: bool) -> str:
     """Say what the demo left behind and what to try with it."""
-    afterword = _command()
+    afterword = command_name()
     files = "has the files that this was computed from" if written else "was taken as it is (--force writes it anew)"
     return "\n".join(
         [
@@ -67,7 +67,7 @@ def next_steps(directory: Path, written: bool) -> str:
     )
 
 
-def _command() -> str:
+def command_name() -> str:
     """The name by which this program can be called again from here."""
     if shutil.which("afterword") is not None:
         return "afterword"

@@ -32,8 +32,8 @@ Answers go to stdout, progress (on a terminal, for what takes more than a second
 _ABOUT_SETTINGS = """\
 What an option does not say is taken from the environment; what that does not say, from the settings file; else it
 is the default. The file is the one that `--settings FILE` or `AFTERWORD_SETTINGS` names, or `afterword.toml` in the
-working directory. It is TOML with the names of this table; relative paths are from the working directory, as those of
-options are:
+working directory. It is TOML with the names of this table; relative paths are from the working directory, as in an
+option:
 
     data = "/var/lib/afterword"
     port = 8640

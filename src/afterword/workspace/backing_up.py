@@ -20,6 +20,7 @@ from afterword.log.segments import first_position, segment_paths
 from afterword.store.metadata import FILE_NAME as METADATA
 from afterword.store.metadata_copy import copy_metadata
 from afterword.workspace.data_directory import FACTS, LOG, SECRET
+from afterword.workspace.importing.ledger import DIRECTORY as IMPORTS
 
 CHUNK = 1 << 20
 
@@ -74,6 +75,8 @@ def _back_up(data: Path, out: Path, copied_facts: Callable[[], tuple[Path, int]]
         _copy(data / SECRET, aside / SECRET)
         if own_metadata:
             copy_metadata(data / METADATA, aside / METADATA)
+        if (data / IMPORTS).is_dir():  # before the log: what they say was imported must be in it
+            shutil.copytree(data / IMPORTS, aside / IMPORTS)
         _copy_log(data / LOG, aside / LOG)
         copy, loaded = copied_facts()
         _move_facts(copy, aside)

@@ -158,7 +158,7 @@ def open_intake(
         stack.callback(log.close)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
-        _make_secret(path / SECRET, chance)
+        _make_secret(path / SECRET, chance, is_new=log.durable == 0 and not (path / FACTS).exists())
         yield Intake(path, log, metadata, _first_key(metadata, clock(), chance) if with_key else None)
         with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
             log.seal()  # a planned stop: nothing in the last segment may look like a torn write
@@ -344,10 +344,21 @@ def _open_clean_facts(
     return _open_facts(path, memory, threads, temporary)
 
 
-def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:
-    """Make the secret by which erased ids are hashed, unless it is there."""
-    if path.exists():
+def _make_secret(path: Path, chance: Callable[[int], bytes], *, is_new: bool) -> None:
+    """Make the secret by which erased ids are hashed, in a new directory.
+
+    Raises:
+        UserError: it is missing or damaged in one that has facts: nobody would know any more who was erased.
+
+    """
+    if path.exists() and path.stat().st_size == SECRET_BYTES:
         return
+    if not is_new:
+        raise UserError(
+            f"{path} is {'damaged' if path.exists() else 'missing'}: without it facts about persons who were erased "
+            "would be taken in again; put it back from a backup, or, if nobody was ever erased, make another: "
+            f"head -c {SECRET_BYTES} /dev/urandom > {path}"
+        )
     aside = path.with_suffix(".new")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(chance(SECRET_BYTES))
