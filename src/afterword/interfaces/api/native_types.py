@@ -289,6 +289,7 @@ class Story(TypedDict):
     story: list[StoryEntry]
     verdicts: list[Verdict]
     rejected_rows: int
+    unknown: Annotated[str | None, Meta(description="said where nothing is known of the user")]
 
 
 class Alive(TypedDict):
