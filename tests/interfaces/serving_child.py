@@ -1,16 +1,17 @@
 """What tests serve from: `afterword serve` with limits of the test's own, and faults when it asks for them.
 
-    python -m tests.interfaces.serving_child DIRECTORY PORT POLICY FAULTS
+    python -m tests.interfaces.serving_child DIRECTORY PORT POLICY UPKEEP FAULTS
     python -m tests.interfaces.serving_child FAULTS
 
 The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
-`[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
-`finish`, `report`, `explore`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds,
-`kill-PLACE` dies as by kill -9 after so many times. `kill-loading`, `kill-checkpoint`, `kill-refreshing` and
-`kill-rederiving` (of a campaign whose definition changed) die so many milliseconds after one began; while one goes on
-there is a file `now-loading` and so on, which outlives who is killed. `checkpoint` asks for a checkpoint after every load, `no-start`
-keeps the process that answers from starting, `clock` holds seconds that the clock goes wrong by, `full-log` makes
-every sync of the log find the disk full, and `gather` holds seconds that the log waits for more before it writes.
+`[requests, seconds]`; UPKEEP fields of `Upkeep`. FAULTS is a directory where files ask for faults, by a place
+(`load`, `commit`, `refresh`, `finish`, `report`, `explore`): `raise-PLACE` fails with the text in it, `slow-PLACE`
+takes so many seconds, `kill-PLACE` dies as by kill -9 after so many times. `kill-loading`, `kill-checkpoint`,
+`kill-refreshing` and `kill-rederiving` (of a campaign whose definition changed) die so many milliseconds after one
+began; while one goes on there is a file `now-loading` and so on, which outlives who is killed. `checkpoint` asks for
+a checkpoint after every load, `no-start` keeps the process that answers from starting, `clock` holds seconds that the
+clock goes wrong by, `full-log` makes every sync of the log find the disk full, and `gather` holds seconds that the
+log waits for more before it writes.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from afterword.interfaces import serve as serving
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.faults import fault_of
+from afterword.interfaces.upkeep import Upkeep
 from afterword.log import Writer
 from afterword.log.disk import sync_data
 from afterword.log.writer import GATHER_SECONDS
@@ -140,7 +142,7 @@ def policy_of(given: dict[str, Any]) -> Policy:
     return Policy(**named)
 
 
-def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
+def receive(directory: Path, port: int, policy: Policy, upkeep: Upkeep, faults: Faults) -> int:
     """Serve; return the exit code as the command line would."""
     vars(serving)["now"] = faults.now
     gather = float(faults.text("gather") or GATHER_SECONDS)
@@ -149,7 +151,9 @@ def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
     # The facts are durable, the answer is not kept yet and nobody has it.
     Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]
     try:
-        serving.serve(directory, "127.0.0.1", port, "1GB", 2, lambda text: print(text, flush=True), policy)
+        serving.serve(
+            directory, "127.0.0.1", port, "1GB", 2, lambda text: print(text, flush=True), policy, upkeep=upkeep
+        )
     except Exception as error:
         fault = fault_of(error)
         print(fault.message, file=sys.stderr)
@@ -191,4 +195,5 @@ if __name__ == "__main__":
     wrong = Faults(Path(sys.argv[-1]))
     if len(sys.argv) == 2:
         sys.exit(answer(wrong))
-    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), policy_of(json.loads(sys.argv[3])), wrong))
+    limits, keep = policy_of(json.loads(sys.argv[3])), Upkeep(**json.loads(sys.argv[4]))
+    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), limits, keep, wrong))

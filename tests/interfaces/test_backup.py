@@ -92,8 +92,11 @@ def test_without_a_server_and_after_old_segments_are_gone(serving: Serving, tmp_
     removed = log.retain(loaded_up_to=log.durable, received_before=time.time_ns() // 1000 + 10**9)
     log.close()
     assert removed.first > 0
+    (served.data / "imports").mkdir(exist_ok=True)
+    (served.data / "imports" / "events.json").write_text("how far an import is")
     out = tmp_path / "backup"
     assert main(["backup", "--data", str(served.data), "--out", str(out)]) == 0
+    assert (out / "imports" / "events.json").read_text() == "how far an import is"
     again = restored(serving, out, served.key)
     client = again.start()
     assert client.report("cart-rescue")["variants"][0]["conversions"]["A"]["converted"] == 3

@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 import afterword
 from afterword.attribution.gather import Limits
 from afterword.intake.definitions import load_definitions
@@ -17,6 +19,7 @@ from afterword.model import Campaign, Counting, Definitions
 from afterword.store.connection import open_memory
 from afterword.store.erasing import Erasure, erase
 from afterword.workspace.live import Live
+from afterword.workspace.live.refreshing import Erased
 from tests.engine import EPOCH, plain_json, write_definitions
 from tests.oracle_facts import EventFact, ExposureFact, Fact, Facts, StepFact
 from tests.oracle_people import MergeFact
@@ -77,13 +80,17 @@ class LiveWorld:
     def erase(self, definitions: Definitions, erasure: Erasure, as_of: int) -> None:
         """Erase a person as `workspace.erasing` does."""
         ids = list(erasure.user_ids)
-        refunds = "SELECT refund_of FROM events WHERE kind = 'refund' AND list_contains(?, user_id)"
-        others = self.con.execute(f"SELECT user_id FROM events WHERE event_id IN ({refunds})", [ids]).fetchall()
-        erase(self.con, erasure, key=bytes(32), erased_at=0)
+
+        def erased(con: duckdb.DuckDBPyConnection) -> Erased:
+            refunds = "SELECT refund_of FROM main.events WHERE kind = 'refund' AND list_contains(?, user_id)"
+            others = con.execute(f"SELECT user_id FROM main.events WHERE event_id IN ({refunds})", [ids]).fetchall()
+            erase(con, [erasure], key=bytes(32), erased_at=0)
+            return Erased((erasure,), tuple(user for (user,) in others))
+
         self.merges = [merge for merge in self.merges if merge.from_user_id not in ids]
-        touched = [*ids, *(user for (user,) in others), erasure.replacement or ids[0]]
-        self.live.refresh(definitions, touched, merges_changed=True, erasures=[erasure], as_of=as_of)
-        self.con.execute("DELETE FROM derived.users WHERE list_contains(?, user_id)", [ids])
+        self.live.refresh(definitions, as_of=as_of, erase=erased)
+        numbered = "SELECT count(*) FROM derived.users WHERE list_contains(?, user_id)"
+        assert self.con.execute(numbered, [ids]).fetchall() == [(0,)]
         named = "SELECT count(*) FROM derived.changes WHERE list_contains(?, user_id)"
         assert self.con.execute(named, [ids]).fetchall() == [(0,)]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import h11
 
 from afterword.errors import UserError
-from afterword.interfaces.answering import STATE
+from afterword.interfaces.answering import AGAIN, STATE
 from afterword.interfaces.api.forwarding import exchange
+from afterword.log import LogError
 from afterword.workspace.backlog import Backlog
 from afterword.workspace.delivering import Progress
 
@@ -25,13 +26,19 @@ ASK_SECONDS = 30.0
 """How long an answer about its state may take before the other process is asked again."""
 STOP_SECONDS = 30.0
 AGAIN_SECONDS = 2.0
+RENEWING = "the facts' file is being freed of persons who were erased"
 
 
 class Companion:
     """Keeps the process that answers running, and the backlog up to date."""
 
     def __init__(
-        self, socket: Path, configuration: Callable[[int], str], durable: Callable[[], int], backlog: Backlog
+        self,
+        socket: Path,
+        configuration: Callable[[int], str],
+        durable: Callable[[], int],
+        seal: Callable[[], int],
+        backlog: Backlog,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -39,12 +46,15 @@ class Companion:
             socket: where the other process listens.
             configuration: given the position of the log, what the other process must know, in one line.
             durable: up to where the log may be read.
+            seal: completes the last segment of the log and returns where the next one begins.
             backlog: told how far the other process is.
 
         """
         self._socket = socket
         self._configuration = configuration
         self._durable = durable
+        self._seal = seal
+        self._sealed = 0
         self._backlog = backlog
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -76,6 +86,9 @@ class Companion:
             if self._stopping:
                 return
             assert process.stdout is not None
+            if code == AGAIN:
+                self._backlog.lost(None, RENEWING, renewing=True)
+                continue
             said = (await process.stdout.read()).decode(errors="replace").strip()
             # What will not be mended by waiting must not be added to.
             self._backlog.lost(said or "its log says why" if code == UserError.exit_code else None, said)
@@ -131,9 +144,14 @@ class Companion:
 
     async def _ask_once(self) -> None:
         told = b""
-        async for event in exchange(self._socket, "GET", f"{STATE}?durable={self._durable()}".encode(), [], b""):
+        target = f"{STATE}?durable={self._durable()}&sealed={self._sealed}"
+        async for event in exchange(self._socket, "GET", target.encode(), [], b""):
             if isinstance(event, h11.Data):
                 told += bytes(event.data)
         state = json.loads(told)
+        self._backlog.at_the_log = state["at_the_log"]
         self._backlog.told(state["loaded"], state["attributed"], state["failure"])
         self._backlog.webhooks = {name: Progress(**progress) for name, progress in state["webhooks"].items()}
+        if (wanted := state["seal_to"]) is not None and wanted > self._sealed:
+            with suppress(LogError):  # it is known already that the log cannot be written
+                self._sealed = await asyncio.to_thread(self._seal)

@@ -13,8 +13,11 @@ from afterword.settings import (
     BODY_SIZE,
     CHANGES_DAYS,
     DATA,
+    ERASE_WITHIN,
     FREE_SPACE,
     HOST,
+    KEEP_LOG_BYTES,
+    KEEP_LOG_DAYS,
     MEMORY,
     METADATA,
     OUT,
@@ -154,6 +157,9 @@ AskedData: TypeAlias = Annotated[
 ]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
+EraseWithin: TypeAlias = Annotated[str, _setting(ERASE_WITHIN, "TIME")]
+KeepLogDays: TypeAlias = Annotated[int | None, _setting(KEEP_LOG_DAYS, "N")]
+KeepLogBytes: TypeAlias = Annotated[str | None, _setting(KEEP_LOG_BYTES, "SIZE")]
 RequestRate: TypeAlias = Annotated[str, _setting(RATE, "N/SECONDS")]
 TrackRate: TypeAlias = Annotated[str, _setting(TRACK_RATE, "N/SECONDS")]
 BodySize: TypeAlias = Annotated[str, _setting(BODY_SIZE, "SIZE")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 
@@ -60,6 +60,15 @@ class Metadata:
     def apply(self, plan: Plan, now: int) -> None:
         """Do what the plan says, all or nothing. Raises `PlanOutdated` if that is no longer the same."""
         apply_plan(self._database, plan, now)
+
+    def forget_naming(self, names: Callable[[bytes], bool]) -> int:
+        """Forget kept answers that name an erased person, also in old blocks; return how many.
+
+        Raises `MetadataUnavailable`; then do it again.
+        """
+        found = self.idempotency.forget_naming(names)
+        self._database.free_old_blocks("idempotency")
+        return found
 
     def close(self) -> None:
         """Close all connections."""

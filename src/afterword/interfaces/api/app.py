@@ -24,6 +24,7 @@ from afterword.interfaces.api import (
     campaigns,
     changes,
     day_series,
+    deletions,
     explorations,
     exports,
     imports,
@@ -108,6 +109,7 @@ ASKING = (
     *braze_export.OPERATIONS,
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
+    *deletions.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""

@@ -270,8 +270,8 @@ class Receiving(Gate):
             message = f"only {self._space / 2**20:.1f} MiB of the disk are free, {needed / 2**20:.1f} must be"
             raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
 
-    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> None:
-        """Write what was accepted to the log; returns when it is durable.
+    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> int | None:
+        """Write what was accepted to the log; returns its position when it is durable, None if there is nothing.
 
         Raises:
             Refused: 413 too large for one request, 429 the disk is behind, 503 the log cannot be written.
@@ -279,8 +279,9 @@ class Receiving(Gate):
         """
         body = msgspec.json.encode(accepted)
         if len(body) == 2:
-            return
-        await self.append(lambda: self.data.log.append(Frame(received_at, DIALECT, key.id, body)), len(body), accepted)
+            return None
+        append = partial(self.data.log.append, Frame(received_at, DIALECT, key.id, body))
+        return await self.append(append, len(body), accepted)
 
     async def append(self, append: Callable[[], Future[int]], size: int, accepted: Accepted) -> int:
         """Have a body of some size appended, and return its position when it is durable; raises as `keep` does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -21,7 +21,6 @@ from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
 from afterword.reports.report import described_events, iso_time
-from afterword.store.erasing import Erasure
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
@@ -33,7 +32,7 @@ from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.person import PersonFacts
-from afterword.workspace.live.refreshing import Refreshed
+from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
@@ -71,9 +70,8 @@ class Live:
         definitions: Definitions,
         touched_users: Iterable[str] = (),
         *,
-        merges_changed: bool = False,
-        erasures: Sequence[Erasure] = (),
         as_of: int,
+        erase: Erase | None = None,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
 
@@ -83,24 +81,14 @@ class Live:
 
         Args:
             definitions: all campaigns.
-            touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
-                purchases that erased refunds named.
-            merges_changed: merges were taken away; new ones are seen anyway.
-            erasures: whom the feed of changes must not name any more; their users are named beside.
+            touched_users: any ids of users whose facts changed in another way.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
+            erase: erases persons from the facts, in the same transaction.
 
         """
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(
-                cursor,
-                definitions,
-                touched_users,
-                as_of,
-                self._limits,
-                merges_changed=merges_changed,
-                erasures=erasures,
-            )
+            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
         finally:
             cursor.close()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from afterword.attribution.embedded import attribute
 from afterword.attribution.gather import Limits
@@ -45,6 +46,24 @@ class Refreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """Who was erased from the facts."""
+
+    persons: tuple[Erasure, ...] = ()
+    others: tuple[str, ...] = ()
+    """Users whose results that may change."""
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids of the persons."""
+        return [user for person in self.persons for user in person.user_ids]
+
+
+Erase = Callable[[duckdb.DuckDBPyConnection], Erased]
+"""Erases persons from the facts, in the transaction that derives the results again."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """Which campaigns keep their rows, and which are derived again."""
 
@@ -66,8 +85,7 @@ def refresh(
     as_of: int,
     limits: Limits,
     *,
-    merges_changed: bool = False,
-    erasures: Sequence[Erasure] = (),
+    erase: Erase | None = None,
 ) -> Refreshed:
     """Bring the derived rows up to all facts that are there and to `as_of`; see `Live.refresh`.
 
@@ -75,7 +93,10 @@ def refresh(
     """
     con.execute("BEGIN TRANSACTION")
     try:
-        done = _refresh(con, definitions, users, as_of, limits, merges_changed, erasures)
+        erased = erase(con) if erase is not None else Erased()
+        named = [*users, *erased.others, *erased.ids, *(one.replacement for one in erased.persons if one.replacement)]
+        done = _refresh(con, definitions, named, as_of, limits, erased.persons)
+        _forget(con, erased)
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
@@ -89,7 +110,6 @@ def _refresh(
     users: Iterable[str],
     as_of: int,
     limits: Limits,
-    merges_changed: bool,
     erasures: Sequence[Erasure],
 ) -> Refreshed:
     state, plan = read_state(con), _plan(con, definitions)
@@ -97,7 +117,7 @@ def _refresh(
     as_of = max(as_of, state.as_of)  # what was seen once stays seen, whatever becomes of the clock
     position = last_position(con, facts)
     since = Since(-1 if state.position is None else state.position, state.as_of, as_of)
-    merged = renew_aliases(con, facts) if merges_changed or _new_merges(con, facts, since) else []
+    merged = renew_aliases(con, facts) if erasures or _new_merges(con, facts, since) else []
     changes.begin(con)
     swept = 0
     if plan.kept:
@@ -120,6 +140,14 @@ def _refresh(
     version = state.version + bool(swept or plan.rewritten)
     con.execute("UPDATE derived.state SET version = ?, as_of = ?, position = ?", [version, as_of, position])
     return Refreshed(version, as_of, swept, (*plan.changed, *plan.gone), told)
+
+
+def _forget(con: duckdb.DuckDBPyConnection, erased: Erased) -> None:
+    """Take erased persons out of what lasts: a number stays with a person for ever, also without rows."""
+    if erased.persons:
+        con.register("forgotten", pa.table({"user_id": pa.array(erased.ids, pa.string())}))
+        con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM forgotten)")
+        con.unregister("forgotten")
 
 
 def _plan(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> _Plan:
