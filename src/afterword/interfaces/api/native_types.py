@@ -274,6 +274,7 @@ class Verdict(TypedDict):
     verdict: str
     event_id: str | None
     text: str
+    exposure: Annotated[str, Meta(description="its time, and its id if the sender gave one; empty without any")]
 
 
 class Story(TypedDict):
