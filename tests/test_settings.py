@@ -16,6 +16,7 @@ from afterword.interfaces.cli import app, main
 from afterword.settings import (
     BATCH_SIZE,
     BODY_SIZE,
+    CHANGES_DAYS,
     FREE_SPACE,
     RATE,
     SETTINGS,
@@ -87,7 +88,7 @@ def test_a_size_has_bounds() -> None:
 
 def test_the_servers_limits_are_its_settings_defaults() -> None:
     limits = [setting.default or "" for setting in (RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE)]
-    assert make_policy(*limits) == Policy()
+    assert make_policy(*limits, changes_days=int(CHANGES_DAYS.default or 0)) == Policy()
 
 
 class TestSettingsFile:

@@ -49,6 +49,17 @@ METADATA = Setting(
 HOST = Setting("host", "127.0.0.1", "The address to listen on; 0.0.0.0 is every address of the machine.")
 PORT = Setting("port", "8640", "The port to listen on; 0 takes a free one.")
 
+ERASE_WITHIN = Setting(
+    "erase-within",
+    "24 hours",
+    "How long persons who were deleted may still stand in the log and in old blocks of files; 0 is at once.",
+)
+KEEP_LOG_DAYS = Setting("keep-log-days", None, "Remove segments of the log that are older and loaded. Not set: none.")
+KEEP_LOG_BYTES = Setting(
+    "keep-log-bytes",
+    None,
+    "Remove the oldest loaded segments of the log beyond this size, such as 20GB. Not set: none.",
+)
 RATE = Setting("rate", "250000/3600", "How many requests a key may make in how many seconds.")
 TRACK_RATE = Setting("track-rate", "3000/3", "The same for /users/track.")
 BODY_SIZE = Setting("body-size", "4MiB", "How large the body of a request may be, also when it is decompressed.")
@@ -58,12 +69,17 @@ UNLOADED_SIZE = Setting(
     "unloaded-size", "2GiB", "How much may wait to be loaded before clients are asked to come later (429)."
 )
 
+CHANGES_DAYS = Setting(
+    "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
+)
+
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
     *(RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE),
+    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS),
 )
 
-WHOLE_NUMBERS = (THREADS.name, PORT.name)
+WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_LOG_DAYS.name)
 
 FILE_NAME = "afterword.toml"
 """In the working directory, where no settings file is named."""

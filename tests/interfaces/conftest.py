@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,8 @@ def serving(tmp_path: Path, shared: Served) -> Iterator[Serving]:
     """Make servers that end with the test, when `shared` has warmed up."""
     made: list[Served] = []
 
-    def make(directory: Path | None = None, **policy: Any) -> Served:
-        made.append(Served(directory or tmp_path / f"served-{len(made)}", policy))
+    def make(directory: Path | None = None, upkeep: Mapping[str, Any] | None = None, **policy: Any) -> Served:
+        made.append(Served(directory or tmp_path / f"served-{len(made)}", policy, upkeep or {}))
         return made[-1]
 
     yield make

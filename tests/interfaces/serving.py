@@ -120,6 +120,7 @@ class Served:
 
     directory: Path
     policy: Mapping[str, Any] = field(default_factory=dict)
+    upkeep: Mapping[str, Any] = field(default_factory=dict)
     port: int = 0
     key: str = ""
     ready_seconds: float = 0.0
@@ -173,7 +174,7 @@ class Served:
     def begin(self) -> None:
         """Start a process and wait for nothing."""
         policy = json.dumps({"free_bytes": FREE_BYTES, **self.policy})
-        arguments = [str(self.data), str(self.port), policy, str(self.faults)]
+        arguments = [str(self.data), str(self.port), policy, json.dumps(self.upkeep), str(self.faults)]
         command = [sys.executable, "-m", "tests.interfaces.serving_child", *arguments]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
         with self.out.open("w") as out, self.err.open("a") as err:

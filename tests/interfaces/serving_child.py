@@ -1,15 +1,17 @@
 """What tests serve from: `afterword serve` with limits of the test's own, and faults when it asks for them.
 
-    python -m tests.interfaces.serving_child DIRECTORY PORT POLICY FAULTS
+    python -m tests.interfaces.serving_child DIRECTORY PORT POLICY UPKEEP FAULTS
     python -m tests.interfaces.serving_child FAULTS
 
 The second form is the process that answers, started by the first. POLICY is JSON: fields of `Policy`, rates as
-`[requests, seconds]`. FAULTS is a directory where files ask for faults, by a place (`load`, `commit`, `refresh`,
-`finish`, `report`, `explore`): `raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds,
-`kill-PLACE` dies as by kill -9 after so many times. `kill-loading` and `kill-refreshing` die so many milliseconds after
-one began,
-`clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the log find the disk full,
-and `gather` holds seconds that the log waits for more before it writes.
+`[requests, seconds]`; UPKEEP fields of `Upkeep`. FAULTS is a directory where files ask for faults, by a place
+(`load`, `commit`, `refresh`, `finish`, `report`, `explore`): `raise-PLACE` fails with the text in it, `slow-PLACE`
+takes so many seconds, `kill-PLACE` dies as by kill -9 after so many times. `kill-loading`, `kill-checkpoint`,
+`kill-refreshing` and `kill-rederiving` (of a campaign whose definition changed) die so many milliseconds after one
+began; while one goes on there is a file `now-loading` and so on, which outlives who is killed. `checkpoint` asks for
+a checkpoint after every load, `no-start` keeps the process that answers from starting, `clock` holds seconds that the
+clock goes wrong by, `full-log` makes every sync of the log find the disk full, and `gather` holds seconds that the
+log waits for more before it writes.
 """
 
 from __future__ import annotations
@@ -21,16 +23,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from afterword.interfaces import answering, companion
 from afterword.interfaces import serve as serving
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.faults import fault_of
+from afterword.interfaces.upkeep import Upkeep
 from afterword.log import Writer
 from afterword.log.disk import sync_data
 from afterword.log.writer import GATHER_SECONDS
@@ -82,15 +88,52 @@ class Faults:
 
         return struck
 
+    def begin(self, place: str) -> None:
+        """Note that something has begun, and let death come while it is at work, if that is asked for."""
+        (self.directory / f"now-{place}").touch()
+        if (milliseconds := self.text(f"kill-{place}")) is not None:
+            threading.Timer(float(milliseconds) / 1000, os.kill, [os.getpid(), signal.SIGKILL]).start()
+
+    def end(self, place: str) -> None:
+        """Note that it has ended."""
+        (self.directory / f"now-{place}").unlink(missing_ok=True)
+
     def during(self, place: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function with a death that comes while it is at work."""
+        """Return the function with its beginning and end noted."""
 
         def struck(*arguments: Any, **named: Any) -> Any:
-            if (milliseconds := self.text(f"kill-{place}")) is not None:
-                threading.Timer(float(milliseconds) / 1000, os.kill, [os.getpid(), signal.SIGKILL]).start()
-            return function(*arguments, **named)
+            self.begin(place)
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.end(place)
 
         return struck
+
+    def then_checkpoint(self, load: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the loader's function with a checkpoint after it, which is rare with little data."""
+
+        def loaded(loader: Any, *arguments: Any) -> Any:
+            done = load(loader, *arguments)
+            if self.text("checkpoint") is not None:
+                self.begin("checkpoint")
+                with suppress(duckdb.TransactionException):  # somebody reads
+                    loader._con.execute("CHECKPOINT")
+                self.end("checkpoint")
+            return done
+
+        return loaded
+
+
+class Command:
+    """The command of the process that answers, which `no-start` puts out of reach."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def __iter__(self) -> Iterator[str]:
+        python = sys.executable if self._faults.text("no-start") is None else "/nowhere/python"
+        yield from (python, "-m", "tests.interfaces.serving_child", str(self._faults.directory))
 
 
 def policy_of(given: dict[str, Any]) -> Policy:
@@ -99,16 +142,18 @@ def policy_of(given: dict[str, Any]) -> Policy:
     return Policy(**named)
 
 
-def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
+def receive(directory: Path, port: int, policy: Policy, upkeep: Upkeep, faults: Faults) -> int:
     """Serve; return the exit code as the command line would."""
     vars(serving)["now"] = faults.now
     gather = float(faults.text("gather") or GATHER_SECONDS)
     vars(reopened_log)["Writer"] = partial(Writer, sync=faults.sync, gather_seconds=gather)
-    companion.COMMAND = (sys.executable, "-m", "tests.interfaces.serving_child", str(faults.directory))
+    vars(companion)["COMMAND"] = Command(faults)
     # The facts are durable, the answer is not kept yet and nobody has it.
     Idempotency.finish = faults.before("finish", Idempotency.finish)  # type: ignore[method-assign]
     try:
-        serving.serve(directory, "127.0.0.1", port, "1GB", 2, lambda text: print(text, flush=True), policy)
+        serving.serve(
+            directory, "127.0.0.1", port, "1GB", 2, lambda text: print(text, flush=True), policy, upkeep=upkeep
+        )
     except Exception as error:
         fault = fault_of(error)
         print(fault.message, file=sys.stderr)
@@ -119,14 +164,28 @@ def receive(directory: Path, port: int, policy: Policy, faults: Faults) -> int:
 def answer(faults: Faults) -> int:
     """Be the process that answers."""
     from afterword.store import loader
-    from afterword.workspace.live import Live
+    from afterword.workspace.live import Live, refreshing
+    from afterword.workspace.live.gathering import gather_campaigns
 
     vars(answering)["now"] = faults.now
     # Rows are in, the position is not stored yet: a death here must load them again.
     loader.store_position = faults.before("commit", loader.store_position)
     loading = faults.during("loading", faults.before("load", loader.Loader._load))
-    loader.Loader._load = loading  # type: ignore[method-assign]
-    Live.refresh = faults.during("refreshing", faults.before("refresh", Live.refresh))  # type: ignore[method-assign]
+    loader.Loader._load = faults.then_checkpoint(loading)  # type: ignore[method-assign]
+
+    def rederive(*arguments: Any) -> Any:
+        faults.begin("rederiving")
+        return gather_campaigns(*arguments)
+
+    def refresh(*arguments: Any, **named: Any) -> Any:
+        try:
+            return refreshed(*arguments, **named)
+        finally:
+            faults.end("rederiving")
+
+    vars(refreshing)["gather_campaigns"] = rederive
+    refreshed = faults.during("refreshing", faults.before("refresh", Live.refresh))
+    Live.refresh = refresh  # type: ignore[method-assign]
     Live.report = faults.before("report", Live.report)  # type: ignore[method-assign]
     Live.explore = faults.before("explore", Live.explore)  # type: ignore[method-assign]
     return answering.main()
@@ -136,4 +195,5 @@ if __name__ == "__main__":
     wrong = Faults(Path(sys.argv[-1]))
     if len(sys.argv) == 2:
         sys.exit(answer(wrong))
-    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), policy_of(json.loads(sys.argv[3])), wrong))
+    limits, keep = policy_of(json.loads(sys.argv[3])), Upkeep(**json.loads(sys.argv[4]))
+    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), limits, keep, wrong))

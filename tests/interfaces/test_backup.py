@@ -92,8 +92,11 @@ def test_without_a_server_and_after_old_segments_are_gone(serving: Serving, tmp_
     removed = log.retain(loaded_up_to=log.durable, received_before=time.time_ns() // 1000 + 10**9)
     log.close()
     assert removed.first > 0
+    (served.data / "imports").mkdir(exist_ok=True)
+    (served.data / "imports" / "events.json").write_text("how far an import is")
     out = tmp_path / "backup"
     assert main(["backup", "--data", str(served.data), "--out", str(out)]) == 0
+    assert (out / "imports" / "events.json").read_text() == "how far an import is"
     again = restored(serving, out, served.key)
     client = again.start()
     assert client.report("cart-rescue")["variants"][0]["conversions"]["A"]["converted"] == 3
@@ -137,9 +140,9 @@ def test_a_disk_that_is_full(serving: Serving, tmp_path: Path, capsys: pytest.Ca
         other.start().post("/api/events", purchase("u"))
         with pytest.raises(OSError, match="No space left"):
             (small / "filler").write_bytes(bytes(65 << 20))
-        assert main(["backup", "--data", str(other.data), "--out", str(small / "out")]) == 2
+        assert main(["backup", "--data", str(other.data), "--out", str(small / "backup")]) == 2
         assert "(No space left on device): nothing was left there" in capsys.readouterr().err
-        assert not list(small.glob("out*"))
+        assert not list(small.glob("backup*"))
         assert not (tmp_path / "out").exists()
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)

@@ -137,12 +137,6 @@ def test_braze_merges_join_histories(client: Client) -> None:
     assert told(client, "merge") == (1, [1], {"EUR": 9.5})
 
 
-def test_a_running_server_says_that_it_cannot_erase(client: Client) -> None:
-    answer = client.post("/users/delete", {"external_ids": ["gone-1", "gone-2"]})
-    assert answer.status_code == 501
-    assert "afterword erase" in answer.json()["message"]
-
-
 @pytest.mark.parametrize("path", ["/campaigns/trigger/send", "/canvas/trigger/send", "/messages/send"])
 def test_what_would_send_is_501_and_says_what_to_do(client: Client, path: str) -> None:
     answer = client.post(path, {"campaign_id": "x"})

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.interfaces.served_world import CAMPAIGNS, ServedWorld, Told
-from tests.interfaces.serving import Client, Served
+from tests.interfaces.serving import Client, Served, wait_for
 
 TELLING: dict[str, Callable[[ServedWorld], Told]] = {
     "exposures": ServedWorld.exposures,
@@ -63,18 +64,29 @@ class ServedMachine(RuleBasedStateMachine):
             other |= {"kind": "purchase", "currency": "EUR", "properties": {"n": self.world.bought[0]}}
             assert self.client.post("/api/events", {"events": [other]}).status_code == 201
 
+    def ask(self, method: str, path: str, content: Any = b"") -> httpx.Response:
+        """Ask what the process that answers must answer, which may just be starting again."""
+        found: list[httpx.Response] = []
+
+        def answered() -> bool:
+            found.append(self.client.send(method, path, content))
+            return found[-1].status_code != 503
+
+        wait_for(answered, 60)
+        return found[-1]
+
     @rule(name=campaigns)
     def define(self, name: str) -> None:
         definition = self.world.definition(name)
         if name not in self.status:
-            assert self.client.post("/api/campaigns", definition).status_code == 201
+            assert self.ask("POST", "/api/campaigns", definition).status_code == 201
             self.status[name] = "draft"
         else:
-            assert self.client.put(f"/api/campaigns/{name}", definition).status_code == 200
+            assert self.ask("PUT", f"/api/campaigns/{name}", definition).status_code == 200
 
     @rule(name=campaigns, verb=st.sampled_from(["launch", "launch", "stop", "archive"]))
     def move(self, name: str, verb: str) -> None:
-        answer = self.client.post(f"/api/campaigns/{name}/{verb}")
+        answer = self.ask("POST", f"/api/campaigns/{name}/{verb}")
         if name not in self.status:
             assert answer.status_code == 404
         else:
@@ -84,7 +96,7 @@ class ServedMachine(RuleBasedStateMachine):
     def look(self) -> None:
         """A number of the report is as long as the list of those behind it."""
         self.client.loaded()
-        report = self.client.report("plain")
+        (report,) = self.ask("GET", "/api/campaigns/plain/report").json()["campaigns"]
         for row in report["variants"]:
             asked = f"/api/campaigns/plain/users?variant={row['id']}&state=exposed"
             assert len(self.client.get(asked).json()["users"]) == row["exposed"]
@@ -109,7 +121,7 @@ class ServedMachine(RuleBasedStateMachine):
             return
         try:
             self.client.loaded()
-            report: dict[str, Any] = self.client.get("/api/report").json()
+            report: dict[str, Any] = self.ask("GET", "/api/report").json()
             assert self.served.stop() == 0
             self.served.wait_for_answering()
             self.world.check(report, Path(self.directory.name) / "aside")

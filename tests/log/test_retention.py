@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from afterword.log import Frame, Removed, Writer, verify
+from afterword.log import Frame, LogLockedError, Removed, Writer, verify
+from afterword.log.disk import upkeep
 from tests.log.world import EPOCH, append_all, append_each, bodies, built, frame, frames, segments
 
 FOREVER = EPOCH * 2
@@ -70,3 +71,14 @@ def test_retention_stops_where_a_file_cannot_be_trusted(log: Path) -> None:
         path = segments(log)[1]
         path.write_bytes(path.read_bytes()[:-1])
         assert writer.retain(loaded_up_to=12, keep_bytes=0).first == 3
+
+
+def test_not_while_another_process_is_at_the_segments(log: Path) -> None:
+    with Writer(log) as writer:
+        with upkeep(log):
+            with pytest.raises(LogLockedError):
+                writer.retain(loaded_up_to=12, received_before=FOREVER)
+            with pytest.raises(LogLockedError):
+                writer.rewrite(lambda _position, frame: frame)
+            append_each(writer, [frame(12)])
+        assert writer.retain(loaded_up_to=12, received_before=FOREVER).segments == 3

@@ -34,12 +34,21 @@ class Naive:
 
     def take_all(self, requests: Sequence[Request]) -> Naive:
         for position, request in enumerate(requests):
-            for one in request.get("deletions", []):
-                self.deleted.setdefault(one["user_id"], position)
             for table in IDS:
                 self._take_facts(table, position, request.get(table, []))
             self._take_the_rest(position, request)
+            for one in request.get("deletions", []):
+                for user in self.person(one["user_id"]):
+                    self.deleted.setdefault(user, position)
         return self
+
+    def person(self, user: str) -> set[str]:
+        """All ids that the merges so far give the person."""
+        ids = {user}
+        for _ in self.merges:
+            for pair in self.merges:
+                ids |= set(pair) if ids & set(pair) else set()
+        return ids
 
     def _take_facts(self, table: str, position: int, items: list[dict[str, Any]]) -> None:
         equals: dict[str, int] = {}

@@ -11,19 +11,40 @@ import pytest
 
 from afterword.errors import UserError
 from afterword.log import Writer, read
+from afterword.log.rewriting import Change
 from afterword.store.database_file import rewrite_database
-from afterword.store.erasing import Erasure, Policy, erase, finish
-from afterword.store.erasing_log import change
+from afterword.store.erasing import erase_waiting, forget, unfinished
+from afterword.store.erasing_log import change, known
 from afterword.store.loader import Loader
+from afterword.store.statements import transaction
 from tests.store.world import KEY, TABLES, Request, bought, loaded, opened, rows, write
 
 NAME = "Zoë-Quixote"
 OTHER = "zoe.quixote@example.org"
 NEEDLES = ("Quixote", "quixote")
+END = 1 << 40
 
 
 def random_bytes(size: int) -> bytes:
     return bytes(range(size))
+
+
+LEAVES = [pytest.param("counts", id="counts-stay"), pytest.param("nothing", id="nothing-stays")]
+
+
+def deleted(user: str, leave: str = "counts") -> Request:
+    return {"deletions": [{"item": 0, "user_id": user, "leave": leave}]}
+
+
+def erased(con: duckdb.DuckDBPyConnection) -> str | None:
+    """Erase who waits for it, from the tables; return who stands in the place of the last one."""
+    with transaction(con):
+        found = erase_waiting(con, key=KEY, erased_at=9, random_bytes=random_bytes)
+    return found[-1].replacement
+
+
+def log_change(con: duckdb.DuckDBPyConnection) -> Change:
+    return change(known(con, END, KEY))
 
 
 def exposed(item: int, user: str, at: int, **more: Any) -> dict[str, Any]:
@@ -58,7 +79,6 @@ REQUESTS: list[Request] = [
         ],
         "merges": [{"item": 6, "from_user_id": OTHER, "to_user_id": NAME}],
         "rejected": [{"item": 7, "kind": "events", "reason": "bad_time", "message": f"time of {NAME} is no time"}],
-        "deletions": [{"item": 8, "user_id": NAME}],
     },
 ]  # fmt: skip
 
@@ -90,42 +110,48 @@ def facts_of(con: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
     return {table: rows(con, table) for table in TABLES[:5]}
 
 
-@pytest.mark.parametrize("policy", list(Policy))
-def test_an_erased_person_is_in_no_file_any_more(tmp_path: Path, policy: Policy) -> None:
+@pytest.mark.parametrize("leave", LEAVES)
+@pytest.mark.parametrize("others", [0, 50])
+def test_an_erased_person_is_in_no_file_any_more(tmp_path: Path, leave: str, others: int) -> None:
     log, path = tmp_path / "log", tmp_path / "facts.duckdb"
-    con = loaded(tmp_path, [*REQUESTS, b'{"events": [{"item": 0, "user_id": "Quixote'])
+    strangers = {"deletions": [{"item": n, "user_id": f"nobody {n}"} for n in range(others)]}
+    broken = b'{"events": [{"item": 0, "user_id": "Quixote'
+    con = loaded(tmp_path, [*REQUESTS, broken, strangers, deleted("Quixote"), deleted(NAME, leave)])
     con.execute("CHECKPOINT").fetchall()
     assert in_file(path)
     assert names_in(dumped(con, log))
-    users = [NAME, OTHER, "Quixote"]
-    erasure = Erasure.of(users, policy, random_bytes)
-    counts = erase(con, erasure, key=KEY, erased_at=9)
-    assert counts["tombstones"] == 3
+    erased(con)
+    left = unfinished(con)
+    assert (left.persons, left.erased, left.position, left.last) == (0, others + 2, 3 if others else 4, 5)
     with Writer(log) as writer:
         writer.seal().result()
-        writer.rewrite(change(con, erasure))
-    finish(con, erasure)
+        writer.rewrite(log_change(con))
+    forget(con, END)
     assert not names_in(dumped(con, log))
+    assert unfinished(con).old_blocks
     stored = facts_of(con)
+    tombstones = con.execute("SELECT hash FROM tombstones ORDER BY hash").fetchall()
+    assert len(tombstones) == others + 3
     con.close()
     rewrite_database(path, 500_000_000, 1, tmp_path / "spill")
     assert not in_file(path)
     with opened(tmp_path) as again:
         assert facts_of(again) == stored
+        assert unfinished(again).position is None
     with opened(tmp_path / "replayed") as replayed:
-        Loader(replayed, log).load(3)
+        Loader(replayed, log).load(6)
         assert facts_of(replayed) == stored
+        assert replayed.execute("SELECT hash FROM tombstones ORDER BY hash").fetchall() == tombstones
 
 
 def test_counts_stay_and_references_follow(tmp_path: Path) -> None:
-    with loaded(tmp_path, REQUESTS) as con:
-        erasure = Erasure.of([NAME, OTHER], Policy.KEEP_COUNTS, random_bytes)
+    with loaded(tmp_path, [*REQUESTS, deleted(OTHER)]) as con:
         before = con.execute("SELECT kind, price, occurred_at FROM events ORDER BY ALL").fetchall()
-        erase(con, erasure, key=KEY, erased_at=9)
+        replacement = erased(con)
         assert con.execute("SELECT kind, price, occurred_at FROM events ORDER BY ALL").fetchall() == before
         assert con.execute("SELECT DISTINCT user_id FROM events ORDER BY user_id").fetchall() == [
             ("bob",),
-            (erasure.replacement,),
+            (replacement,),
         ]
         found = con.execute(
             """
@@ -143,18 +169,40 @@ def test_counts_stay_and_references_follow(tmp_path: Path) -> None:
         assert rows(con, "merges") == []
 
 
+def test_a_refund_of_anothers_purchase_goes_on_to_refund_it(tmp_path: Path) -> None:
+    refund = {"item": 0, "user_id": NAME, "kind": "refund", "occurred_at": 8, "refund_of": "b", "price": "1"}
+    with loaded(tmp_path, [*REQUESTS, {"events": [refund]}, deleted(NAME)]) as con:
+        erased(con)
+        assert con.execute("SELECT count(*) FROM events WHERE refund_of = 'b'").fetchall() == [(1,)]
+
+
+def test_persons_are_erased_together_and_each_gets_a_stranger_of_its_own(tmp_path: Path) -> None:
+    requests: list[Request] = [
+        {"events": [bought(0, "ann", event_id="1"), bought(1, "bob", event_id="2"), bought(2, "cy", event_id="3")]},
+        {"merges": [{"item": 0, "from_user_id": "ann", "to_user_id": "anna"}]},
+        {"deletions": [{"item": 0, "user_id": "ann"}, {"item": 1, "user_id": "anna", "leave": "nothing"}]},
+        {"deletions": [{"item": 0, "user_id": "bob"}, {"item": 1, "user_id": "cy"}, {"item": 2, "user_id": "cy"}]},
+    ]
+    chance = iter(range(100))
+    with loaded(tmp_path, requests) as con:
+        with transaction(con):
+            found = erase_waiting(con, key=KEY, erased_at=9, random_bytes=lambda size: bytes([next(chance)] * size))
+        assert [one.user_ids for one in found] == [("ann", "anna"), ("bob",), ("cy",)]
+        assert found[0].replacement is None  # of two wishes the stricter one
+        assert rows(con, "events", "user_id") == sorted((one.replacement,) for one in found[1:])
+
+
 def test_without_leaves_only_others(tmp_path: Path) -> None:
-    with loaded(tmp_path, REQUESTS) as con:
-        erase(con, Erasure.of([NAME, OTHER], Policy.WITHOUT, random_bytes), key=KEY, erased_at=9)
+    with loaded(tmp_path, [*REQUESTS, deleted(NAME, "nothing")]) as con:
+        erased(con)
         assert rows(con, "events", "user_id, event_id") == [("bob", "b")]
         assert rows(con, "exposures") == rows(con, "step_messages") == []
 
 
 def test_others_keep_the_very_spelling_of_their_facts(tmp_path: Path) -> None:
-    with loaded(tmp_path, REQUESTS) as con:
-        erasure = Erasure.of([NAME, OTHER], Policy.WITHOUT, random_bytes)
-        erase(con, erasure, key=KEY, erased_at=9)
-        change_frame = change(con, erasure)
+    with loaded(tmp_path, [*REQUESTS, deleted(NAME, "nothing")]) as con:
+        erased(con)
+        change_frame = log_change(con)
         changed = [change_frame(entry.position, entry.frame) for entry in read(tmp_path / "log", 0)]
         assert changed[0] is not None
         assert changed[0].body.startswith(b'{"events":[' + json.dumps(REQUESTS[0]["events"][1]).encode())
@@ -162,23 +210,22 @@ def test_others_keep_the_very_spelling_of_their_facts(tmp_path: Path) -> None:
 
 def test_doing_it_again_after_a_crash_changes_nothing_more(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with loaded(tmp_path, REQUESTS) as con, Writer(log) as writer:
-        erasure = Erasure.of([NAME, OTHER], Policy.KEEP_COUNTS, random_bytes)
+    with loaded(tmp_path, [*REQUESTS, deleted(NAME)]) as con, Writer(log) as writer:
         writer.seal().result()
-        erase(con, erasure, key=KEY, erased_at=9)
-        writer.rewrite(change(con, erasure))
+        erased(con)
+        writer.rewrite(log_change(con))
         stored = facts_of(con)
-        erase(con, erasure, key=KEY, erased_at=10)
-        assert writer.rewrite(change(con, erasure)).segments == 0
+        with transaction(con):
+            assert erase_waiting(con, key=KEY, erased_at=10, random_bytes=random_bytes) == []
+        assert writer.rewrite(log_change(con)).segments == 0
         assert facts_of(con) == stored
         assert con.execute("SELECT count(*) FROM tombstones").fetchone() == (2,)
 
 
 def test_what_comes_later_is_refused_and_counted(tmp_path: Path) -> None:
-    with loaded(tmp_path, REQUESTS) as con:
-        erasure = Erasure.of([NAME, OTHER], Policy.WITHOUT, random_bytes)
-        erase(con, erasure, key=KEY, erased_at=9)
-        finish(con, erasure)
+    with loaded(tmp_path, [*REQUESTS, deleted(NAME, "nothing")]) as con:
+        erased(con)
+        forget(con, END)
         later: Request = {
             "events": [bought(0, NAME, 50), bought(1, "eve", 50)],
             "attributes": [{"item": 2, "user_id": OTHER, "values": {"a": 1}}],
@@ -200,6 +247,18 @@ def test_a_deletion_refuses_what_is_logged_after_it_before_the_person_is_erased(
         assert rows(con, "deletions", "user_id") == [("ann",)]
 
 
+def test_who_is_meant_is_settled_by_the_merges_before_a_deletion(tmp_path: Path) -> None:
+    requests: list[Request] = [
+        {"merges": [{"item": 0, "from_user_id": "ann", "to_user_id": "anna"}]},
+        {"deletions": [{"item": 0, "user_id": "anna"}]},
+        {"merges": [{"item": 0, "from_user_id": "ann", "to_user_id": "bob"}], "events": [bought(1, "ann")]},
+        {"events": [bought(0, "bob")]},
+    ]
+    with loaded(tmp_path, requests) as con:
+        assert rows(con, "deletions", "user_id") == [("ann",), ("anna",)]
+        assert rows(con, "events", "user_id") == [("bob",)]
+
+
 def test_a_file_in_use_is_not_rewritten(tmp_path: Path) -> None:
     with loaded(tmp_path, REQUESTS) as con:
         size = (tmp_path / "facts.duckdb").stat().st_size
@@ -207,3 +266,30 @@ def test_a_file_in_use_is_not_rewritten(tmp_path: Path) -> None:
             rewrite_database(tmp_path / "facts.duckdb", 500_000_000, 1, tmp_path / "spill")
         assert (tmp_path / "facts.duckdb").stat().st_size == size
         assert con.execute("SELECT count(*) FROM events").fetchone() == (6,)
+
+
+def test_facts_that_came_later_leave_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with loaded(tmp_path, [*REQUESTS, deleted(NAME)]) as con:
+        erased(con)
+        with Writer(log) as writer:
+            writer.seal().result()
+            writer.rewrite(log_change(con))
+        forget(con, END)
+        late: Request = {
+            "events": [bought(0, NAME, 50), bought(1, "eve", 50)],
+            "attributes": [{"item": 2, "user_id": OTHER, "values": {"a": 1}}],
+            "merges": [{"item": 3, "from_user_id": "bob", "to_user_id": OTHER}],
+            "deletions": [{"item": 4, "user_id": "nobody"}],
+        }
+        end = write(log, [{"events": [bought(0, "eve", 51)]}, late])
+        Loader(con, log, tombstone_key=KEY).load(end)
+        assert unfinished(con).refused == 1
+        assert names_in(dumped(con, log))
+        with Writer(log) as writer:
+            writer.seal().result()
+            assert writer.rewrite(log_change(con)).segments == 1
+        forget(con, END)
+        assert not names_in(dumped(con, log))
+        (*_, last) = read(log, 0)
+        assert [one["user_id"] for one in json.loads(last.frame.body)["events"]] == ["eve"]

@@ -16,9 +16,16 @@ from tests.store.world import TABLES, opened
 
 def test_tables_are_made_once_and_stay(tmp_path: Path) -> None:
     with opened(tmp_path) as con:
-        con.execute("INSERT INTO deletions VALUES ('ann', 0, 0, 0)")
+        con.execute("INSERT INTO deletions VALUES ('ann', 0, 0, 0, 'counts')")
     with opened(tmp_path) as con:
-        assert {row[0] for row in con.execute("SHOW TABLES").fetchall()} == {*TABLES, "tombstones", "loaded"}
+        assert {row[0] for row in con.execute("SHOW TABLES").fetchall()} == {
+            *TABLES,
+            "tombstones",
+            "loaded",
+            "erasures",
+            "refused",
+            "old_blocks",
+        }
         assert con.execute("SELECT user_id FROM deletions").fetchall() == [("ann",)]
         assert con.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
 

@@ -51,7 +51,7 @@ STEP_MESSAGES = both(
 VALUES = st.dictionaries(st.sampled_from(["plan", "city"]), st.sampled_from([None, 1, "x", [1]]))
 ATTRIBUTES = st.fixed_dictionaries({"user_id": USERS, "values": VALUES})
 MERGES = st.fixed_dictionaries({"from_user_id": USERS, "to_user_id": USERS})
-DELETIONS = st.fixed_dictionaries({"user_id": st.just("bob")})
+DELETIONS = st.fixed_dictionaries({"user_id": USERS})
 REJECTED = st.just({"kind": "events", "reason": "bad_time", "message": "no"})
 
 
@@ -118,6 +118,7 @@ def check(requests: list[Request], stops: list[int], batch_bytes: int) -> None:
             assert facts == wanted
             assert sorted(rows(con, "rejected", "position, item, kind, reason")) == sorted(expected.rejected)
             assert set(rows(con, "merges", "from_user_id, to_user_id")) == set(expected.merges)
+            assert {user for (user,) in rows(con, "deletions", "user_id")} == set(expected.deleted)
             attributes = {(user, key): value for user, key, value in rows(con, "attributes", "user_id, name, value")}
             assert attributes == {key: value.replace(", ", ",") for key, value in expected.attributes.items()}
             assert con.execute("FROM loaded").fetchall() == ([(end, expected.repetitions)] if end else [])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,23 @@ def test_of_many_at_once_one_is_new(place: str) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             assert sorted(pool.map(ask, range(24))) == ["conflict"] * 23 + ["new"]
+
+
+def test_requests_that_name_an_erased_person_are_forgotten(metadata: Metadata) -> None:
+    finished(metadata)
+    finished(metadata, "for Quixote")
+    assert metadata.idempotency.begin("k1", "order-2", BODY, 10) is None
+    metadata.idempotency.finish("k1", "order-2", 10, Answer(400, b'{"message": "no user Quixote"}'))
+    assert metadata.idempotency.begin("k1", "order-3", BODY, 10) is None  # is still worked on
+    assert metadata.forget_naming(lambda text: b"Quixote" in text) == 2
+    assert metadata.idempotency.begin("k1", "order-1", BODY, 11) == DONE
+    for key in ("for Quixote", "order-2"):
+        assert metadata.idempotency.begin("k1", key, BODY, 12) is None
+
+
+def test_what_was_forgotten_is_in_no_file(tmp_path: Path) -> None:
+    with open_metadata(tmp_path / "metadata.sqlite") as metadata:
+        finished(metadata, "for Quixote")
+        assert any(b"Quixote" in path.read_bytes() for path in tmp_path.iterdir())
+        assert metadata.forget_naming(lambda text: b"Quixote" in text) == 1
+        assert not any(b"Quixote" in path.read_bytes() for path in tmp_path.iterdir())

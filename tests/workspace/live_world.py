@@ -10,15 +10,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 import afterword
 from afterword.attribution.gather import Limits
 from afterword.intake.definitions import load_definitions
 from afterword.model import Campaign, Counting, Definitions
 from afterword.store.connection import open_memory
+from afterword.store.erasing import Erasure, erase
 from afterword.workspace.live import Live
+from afterword.workspace.live.refreshing import Erased
 from tests.engine import EPOCH, plain_json, write_definitions
 from tests.oracle_facts import EventFact, ExposureFact, Fact, Facts, StepFact
 from tests.oracle_people import MergeFact
+from tests.workspace import feed_world
 
 FACTS_SQL = Path(afterword.__file__).parent / "store" / "facts.sql"
 TABLES: dict[type, str] = {ExposureFact: "exposures", EventFact: "events", StepFact: "step_messages"}
@@ -60,6 +65,35 @@ class LiveWorld:
         marks = ", ".join("?" for _ in values)
         self.con.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
 
+    def restart(self) -> None:
+        """Open the results again, as the next process does."""
+        self.live = Live(self.con, Limits(1 << 28, self.directory, self.batch_rows, 2))
+
+    def ids_of(self, user: str) -> set[str]:
+        """Return all ids of a person."""
+        ids = {user}
+        for _ in self.merges:
+            pairs = [{merge.from_user_id, merge.to_user_id} for merge in self.merges]
+            ids = ids.union(*(pair for pair in pairs if pair & ids))
+        return ids
+
+    def erase(self, definitions: Definitions, erasure: Erasure, as_of: int) -> None:
+        """Erase a person as `workspace.erasing` does."""
+        ids = list(erasure.user_ids)
+
+        def erased(con: duckdb.DuckDBPyConnection) -> Erased:
+            refunds = "SELECT refund_of FROM main.events WHERE kind = 'refund' AND list_contains(?, user_id)"
+            others = con.execute(f"SELECT user_id FROM main.events WHERE event_id IN ({refunds})", [ids]).fetchall()
+            erase(con, [erasure], key=bytes(32), erased_at=0)
+            return Erased((erasure,), tuple(user for (user,) in others))
+
+        self.merges = [merge for merge in self.merges if merge.from_user_id not in ids]
+        self.live.refresh(definitions, as_of=as_of, erase=erased)
+        numbered = "SELECT count(*) FROM derived.users WHERE list_contains(?, user_id)"
+        assert self.con.execute(numbered, [ids]).fetchall() == [(0,)]
+        named = "SELECT count(*) FROM derived.changes WHERE list_contains(?, user_id)"
+        assert self.con.execute(named, [ids]).fetchall() == [(0,)]
+
     def run(self, definitions: Definitions, as_of: int, directory: Path) -> afterword.Results:
         """Run the files' way over an export of the tables."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -83,12 +117,15 @@ class LiveWorld:
         """Compare the derived rows with a recomputation, and the report with that of a run over an export."""
         different = self.live.recompute(definitions)
         assert different == [], different
+        told = feed_world.replayed(self.live)
+        assert told == feed_world.derived(self.con, definitions)
         if directory is None or not self.usable(definitions, as_of):
             return
         expected = json.loads(json.dumps(self.run(definitions, as_of, directory).json))
         written = load_definitions(write_definitions(definitions, directory))
         found = json.loads(json.dumps(self.live.report(written, as_of)))
         assert found["as_of"] == expected["as_of"]
+        assert told == feed_world.of_results(directory / "results")
         wrong = list(_differences(found["campaigns"], expected["campaigns"]))
         assert wrong == [], wrong[:5]
         if all(campaign.counting is not Counting.ONCE_PER_CHANNEL for campaign in definitions.campaigns):

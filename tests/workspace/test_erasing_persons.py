@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,10 @@ from afterword.intake.accepted import DIALECT
 from afterword.intake.definitions import parse_definitions
 from afterword.interfaces.cli import main
 from afterword.log import Frame, read
+from afterword.store.erasing_log import change, concerns
+from afterword.workspace.cleaning import Stage
 from afterword.workspace.data_directory import FACTS, LOG, DataDirectory, open_data_directory
+from tests.workspace.feed_world import read_all
 
 NAME, ALIAS = "Quixote-7", "don@mancha.example"
 HOUR = 3_600_000_000
@@ -94,6 +98,7 @@ def test_an_erased_person_is_in_no_file(
     for data in opened(path):
         fill(data)
         assert converted(data) == [("a", 1, 1), ("b", 1, 1)]
+        assert NAME in {change["user_id"] for change in read_all(data.live)}
     assert {FACTS, LOG} <= found_in(path)  # the scan finds what is there
 
     assert main(["erase", ALIAS, "--leave", leave, "--data", str(path), "--json"]) == 0
@@ -103,6 +108,8 @@ def test_an_erased_person_is_in_no_file(
     for data in opened(path):
         assert converted(data) == expected
         assert data.live.recompute(data.definitions()) == []
+        assert data.live.feed.state.last == 2
+        assert len(read_all(data.live)) == sum(number for _, _, number in expected)
         body = {"exposures": [exposed(0, NAME, "b")]}
         data.log.append(Frame(NOW, DIALECT, "k", msgspec.json.encode(body))).result()
         assert data.keeper.caught_up(60)
@@ -120,3 +127,41 @@ def test_a_directory_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     for _data in opened(path):
         assert main(["erase", "x", "--data", str(path)]) == UserError.exit_code
     assert "held by" in capsys.readouterr().err
+
+
+def test_old_blocks_that_cannot_be_freed_now_are_freed_at_a_later_start(tmp_path: Path) -> None:
+    path, said = tmp_path / "data", list[str]()
+
+    def tell(what: str, _error: BaseException | None) -> None:
+        said.append(what)
+
+    def served() -> AbstractContextManager[DataDirectory]:
+        return open_data_directory(
+            path,
+            memory="500MB",
+            threads=1,
+            clock=lambda: NOW,
+            chance=os.urandom,
+            tell=tell,
+        )
+
+    with served() as data:
+        fill(data)
+        asked = msgspec.json.encode({"deletions": [{"item": 0, "user_id": NAME}]})
+        data.log.append(Frame(NOW, DIALECT, "k", asked)).result()
+        assert data.keeper.caught_up(60)
+        persons = data.erasing.for_the_log(data.log.durable)
+        data.log.rewrite(change(persons), concerns(persons))
+        data.erasing.forget(persons, data.log.durable)
+    assert found_in(path) == {FACTS}
+    in_the_way = path / f"{FACTS}.new"
+    in_the_way.mkdir()
+    with served() as data:
+        assert len(said) == 1
+        assert "cannot be rewritten yet, its old blocks may name erased persons" in said[0]
+        assert (data.cleaning.status.stage, data.cleaning.status.done) == (Stage.WAITING, 1)
+        assert converted(data) == [("a", 1, 1), ("b", 1, 1)]
+    in_the_way.rmdir()
+    with served() as data:
+        assert (data.cleaning.status.stage, data.cleaning.status.done) == (Stage.NOTHING, 2)
+    assert found_in(path) == set()

@@ -229,7 +229,7 @@ def test_other_options_make_it_another_file(directory: Directory, tmp_path: Path
 
 def test_strict_imports_nothing_if_a_row_is_rejected(directory: Directory, tmp_path: Path) -> None:
     good, bad = write(tmp_path / "x.csv", [GOOD]), write(tmp_path / "y.csv", [GOOD, {**GOOD, "channel": "fax"}])
-    with pytest.raises(UserError, match=r"1 row would be rejected .*unknown_channel.* y\.csv, row 2: channel") as told:
+    with pytest.raises(UserError, match=r"1 row would be rejected .*unknown_channel.*y\.csv, row 2: channel") as told:
         imported(directory, "exposures", str(tmp_path / "[xy].csv"), strict=True)
     assert "nothing was imported" in str(told.value)
     assert [row[1] for row in listed(directory.rejected)] == [2]

@@ -1,4 +1,5 @@
-"""Any order of loads, merges, changed definitions and time moving on gives what a run over all facts gives."""
+"""Any order of loads, merges, erasures, changed definitions, restarts and time moving on gives what a run over all
+facts gives, and a feed of changes that adds up to it."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from afterword.store.erasing import Erasure, Policy
 from tests.histories import generate_world
 from tests.oracle_facts import Fact
 from tests.oracle_people import MergeFact
@@ -61,6 +63,19 @@ class LiveMachine(RuleBasedStateMachine):
         for _ in range(3):
             self.live.load(self.waiting[:2])
             self.waiting = self.waiting[2:]
+        self.refresh()
+
+    @rule(data=st.data(), policy=st.sampled_from(Policy))
+    def erase(self, data: st.DataObject, policy: Policy) -> None:
+        ids = self.live.ids_of(data.draw(st.sampled_from(self.people)))
+        self.live.erase(self.definitions, Erasure.of(ids, policy, self.rng.randbytes), self.as_of)
+        self.waiting = [fact for fact in self.waiting if fact.user_id not in ids]
+        self.people = [name for name in self.people if name not in ids] or ["u"]
+        self.live.check(self.definitions, self.as_of)
+
+    @rule()
+    def restart(self) -> None:
+        self.live.restart()
         self.refresh()
 
     def refresh(self) -> None:

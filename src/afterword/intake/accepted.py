@@ -97,11 +97,22 @@ class Merge(msgspec.Struct, gc=False):
     to_user_id: str
 
 
-class Deletion(msgspec.Struct, gc=False):
+class Deletion(msgspec.Struct, omit_defaults=True, gc=False):
     """A person is to be erased (rule 36)."""
 
     item: int
     user_id: str
+    leave: str = "counts"
+    """`counts`: a stranger's facts stay; `nothing`: they go, too."""
+
+
+class Tombstone(msgspec.Struct, gc=False):
+    """Stands in the log where a deletion stood, once the person is erased from it: later facts are refused."""
+
+    item: int
+    hash: str
+    """The keyed hash of one of the person's ids."""
+    erased_at: int
 
 
 class Rejected(msgspec.Struct, omit_defaults=True, gc=False):
@@ -135,4 +146,6 @@ class Accepted(msgspec.Struct, omit_defaults=True):
     attributes: list[Attributes] = []
     merges: list[Merge] = []
     deletions: list[Deletion] = []
+    tombstones: list[Tombstone] = []
+    """Written by erasing alone; no dialect makes any."""
     rejected: list[Rejected] = []

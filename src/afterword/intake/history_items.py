@@ -76,11 +76,9 @@ class Items:
         places: Sequence[int] = range(self.size)
         if bad:
             places = [place for place in places if place not in bad]
-        rejected = [Rejected(r.place, _LOGGED.get(self._kind, self._kind), r.reason, r.message) for r in self.refused]
-        facts = self._facts(places, complete=not bad)
-        accepted = Accepted(rejected=rejected)
-        setattr(accepted, _LOGGED.get(self._kind, self._kind), facts)
-        return accepted
+        name = _LOGGED.get(self._kind, self._kind)
+        lists: dict[str, Any] = {name: self._facts(places, complete=not bad)}
+        return Accepted(**lists, rejected=[Rejected(r.place, name, r.reason, r.message) for r in self.refused])
 
     def _facts(self, places: Sequence[int], *, complete: bool) -> list[Any]:
         def chosen(values: Sequence[Any]) -> Iterable[Any]:

@@ -29,11 +29,16 @@ from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
-from afterword.workspace.data_directory import is_beyond_repair, open_answering
+from afterword.interfaces.posting import post
+from afterword.interfaces.rewriting import in_process_of_its_own
+from afterword.workspace.data_directory import LOG, is_beyond_repair, open_answering
+from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
 
 LOGGER = logging.getLogger("afterword")
 STATE = "/internal/state"
+AGAIN = 75
+"""The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 NICE = 10
 """Results may wait; an acknowledgement may not."""
 STOP_SECONDS = 10
@@ -49,10 +54,13 @@ class Configuration:
     threads: int | None
     metadata_url: str | None
     rate: Rate
+    changes_days: int
     body_bytes: int
     durable: int
     """The position of the log."""
     command_key: CommandKey
+    erase_within: int
+    """Microseconds."""
 
     @classmethod
     def read(cls, line: str) -> Configuration:
@@ -74,15 +82,16 @@ def main() -> int:
     log_to_stderr()
     told = Configuration.read(sys.stdin.readline())
     try:
-        _run(told)
+        return AGAIN if _run(told) else 0
     except UserError as error:
         LOGGER.error(str(error))
         print(str(error), flush=True)  # for the process that started this one
         return error.exit_code
-    return 0
 
 
-def _run(told: Configuration) -> None:
+def _run(told: Configuration) -> bool:
+    """Answer until told to end; return whether it is to begin again."""
+    again = threading.Event()
     durable = [told.durable]
 
     def tell(message: str, error: BaseException | None) -> None:
@@ -95,17 +104,31 @@ def _run(told: Configuration) -> None:
         memory=told.memory,
         threads=told.threads,
         clock=now,
+        chance=os.urandom,
         durable=lambda: durable[0],
         tell=tell,
         metadata_url=told.metadata_url,
+        erase_within=told.erase_within,
+        changes_days=told.changes_days,
     ) as data:
+        deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)
+
+        def begin_again() -> None:
+            again.set()
+            data.keeper.begin_to_stop()
+            server.should_exit = True
+
+        cleaning = data.cleaning
         app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
+            cleaning.sealed(int(request.query_params["sealed"]))
             keeper = data.keeper
-            return answer(200, {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure})
+            reached = {"loaded": keeper.loaded, "attributed": keeper.attributed, "failure": keeper.failure}
+            log = {"seal_to": cleaning.seal_to, "at_the_log": cleaning.at_the_log}
+            return answer(200, {**reached, **log, "webhooks": deliverer.progress})
 
         app.router.routes.insert(0, Route(STATE, state))
         config = uvicorn.Config(
@@ -120,7 +143,14 @@ def _run(told: Configuration) -> None:
         )
         server = _Server(config)
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
-        server.run()
+        cleaning.start(in_process_of_its_own(Path(told.path) / LOG), begin_again)
+        deliverer.start()
+        try:
+            server.run()
+        finally:
+            cleaning.stop()
+            deliverer.stop()
+    return again.is_set()
 
 
 class _Server(uvicorn.Server):

@@ -22,6 +22,7 @@ from afterword.interfaces import (
     export_cli,
     import_cli,
     keys_cli,
+    log_cli,
     options,
     output,
     reading_cli,
@@ -277,6 +278,7 @@ app.command()(backup_cli.backup)
 app.command()(export_cli.export)
 app.command("import")(import_cli.import_)
 app.add_typer(keys_cli.app)
+app.add_typer(log_cli.app)
 
 
 @app.command()
@@ -293,6 +295,10 @@ def serve(
     batch_size: options.BatchSize = "16MiB",
     free_space: options.FreeSpace = "256MiB",
     unloaded_size: options.UnloadedSize = "2GiB",
+    changes_days: options.ChangesDays = 30,
+    erase_within: options.EraseWithin = "24 hours",
+    keep_log_days: options.KeepLogDays = None,
+    keep_log_bytes: options.KeepLogBytes = None,
 ) -> None:
     """Take facts over HTTP and answer with results.
 
@@ -300,9 +306,11 @@ def serve(
     """
     from afterword.interfaces.api.server import make_policy
     from afterword.interfaces.serve import serve as serve_directory
+    from afterword.interfaces.upkeep import read_upkeep
 
-    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size)
-    serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata)
+    upkeep = read_upkeep(erase_within, keep_log_days, keep_log_bytes)
+    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size, changes_days=changes_days)
+    serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata, upkeep)
 
 
 def _definition_file(path: Path | None, command: str) -> Path:

@@ -13,9 +13,11 @@ from pathlib import Path
 import h11
 
 from afterword.errors import UserError
-from afterword.interfaces.answering import STATE
+from afterword.interfaces.answering import AGAIN, STATE
 from afterword.interfaces.api.forwarding import exchange
+from afterword.log import LogError
 from afterword.workspace.backlog import Backlog
+from afterword.workspace.delivering import Progress
 
 LOGGER = logging.getLogger("afterword")
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.answering")
@@ -24,13 +26,19 @@ ASK_SECONDS = 30.0
 """How long an answer about its state may take before the other process is asked again."""
 STOP_SECONDS = 30.0
 AGAIN_SECONDS = 2.0
+RENEWING = "the facts' file is being freed of persons who were erased"
 
 
 class Companion:
     """Keeps the process that answers running, and the backlog up to date."""
 
     def __init__(
-        self, socket: Path, configuration: Callable[[int], str], durable: Callable[[], int], backlog: Backlog
+        self,
+        socket: Path,
+        configuration: Callable[[int], str],
+        durable: Callable[[], int],
+        seal: Callable[[], int],
+        backlog: Backlog,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -38,12 +46,15 @@ class Companion:
             socket: where the other process listens.
             configuration: given the position of the log, what the other process must know, in one line.
             durable: up to where the log may be read.
+            seal: completes the last segment of the log and returns where the next one begins.
             backlog: told how far the other process is.
 
         """
         self._socket = socket
         self._configuration = configuration
         self._durable = durable
+        self._seal = seal
+        self._sealed = 0
         self._backlog = backlog
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -62,7 +73,11 @@ class Companion:
 
     async def _keep(self) -> None:
         while True:
-            process = await self._start()
+            try:
+                process = await self._start()
+            except OSError as error:
+                await self._failed_to_start(error)
+                continue
             asking = asyncio.create_task(self._ask())
             try:
                 code = await process.wait()
@@ -71,6 +86,9 @@ class Companion:
             if self._stopping:
                 return
             assert process.stdout is not None
+            if code == AGAIN:
+                self._backlog.lost(None, RENEWING, renewing=True)
+                continue
             said = (await process.stdout.read()).decode(errors="replace").strip()
             # What will not be mended by waiting must not be added to.
             self._backlog.lost(said or "its log says why" if code == UserError.exit_code else None, said)
@@ -85,6 +103,16 @@ class Companion:
         assert self._process.stdin is not None
         self._process.stdin.write(self._configuration(self._durable()).encode() + b"\n")
         return self._process
+
+    async def _failed_to_start(self, error: OSError) -> None:
+        """Tell of it, once for each reason, and wait: too many processes or no memory may be over soon."""
+        said = (
+            f"the process that answers cannot be started ({error.strerror or error}): facts wait in the log meanwhile"
+        )
+        if self._backlog.absent != said:
+            LOGGER.error(said)
+        self._backlog.lost(None, said)
+        await asyncio.sleep(AGAIN_SECONDS)
 
     def begin_to_stop(self) -> None:
         """Let it answer what waits, and end; to be called when no more requests come."""
@@ -116,8 +144,14 @@ class Companion:
 
     async def _ask_once(self) -> None:
         told = b""
-        async for event in exchange(self._socket, "GET", f"{STATE}?durable={self._durable()}".encode(), [], b""):
+        target = f"{STATE}?durable={self._durable()}&sealed={self._sealed}"
+        async for event in exchange(self._socket, "GET", target.encode(), [], b""):
             if isinstance(event, h11.Data):
                 told += bytes(event.data)
         state = json.loads(told)
+        self._backlog.at_the_log = state["at_the_log"]
         self._backlog.told(state["loaded"], state["attributed"], state["failure"])
+        self._backlog.webhooks = {name: Progress(**progress) for name, progress in state["webhooks"].items()}
+        if (wanted := state["seal_to"]) is not None and wanted > self._sealed:
+            with suppress(LogError):  # it is known already that the log cannot be written
+                self._sealed = await asyncio.to_thread(self._seal)

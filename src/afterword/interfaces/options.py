@@ -11,9 +11,13 @@ import typer
 from afterword.settings import (
     BATCH_SIZE,
     BODY_SIZE,
+    CHANGES_DAYS,
     DATA,
+    ERASE_WITHIN,
     FREE_SPACE,
     HOST,
+    KEEP_LOG_BYTES,
+    KEEP_LOG_DAYS,
     MEMORY,
     METADATA,
     OUT,
@@ -153,12 +157,16 @@ AskedData: TypeAlias = Annotated[
 ]
 Host: TypeAlias = Annotated[str, _setting(HOST, "ADDRESS")]
 Port: TypeAlias = Annotated[int, _setting(PORT, "N")]
+EraseWithin: TypeAlias = Annotated[str, _setting(ERASE_WITHIN, "TIME")]
+KeepLogDays: TypeAlias = Annotated[int | None, _setting(KEEP_LOG_DAYS, "N")]
+KeepLogBytes: TypeAlias = Annotated[str | None, _setting(KEEP_LOG_BYTES, "SIZE")]
 RequestRate: TypeAlias = Annotated[str, _setting(RATE, "N/SECONDS")]
 TrackRate: TypeAlias = Annotated[str, _setting(TRACK_RATE, "N/SECONDS")]
 BodySize: TypeAlias = Annotated[str, _setting(BODY_SIZE, "SIZE")]
 BatchSize: TypeAlias = Annotated[str, _setting(BATCH_SIZE, "SIZE")]
 FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
 UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
+ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

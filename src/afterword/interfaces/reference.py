@@ -24,7 +24,7 @@ Answers go to stdout, progress (on a terminal, for what takes more than a second
 | exit code | meaning |
 | --- | --- |
 | 0 | done; for `verify`: the same |
-| 1 | a fault of Afterword; for `verify`: something differs |
+| 1 | a fault of Afterword; for `verify`: something differs, for `log verify`: the log is damaged |
 | 2 | a mistake in what was given: one sentence says what, and what would be right |
 | 130 | stopped by Ctrl-C |
 """

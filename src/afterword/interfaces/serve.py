@@ -27,11 +27,12 @@ from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.running import Running, announced
+from afterword.interfaces.upkeep import LogUpkeep, Upkeep
 from afterword.log import LogError
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.metadata import Metadata
 from afterword.workspace.backlog import Backlog
-from afterword.workspace.data_directory import open_intake
+from afterword.workspace.data_directory import facts_are_missing, open_intake
 from afterword.workspace.reopened_log import ReopenedLog
 
 LAST_PORT = 65_535
@@ -45,6 +46,7 @@ STOP_SECONDS = 10
 BACKLOG = 2048
 MEND_SECONDS = 2.0
 LOGGER = logging.getLogger("afterword")
+_UPKEEP = Upkeep()
 
 
 class PortTaken(UserError):
@@ -70,6 +72,7 @@ def serve(
     say: Callable[[str], None],
     policy: Policy,
     metadata_url: str | None = None,
+    upkeep: Upkeep = _UPKEEP,
     greeting: Callable[[str], str] | None = None,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM.
@@ -82,6 +85,7 @@ def serve(
         threads: how many; all cores if None.
         say: prints what the user must know at the start.
         policy: limits.
+        upkeep: how long the log is kept, and erased persons in it.
         metadata_url: a database for campaigns and keys instead of a file in the directory.
         greeting: given the address, what else is said at the start.
 
@@ -92,6 +96,8 @@ def serve(
     """
     if not 0 <= port <= LAST_PORT:
         raise UserError(f"port is {port}, must be between 0 (any that is free) and {LAST_PORT}")
+    if policy.changes_days < 1:
+        raise UserError(f"changes-days is {policy.changes_days}, must be at least 1")
     # Who uses these two is the other process, which would be started again and again over a mistake.
     memory_bytes(memory)
     thread_count(threads, 1)
@@ -101,9 +107,13 @@ def serve(
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.
         closing(_listen(host, port)) as listening,
-        open_intake(data, clock=now, chance=os.urandom, metadata_url=metadata_url) as intake,
+        open_intake(
+            data, clock=now, chance=os.urandom, metadata_url=metadata_url, segment_bytes=upkeep.segment_bytes
+        ) as intake,
         tempfile.TemporaryDirectory(prefix="afterword-socket-") as place,
     ):
+        if (said := facts_are_missing(data, intake.log)) is not None:
+            LOGGER.warning(said)
         if (cut := intake.log.cut) is not None:
             LOGGER.warning("%s: the last %d bytes were no whole request and were cut off", cut.path, cut.size)
         address = _address(listening)
@@ -125,26 +135,32 @@ def serve(
                 threads,
                 metadata_url,
                 policy.rate,
+                policy.changes_days,
                 policy.body_bytes,
                 durable,
                 command_key,
+                upkeep.erase_within,
             ).line(),
             lambda: intake.log.durable,
+            intake.log.seal,
             backlog,
         )
         server = Receiving(Front(intake.path, intake.log, intake.metadata, backlog), policy, now)
 
+        keeping = LogUpkeep(intake.log, backlog, upkeep, now, server.metrics)
+
         @asynccontextmanager
         async def running() -> AsyncIterator[None]:
-            mending = asyncio.create_task(_keep_mending(intake.log))
+            tasks = [asyncio.create_task(_keep_mending(intake.log)), asyncio.create_task(keeping.run())]
             try:
                 async with companion.running():
                     yield
             finally:
-                mending.cancel()
+                for task in tasks:
+                    task.cancel()
 
         config = uvicorn.Config(
-            make_receiving_app(server, Forwarder(local, policy), running),
+            make_receiving_app(server, Forwarder(local, policy, lambda: backlog.renewing), running),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -28,6 +28,7 @@ from afterword.log.reading import Entry, Reader, read
 from afterword.log.recovery import Cut
 from afterword.log.retention import Removed
 from afterword.log.rewriting import Rewritten
+from afterword.log.segments import begins_at
 from afterword.log.writer import Writer
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Rewritten",
     "SegmentReport",
     "Writer",
+    "begins_at",
     "read",
     "verify",
 ]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from afterword.log.faults import LogLockedError
 
-LOCK_NAME = "lock"
+LOCK_NAME, UPKEEP_NAME = "lock", "upkeep"
+"""Held by who appends, and by who removes or replaces sealed segments, which another process may do."""
 
 
 def sync_data(fd: int) -> None:
@@ -65,11 +66,26 @@ def open_fd(path: Path, flags: int) -> Iterator[int]:
         os.close(fd)
 
 
+@contextlib.contextmanager
+def upkeep(directory: Path) -> Iterator[None]:
+    """Hold the right to remove or replace sealed segments for the time of a block.
+
+    Raises:
+        LogLockedError: somebody else is at it.
+
+    """
+    lock = Lock(directory, UPKEEP_NAME)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class Lock:
     """The right to write a log, held until `release` or the end of the process."""
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / LOCK_NAME
+    def __init__(self, directory: Path, name: str = LOCK_NAME) -> None:
+        self.path = directory / name
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

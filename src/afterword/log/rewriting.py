@@ -58,7 +58,9 @@ class Rewritten:
         )
 
 
-def rewrite_segments(directory: Path, change: Change) -> Rewritten:
+def rewrite_segments(
+    directory: Path, change: Change, concerns: Callable[[int, int], bool] = lambda _first, _end: True
+) -> Rewritten:
     """Pass every frame of all sealed segments through `change` and replace the segments in which something changed.
 
     A segment is written aside, synced and renamed over the old one, each by itself: after a failure or a crash some
@@ -68,6 +70,7 @@ def rewrite_segments(directory: Path, change: Change) -> Rewritten:
     Args:
         directory: the log, locked by the caller, no retention at the same time.
         change: what becomes of a frame.
+        concerns: whether any of the frames from one position to before another may change; others are not read.
 
     Raises:
         LogDamagedError: a sealed segment is bad; it was left alone.
@@ -78,12 +81,13 @@ def rewrite_segments(directory: Path, change: Change) -> Rewritten:
     total = Rewritten()
     paths = segment_paths(directory)
     for path in paths:
-        if seal_of(path) is None:
+        if (seal := seal_of(path)) is None:
             if path != paths[-1]:  # else something would silently not be erased
                 raise LogDamagedError(path, first_position(path), path.stat().st_size, "its seal is missing")
             continue
         try:
-            if _would_change(path, change):
+            first = first_position(path)
+            if concerns(first, first + seal.frames) and _would_change(path, change):
                 total += _rewrite(path, change)
         except BadPlaceError as bad:
             raise LogDamagedError(path, bad.position, bad.offset, bad.reason) from bad

@@ -111,6 +111,12 @@ def segment_paths(directory: Path) -> list[Path]:
     return sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
 
 
+def begins_at(directory: Path) -> int:
+    """Return the first position of a log; retention moves it on."""
+    paths = segment_paths(directory) if directory.is_dir() else []
+    return first_position(paths[0]) if paths else 0
+
+
 def unfinished(directory: Path) -> Iterator[Path]:
     """Return what a crash left half written aside."""
     return (path for path in directory.iterdir() if path.name.endswith(f".seg{UNFINISHED}"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from afterword.log.disk import Lock, sync_data, sync_directory
+from afterword.log.disk import Lock, sync_data, sync_directory, upkeep
 from afterword.log.faults import LogBusyError, LogClosedError, LogError, LogFailedError
 from afterword.log.frames import Encoded, Frame, encode
 from afterword.log.recovery import open_tail
@@ -119,18 +119,19 @@ class Writer:
         """
         return self._hand_in(None)
 
-    def rewrite(self, change: Change) -> Rewritten:
+    def rewrite(self, change: Change, concerns: Callable[[int, int], bool] = lambda _first, _end: True) -> Rewritten:
         """Replace or erase frames in all sealed segments; see `rewriting.rewrite_segments`. `seal` first for the rest.
 
         Raises:
             LogDamagedError: a sealed segment is bad; it was left alone.
+            LogLockedError: another process is at the sealed segments.
             LogClosedError: the writer was closed, and so another may write.
             OSError: the disk is full or failed; segments before it are done, the others untouched, try again.
 
         """
-        with self._upkeep:
+        with self._upkeep, upkeep(self.directory):
             self._refuse_if_closed()
-            return rewrite_segments(self.directory, change)
+            return rewrite_segments(self.directory, change, concerns)
 
     def retain(
         self, *, loaded_up_to: int, received_before: int | None = None, keep_bytes: int | None = None
@@ -138,8 +139,12 @@ class Writer:
         """Remove sealed segments that are old, or too many; see `retention.remove_segments`.
 
         Works after a failure, too: removing segments may be what makes room.
+
+        Raises:
+            LogLockedError: another process is at the sealed segments: later.
+
         """
-        with self._upkeep:
+        with self._upkeep, upkeep(self.directory):
             self._refuse_if_closed()
             return remove_segments(self.directory, loaded_up_to, received_before, keep_bytes)
 

@@ -51,8 +51,13 @@ def facts_sql() -> str:
 
 
 def _explained(path: Path, message: str) -> str:
-    if "lock" in message.lower():
+    if "Could not set lock" in message:  # not "lock": a damaged file's message names its block
         return f"{path} is open in another process: stop that one first, or ask it through its API"
     if "not a valid DuckDB" in message:
         return f"{path} is no DuckDB file: name another file, or move this one away"
+    if "Corrupt database" in message or "Could not read enough bytes" in message:
+        return (
+            f"{path} is damaged ({message.splitlines()[0]}): put back the last backup, or, if no old part of the log "
+            "was ever removed, move this file away, and the facts are loaded again from the log"
+        )
     return f"{path} cannot be opened: {message.splitlines()[0]}"

@@ -34,10 +34,23 @@ CREATE TABLE IF NOT EXISTS rejected (
     position UBIGINT NOT NULL, item INTEGER NOT NULL, kind VARCHAR NOT NULL, reason VARCHAR NOT NULL,
     message VARCHAR NOT NULL, arrived_at BIGINT NOT NULL
 );
--- People who are to be erased, until they are; facts that come for them after this are refused.
+-- People who are to be erased, by all their ids, until they are; facts that come for them after this are refused.
+-- `leave` is what stays: "counts" or "nothing".
 CREATE TABLE IF NOT EXISTS deletions (
-    user_id VARCHAR NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL
+    user_id VARCHAR NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL,
+    leave VARCHAR
 );
+ALTER TABLE deletions ADD COLUMN IF NOT EXISTS leave VARCHAR;
+-- People who are erased from these tables and not yet from the log. `replacement` stands in the person's place, NULL
+-- where nothing does; position and item are those of the deletion.
+CREATE TABLE IF NOT EXISTS erasures (
+    user_id VARCHAR NOT NULL, position UBIGINT NOT NULL, item INTEGER NOT NULL, arrived_at BIGINT NOT NULL,
+    replacement VARCHAR, erased_at BIGINT NOT NULL
+);
+-- Requests in which something about erased people was refused, so that the log is still to be rid of it.
+CREATE TABLE IF NOT EXISTS refused (position UBIGINT NOT NULL, arrived_at BIGINT NOT NULL);
+-- Whether old blocks of this file may still hold what was erased, and the place of the first such deletion.
+CREATE TABLE IF NOT EXISTS old_blocks (position UBIGINT NOT NULL, arrived_at BIGINT NOT NULL);
 -- Keyed hashes of erased ids, which refuse later facts (rule 36).
 CREATE TABLE IF NOT EXISTS tombstones (hash VARCHAR NOT NULL, erased_at BIGINT NOT NULL);
 -- Up to which position of the log everything is loaded, and how many items were repetitions: one row.

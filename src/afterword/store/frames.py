@@ -37,6 +37,7 @@ class Lists(msgspec.Struct, gc=False):
     attributes: msgspec.Raw = _ABSENT
     merges: msgspec.Raw = _ABSENT
     deletions: msgspec.Raw = _ABSENT
+    tombstones: msgspec.Raw = _ABSENT
     rejected: msgspec.Raw = _ABSENT
 
 
@@ -106,6 +107,11 @@ class Batch:
             if (text := bytes(getattr(lists, name))) not in _EMPTY:
                 self._add_list(name, entry.position, arrived_at, text)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may follow in this batch: what comes after a deletion waits until it is known (rule 36)."""
+        return bool(self._lists["deletions"])
+
     def names(self) -> list[str]:
         """Return the names of the lists that there are."""
         return [name for name, lists in self._lists.items() if lists]
@@ -134,12 +140,15 @@ class Batch:
 
 
 def batches(reader: Reader, up_to: int, limit: int) -> Iterator[Batch]:
-    """Yield the frames before a position in batches of about `limit` bytes, the last with all that is left."""
+    """Yield the frames before a position in batches of about `limit` bytes, the last with all that is left.
+
+    A request that deletes persons is the last of its batch.
+    """
     while reader.position < up_to:
         batch = Batch(reader.position)
         for entry in reader.read(up_to):
             batch.add(entry)
-            if batch.size >= limit:
+            if batch.size >= limit or batch.is_closed:
                 break
         batch.end = reader.position
         yield batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,33 @@ class Idempotency:
         """
         with self._database.writing() as connection:
             return connection.execute(sa.delete(table).where(table.c.status.is_(None))).rowcount
+
+    def forget_naming(self, names: Callable[[bytes], bool]) -> int:
+        """Forget the requests whose key or answer names somebody; return how many.
+
+        Should one come again, what it brings is known by its ids, or refused with the person who was erased.
+
+        Args:
+            names: whether a text does.
+
+        """
+        judged: dict[bytes, bool] = {}
+
+        def is_named(text: bytes) -> bool:
+            if text not in judged:
+                judged[text] = names(text)
+            return judged[text]
+
+        columns = [table.c.key_id, table.c.idempotency_key, table.c.answer]
+        with self._database.reading() as connection:  # nobody who takes facts in may have to wait for this
+            rows = connection.execute(sa.select(*columns).where(table.c.status.is_not(None)))
+            # Most answers are one of a few.
+            found = [row for row in rows if names(row.idempotency_key.encode()) or is_named(bytes(row.answer))]
+        with self._database.writing() as connection:
+            for row in found:
+                same = [table.c.key_id == row.key_id, table.c.idempotency_key == row.idempotency_key]
+                connection.execute(sa.delete(table).where(*same))
+        return len(found)
 
     def prune(self, now: int) -> int:
         """Forget what is older than 24 hours; return how many."""

@@ -14,7 +14,14 @@ import pyarrow as pa
 from afterword.log import Reader
 from afterword.store.fact_keys import Keys, KnownKeys
 from afterword.store.frames import Batch, add_refusals, batches
-from afterword.store.people import load_attributes, load_deletions, load_merges, load_rejected, refuse
+from afterword.store.people import (
+    load_attributes,
+    load_deletions,
+    load_merges,
+    load_rejected,
+    load_tombstones,
+    refuse,
+)
 from afterword.store.repetitions import known_keys, take_out_repetitions
 from afterword.store.shapes import SHAPES, Shape
 from afterword.store.staging import derive_ids, stage
@@ -150,7 +157,7 @@ class Loader:
 
     def _load_lists(self, batch: Batch, new_keys: dict[str, Keys]) -> _Counts:
         counts = _Counts()
-        counts.rows["deletions"] = load_deletions(self._con, batch)  # first: they refuse what comes after them
+        load_tombstones(self._con, batch)  # first: they refuse what comes after them
         for shape in SHAPES:
             if stage(self._con, batch, shape):
                 new_keys[shape.table] = self._load_facts(shape, counts)
@@ -160,6 +167,8 @@ class Loader:
         counts.repetitions += repetitions
         counts.refused += refused
         load_rejected(self._con, batch)
+        # Last: the merges before them say who is meant, and nothing comes after them in a batch.
+        counts.rows["deletions"] = load_deletions(self._con, batch)
         add_refusals(self._con, batch.refusals)
         run(self._con, "DROP TABLE IF EXISTS staged")  # a deletion must not leave a copy of the person there
         return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +14,7 @@ from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
 from afterword.store.settings_table import read_workspace, write_workspace
+from afterword.store.webhooks import Webhooks
 
 FILE_NAME = "metadata.sqlite"
 """The file within a data directory."""
@@ -27,6 +28,7 @@ class Metadata:
         self.campaigns = Campaigns(database)
         self.keys = Keys(database)
         self.idempotency = Idempotency(database)
+        self.webhooks = Webhooks(database)
 
     def workspace(self) -> Workspace:
         """Return the settings, or the defaults as long as nothing was set."""
@@ -58,6 +60,15 @@ class Metadata:
     def apply(self, plan: Plan, now: int) -> None:
         """Do what the plan says, all or nothing. Raises `PlanOutdated` if that is no longer the same."""
         apply_plan(self._database, plan, now)
+
+    def forget_naming(self, names: Callable[[bytes], bool]) -> int:
+        """Forget kept answers that name an erased person, also in old blocks; return how many.
+
+        Raises `MetadataUnavailable`; then do it again.
+        """
+        found = self.idempotency.forget_naming(names)
+        self._database.free_old_blocks("idempotency")
+        return found
 
     def close(self) -> None:
         """Close all connections."""

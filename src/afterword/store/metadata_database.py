@@ -68,6 +68,22 @@ class Database:
                 connection.execute(_POSTGRESQL_LOCK)
             yield connection
 
+    def free_old_blocks(self, table: str) -> None:
+        """Overwrite what was deleted from a table as far as can be; raises `MetadataUnavailable`.
+
+        SQLite overwrites it at once (`secure_delete`), but its write-ahead log has it; PostgreSQL keeps dead rows.
+        """
+        with _clear_errors(self.place), self._engine.connect() as connection:
+            if self.dialect == "postgresql":
+                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                alone.exec_driver_sql(f"VACUUM (FULL) {table}")
+                return
+            for _ in range(_ATTEMPTS):
+                busy = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                if not busy:
+                    return
+        raise MetadataUnavailable(f"{self.place}: others have been reading for too long to empty its log; try again")
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

@@ -92,3 +92,24 @@ idempotency = Table(
     Column("answer", LargeBinary),
     Index("ix_idempotency_begun_at", "begun_at"),
 )
+
+webhooks = Table(
+    "webhooks",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("campaigns", Text),  # JSON: a list of ids; null for all
+    Column("conversion_events", Text),  # JSON: a list of letters; null for all
+    Column("secret", Text, nullable=False),  # as it was shown: what signs must be known
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),  # what is sent, or where to
+    Column("feed", BigInteger, nullable=False),  # the feed of changes that the numbers below are of
+    Column("position", BigInteger, nullable=False),  # the receiver has had everything up to here
+    Column("sending_to", BigInteger),  # the end of the batch that is being sent, the same until it was received
+    Column("delivered_at", BigInteger),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("failing_since", BigInteger),
+    Column("next_attempt", BigInteger),
+    Column("last_error", Text),
+    Column("paused_at", BigInteger),
+)

@@ -18,10 +18,34 @@ TOMBSTONE_SQL: Final = "sha256(concat($key, chr(31), sha256(concat($key, chr(31)
 
 
 def load_deletions(con: duckdb.DuckDBPyConnection, batch: Batch) -> int:
-    """Note who is to be erased; return how many were asked for."""
-    if not _stage(con, batch, "deletions", "user_id"):
+    """Note who is to be erased, by all ids that the merges so far give the person; return how many were asked for."""
+    if not _stage(con, batch, "deletions", "user_id", optional=("leave",)):
         return 0
-    return run(con, "INSERT INTO deletions SELECT user_id, position, item, arrived_at FROM staged")
+    run(
+        con,
+        """
+        INSERT INTO deletions
+        WITH RECURSIVE pairs AS (
+            SELECT from_user_id AS a, to_user_id AS b FROM merges UNION SELECT to_user_id, from_user_id FROM merges
+        ), ids AS (
+            SELECT user_id AS id, position, item FROM staged
+            UNION SELECT b, position, item FROM pairs JOIN ids ON a = id
+        )
+        SELECT id, position, item, arrived_at, CASE WHEN leave = 'nothing' THEN leave ELSE 'counts' END
+        FROM ids JOIN staged USING (position, item)""",
+    )
+    return count(con, "staged")
+
+
+def load_tombstones(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
+    """Take in what erasing left in the log in the place of deletions: a replay refuses whom the log has forgotten."""
+    if _stage(con, batch, "tombstones", "hash", optional=("erased_at",)):
+        run(
+            con,
+            """
+            INSERT INTO tombstones SELECT hash, min(coalesce(try_cast(erased_at AS BIGINT), arrived_at)) FROM staged
+            WHERE hash NOT IN (SELECT hash FROM tombstones) GROUP BY hash""",
+        )
 
 
 def load_merges(con: duckdb.DuckDBPyConnection, batch: Batch, key: bytes) -> tuple[int, int, int]:
@@ -80,36 +104,36 @@ def load_rejected(con: duckdb.DuckDBPyConnection, batch: Batch) -> None:
 
 def refuse(con: duckdb.DuckDBPyConnection, key: bytes, column: str = "user_id") -> int:
     """Remove from `staged` what names an erased person, or one whose deletion came before; return how many."""
-    refused = 0
-    if not is_empty(con, "deletions"):
-        refused += run(
-            con,
-            f"DELETE FROM staged USING (SELECT user_id, min(position) AS position FROM deletions GROUP BY user_id) d"
-            f" WHERE staged.{column} = d.user_id AND staged.position > d.position",
-        )
-    if not is_empty(con, "tombstones"):
-        refused += run(
-            con,
-            f"""
-            DELETE FROM staged WHERE {column} IN (
-                SELECT id FROM (SELECT DISTINCT {column} AS id FROM staged)
-                WHERE {TOMBSTONE_SQL.format(id="id")} IN (SELECT hash FROM tombstones)
-            )""",
-            {"key": key.hex()},
-        )
+    if is_empty(con, "deletions") and is_empty(con, "tombstones"):
+        return 0
+    run(
+        con,
+        f"""
+        CREATE OR REPLACE TEMP TABLE refusing AS SELECT rowid AS row, position, arrived_at FROM staged
+        WHERE {column} IN (
+            SELECT id FROM (SELECT DISTINCT {column} AS id FROM staged)
+            WHERE {TOMBSTONE_SQL.format(id="id")} IN (SELECT hash FROM tombstones)
+        ) OR EXISTS (FROM deletions d WHERE d.user_id = staged.{column} AND d.position < staged.position)""",
+        {"key": key.hex()},
+    )
+    run(con, "INSERT INTO refused SELECT DISTINCT position, arrived_at FROM refusing")
+    refused = run(con, "DELETE FROM staged WHERE rowid IN (SELECT row FROM refusing)")
+    run(con, "DROP TABLE refusing")
     return refused
 
 
-def _stage(con: duckdb.DuckDBPyConnection, batch: Batch, name: str, *columns: str) -> bool:
-    """Fill `staged` with the items of a list whose columns are all mandatory texts, `values` a JSON object."""
-    types = {column: "JSON" if column == "values" else "VARCHAR" for column in ("item", *columns)}
+def _stage(
+    con: duckdb.DuckDBPyConnection, batch: Batch, name: str, *columns: str, optional: tuple[str, ...] = ()
+) -> bool:
+    """Fill `staged` with the items of a list whose columns are mandatory texts, `values` a JSON object; or optional."""
+    types = {column: "JSON" if column == "values" else "VARCHAR" for column in ("item", *columns, *optional)}
     form = literal(json.dumps([types]))
     select = f"""
         WITH items AS (
             SELECT position, arrived_at, unnest(TRY(from_json(list, {form}))) AS one FROM frames
         )
         SELECT position, coalesce(try_cast(one.item AS INTEGER), -1) AS item, arrived_at,
-            {", ".join(f'CAST(one."{column}" AS VARCHAR) AS "{column}"' for column in columns)}
+            {", ".join(f'CAST(one."{column}" AS VARCHAR) AS "{column}"' for column in (*columns, *optional))}
         FROM items"""
     if not shred(con, batch, {name: select}):
         return False

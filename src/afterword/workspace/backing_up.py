@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from afterword.errors import UserError
-from afterword.log import LogError, Writer, verify
+from afterword.log import LogError, LogLockedError, Writer, verify
+from afterword.log.disk import upkeep
 from afterword.log.segments import first_position, segment_paths
 from afterword.store.metadata import FILE_NAME as METADATA
 from afterword.store.metadata_copy import copy_metadata
 from afterword.workspace.data_directory import FACTS, LOG, SECRET
+from afterword.workspace.importing.ledger import DIRECTORY as IMPORTS
 
 CHUNK = 1 << 20
 
@@ -57,6 +59,15 @@ def back_up(data: Path, out: Path, copied_facts: Callable[[], tuple[Path, int]],
 
     """
     _check_place(data, out)
+    try:
+        # A log from before persons were erased from it does not fit facts that are through with that.
+        with upkeep(data / LOG):
+            return _back_up(data, out, copied_facts, own_metadata)
+    except LogLockedError:
+        raise UserError("old parts of the log are just being rewritten or removed: try again in a while") from None
+
+
+def _back_up(data: Path, out: Path, copied_facts: Callable[[], tuple[Path, int]], own_metadata: bool) -> Backup:
     aside = out.with_name(out.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -64,6 +75,8 @@ def back_up(data: Path, out: Path, copied_facts: Callable[[], tuple[Path, int]],
         _copy(data / SECRET, aside / SECRET)
         if own_metadata:
             copy_metadata(data / METADATA, aside / METADATA)
+        if (data / IMPORTS).is_dir():  # before the log: what they say was imported must be in it
+            shutil.copytree(data / IMPORTS, aside / IMPORTS)
         _copy_log(data / LOG, aside / LOG)
         copy, loaded = copied_facts()
         _move_facts(copy, aside)

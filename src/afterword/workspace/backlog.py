@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from afterword.workspace.delivering import Progress
 
 
 class Backlog:
@@ -16,6 +20,9 @@ class Backlog:
         failure: what stopped loading, in a sentence; None while it goes on.
         heard: whether the other process answers.
         absent: why it does not, where that is known.
+        at_the_log: whether segments of the log are being replaced.
+        renewing: whether the other process is away to write the facts' file again.
+        webhooks: how each webhook stands, by id.
 
     """
 
@@ -32,6 +39,9 @@ class Backlog:
         self.failure: str | None = None
         self.heard = False
         self.absent = ""
+        self.at_the_log = False
+        self.renewing = False
+        self.webhooks: Mapping[str, Progress] = {}
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, int, int]] = deque()
@@ -47,14 +57,16 @@ class Backlog:
         """Take note of what the other process says."""
         with self._lock:
             self.loaded, self.attributed, self.failure, self.heard = loaded, attributed, failure, True
+            self.renewing = False
             # Requests are noted in about the order of their positions.
             while self._waiting and self._waiting[0][0] < loaded:
                 self._bytes -= self._waiting.popleft()[1]
 
-    def lost(self, failure: str | None, absent: str) -> None:
+    def lost(self, failure: str | None, absent: str, *, renewing: bool = False) -> None:
         """Take note that the other process ended, and what it said; without a failure it will be back."""
         with self._lock:
             self.failure, self.heard, self.absent = failure, False, absent
+            self.at_the_log, self.renewing = False, renewing
 
     @property
     def waiting_bytes(self) -> int:

@@ -14,14 +14,19 @@ import duckdb
 
 from afterword.attribution.gather import Limits
 from afterword.errors import UserError
-from afterword.log import LogError, LogLockedError
+from afterword.log import LogError, LogLockedError, begins_at
+from afterword.log.writer import SEGMENT_BYTES
 from afterword.model import Definitions
 from afterword.settings import memory_bytes, thread_count
+from afterword.store.database_file import rewrite_database
+from afterword.store.erasing import unfinished
 from afterword.store.facts import open_facts
 from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.permissions import Permission
+from afterword.workspace.cleaning import DAY, Cleaning
+from afterword.workspace.erasing import Erasing
 from afterword.workspace.explorations import Explorations
 from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
@@ -36,6 +41,8 @@ DATABASE_SHARE = 0.5
 """Of the memory allowed; attribution takes most of the rest."""
 STORE_SHARE = 0.3
 BATCH_ROWS = 1 << 18
+CHANGES_DAYS = 30
+DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 UPKEEP_MICROSECONDS = 60 * 1_000_000
 
 
@@ -69,6 +76,8 @@ class Answering:
     metadata: Metadata
     live: Live
     keeper: Keeper
+    erasing: Erasing
+    cleaning: Cleaning
     explorations: Explorations
     exports: Exports
     secret: bytes
@@ -90,7 +99,9 @@ class DataDirectory(Answering):
 class _Work:
     """One round: load, then bring the results up to it."""
 
-    def __init__(self, loader: Loader, live: Live, metadata: Metadata) -> None:
+    def __init__(self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing, changes_days: int) -> None:
+        self._erasing = erasing
+        self._changes_kept = changes_days * DAY_MICROSECONDS
         self._loader = loader
         self._live = live
         self._metadata = metadata
@@ -104,13 +115,17 @@ class _Work:
     def refresh(self, as_of: int) -> None:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
-        self._live.refresh(self._metadata.campaigns.definitions(), as_of=as_of)
+        definitions = self._metadata.campaigns.definitions()
+        # In one transaction with the facts, the results know nothing more of persons who were deleted.
+        self._live.refresh(definitions, as_of=as_of, erase=self._erasing.erase(as_of))
 
     def look_after(self, as_of: int) -> None:
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
+            feed = self._live.feed
+            feed.forget(as_of - self._changes_kept, self._metadata.webhooks.had_by_all(feed.state.born))
 
 
 @contextmanager
@@ -120,6 +135,7 @@ def open_intake(
     clock: Callable[[], int],
     chance: Callable[[int], bytes],
     metadata_url: str | None = None,
+    segment_bytes: int = SEGMENT_BYTES,
     with_key: bool = True,
 ) -> Iterator[Intake]:
     """Open what takes facts in, made if it is not there; one process at a time can.
@@ -129,6 +145,7 @@ def open_intake(
         clock: the time, in microseconds since 1970.
         chance: returns so many unpredictable bytes.
         metadata_url: a database instead of the file in the directory.
+        segment_bytes: how large a segment of the log becomes.
         with_key: make a first admin key where there is none; not for who cannot show it.
 
     Raises:
@@ -137,11 +154,11 @@ def open_intake(
     """
     _make(path)
     with ExitStack() as stack:
-        log = _open_log(path / LOG)
+        log = _open_log(path / LOG, segment_bytes)
         stack.callback(log.close)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         metadata.idempotency.forget_unfinished()
-        _make_secret(path / SECRET, chance)
+        _make_secret(path / SECRET, chance, is_new=log.durable == 0 and not (path / FACTS).exists())
         yield Intake(path, log, metadata, _first_key(metadata, clock(), chance) if with_key else None)
         with suppress(LogError):  # who was told that it failed knows, and the next start sees to it
             log.seal()  # a planned stop: nothing in the last segment may look like a torn write
@@ -154,9 +171,12 @@ def open_answering(
     memory: str | None,
     threads: int | None,
     clock: Callable[[], int],
+    chance: Callable[[int], bytes],
     durable: Callable[[], int],
     tell: Callable[[str, BaseException | None], None],
     metadata_url: str | None = None,
+    erase_within: int = DAY,
+    changes_days: int = CHANGES_DAYS,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
 
@@ -165,9 +185,12 @@ def open_answering(
         memory: such as "4GB".
         threads: all cores if None.
         clock: the time, in microseconds since 1970.
+        chance: returns so many unpredictable bytes.
         durable: up to where the log may be read.
         tell: told what goes wrong meanwhile, with the error, and that it goes well again.
         metadata_url: a database instead of the file in the directory.
+        erase_within: how long persons may stand in log and files after their deletion, in microseconds.
+        changes_days: how long changes of conversions are kept that all webhooks have had.
 
     Raises:
         UserError: the facts cannot be opened.
@@ -177,7 +200,7 @@ def open_answering(
     count = thread_count(threads, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     temporary = path / TEMPORARY
     with ExitStack() as stack:
-        facts = _open_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary)
+        facts = _open_clean_facts(path / FACTS, int(total * DATABASE_SHARE), count, temporary, tell)
         stack.callback(facts.close)
         # Only now is it sure that nobody else is there.
         shutil.rmtree(temporary, ignore_errors=True)
@@ -188,12 +211,15 @@ def open_answering(
         secret = (path / SECRET).read_bytes()
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
-        keeper = Keeper(_Work(loader, live, metadata), durable, clock, loaded, tell)
+        erasing = Erasing(facts, metadata, secret, chance)
+        keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         explorations = Explorations(live, clock, tell)
         stack.callback(explorations.stop)
-        yield Answering(path, facts, metadata, live, keeper, explorations, Exports(temporary), secret)
+        cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
+        exports = Exports(temporary)
+        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, explorations, exports, secret)
 
 
 @contextmanager
@@ -216,14 +242,31 @@ def open_data_directory(
             memory=memory,
             threads=threads,
             clock=clock,
+            chance=chance,
             durable=lambda: intake.log.durable,
             tell=tell,
             metadata_url=metadata_url,
         ) as answering,
     ):
-        names = [each.name for each in fields(Answering)]
-        parts = {name: getattr(answering, name) for name in names}
+        parts = {each.name: getattr(answering, each.name) for each in fields(Answering)}
         yield DataDirectory(**parts, log=intake.log, first_key=intake.first_key)
+
+
+def facts_are_missing(path: Path, log: ReopenedLog) -> str | None:
+    """Return what to say if the facts are gone that the log's requests were loaded into; None if they are there.
+
+    Raises:
+        UserError: the log no longer begins at its beginning, so it cannot bring them back.
+
+    """
+    if (path / FACTS).exists() or log.durable == 0:
+        return None
+    if first := begins_at(path / LOG):
+        raise UserError(
+            f"{path / FACTS} is not there, and the log begins at {first} only, as older segments were removed: "
+            f"put back the last backup of {FACTS}"
+        )
+    return f"{path / FACTS} is not there: the facts of the log's {log.durable:,} requests are loaded again from it"
 
 
 def is_beyond_repair(error: BaseException | None) -> bool:
@@ -242,9 +285,9 @@ def _make(path: Path) -> None:
         raise UserError(f"{path} cannot be written to; name another directory with --data, or mend its permissions")
 
 
-def _open_log(path: Path) -> ReopenedLog:
+def _open_log(path: Path, segment_bytes: int) -> ReopenedLog:
     try:
-        return ReopenedLog(path)
+        return ReopenedLog(path, segment_bytes)
     except LogLockedError as error:
         raise DirectoryHeld(str(error)) from error
     except LogError as error:
@@ -258,6 +301,11 @@ def _checked_position(facts: duckdb.DuckDBPyConnection, durable: int, path: Path
         raise UserError(
             f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} has only {durable}: new ones "
             f"would be taken for old; put the log back that belongs to the facts, or move {FACTS} away"
+        )
+    if loaded < (first := begins_at(path / LOG)):
+        raise UserError(
+            f"{path / FACTS} has the log's first {loaded} requests, but {path / LOG} begins at {first} only, as older "
+            f"segments were removed: put back a later backup of {FACTS}"
         )
     return loaded
 
@@ -281,10 +329,36 @@ def _open_facts(path: Path, memory: int, threads: int, temporary: Path) -> duckd
     raise FactsHeld(held)
 
 
-def _make_secret(path: Path, chance: Callable[[int], bytes]) -> None:
-    """Make the secret by which erased ids are hashed, unless it is there."""
-    if path.exists():
+def _open_clean_facts(
+    path: Path, memory: int, threads: int, temporary: Path, tell: Callable[[str, BaseException | None], None]
+) -> duckdb.DuckDBPyConnection:
+    """Open the facts, after their file was freed of old blocks that name erased persons (rule 36)."""
+    facts = _open_facts(path, memory, threads, temporary)
+    if not unfinished(facts).old_blocks:
+        return facts
+    facts.close()
+    try:
+        rewrite_database(path, memory, threads, temporary)
+    except (UserError, duckdb.Error, OSError) as error:  # such as a full disk: results are worth more meanwhile
+        tell(f"{path} cannot be rewritten yet, its old blocks may name erased persons: {error}", error)
+    return _open_facts(path, memory, threads, temporary)
+
+
+def _make_secret(path: Path, chance: Callable[[int], bytes], *, is_new: bool) -> None:
+    """Make the secret by which erased ids are hashed, in a new directory.
+
+    Raises:
+        UserError: it is missing or damaged in one that has facts: nobody would know any more who was erased.
+
+    """
+    if path.exists() and path.stat().st_size == SECRET_BYTES:
         return
+    if not is_new:
+        raise UserError(
+            f"{path} is {'damaged' if path.exists() else 'missing'}: without it facts about persons who were erased "
+            "would be taken in again; put it back from a backup, or, if nobody was ever erased, make another: "
+            f"head -c {SECRET_BYTES} /dev/urandom > {path}"
+        )
     aside = path.with_suffix(".new")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(chance(SECRET_BYTES))

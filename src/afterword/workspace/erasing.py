@@ -1,120 +1,123 @@
-"""Erasing persons from a data directory that no server has open (rule 36): facts, results, log, files."""
+"""Erasing persons (rule 36): from facts and results at once, from the log and the files' old blocks when it is time.
+
+`Erasing` is what both a server and `erase_persons`, for a directory that no server has open, do step by step; when a
+server does it is for `cleaning`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
-from afterword.errors import UserError
-from afterword.store.database_file import rewrite_database
-from afterword.store.erasing import Erasure, Policy, erase, finish
-from afterword.store.erasing_log import change
-from afterword.workspace.data_directory import FACTS, TEMPORARY, Answering, open_answering, open_intake
-from afterword.workspace.reopened_log import ReopenedLog
-
-EVERYTHING = 1 << 62
-"""Later than any answer to a request was kept."""
-MEMORY = 1 << 30
+from afterword.store.erasing import (
+    Unfinished,
+    are_waiting,
+    erase_waiting,
+    forget,
+    refunded_by_waiting,
+    unfinished,
+)
+from afterword.store.erasing_log import Known, known, names_one_of
+from afterword.store.metadata import Metadata
+from afterword.workspace.live.refreshing import Erase, Erased
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
-    """What erasing one person did."""
+class Found:
+    """What there is of a person."""
 
     user_id: str
     """As it was asked for."""
     ids: int
-    """How many ids the person had."""
+    """How many ids the person has, merges followed (rule 37)."""
     facts: int
-    """Events, exposures and step messages that were made anonymous or removed."""
+    """Events, exposures and step messages."""
 
 
-def erase_persons(
-    path: Path,
-    users: Sequence[str],
-    policy: Policy,
-    *,
-    memory: str | None,
-    clock: Callable[[], int],
-    chance: Callable[[int], bytes],
-    metadata_url: str | None = None,
-) -> list[Erased]:
-    """Erase persons, named by any of their ids, from everything in a data directory.
+class Erasing:
+    """The steps of erasing in an open data directory; each can be done again after a crash."""
 
-    What is durable is loaded first. Then, person by person, facts and results are erased and the log is rewritten; at
-    last the answers kept for repeated requests go, and the database is copied into a fresh file without its old blocks.
-    A crash leaves some persons erased and others not: run it again.
+    def __init__(
+        self, facts: duckdb.DuckDBPyConnection, metadata: Metadata, secret: bytes, chance: Callable[[int], bytes]
+    ) -> None:
+        """Take what is needed.
 
-    Args:
-        path: the data directory.
-        users: ids.
-        policy: what stays of the facts.
-        memory: such as "4GB".
-        clock: the time, in microseconds since 1970.
-        chance: returns so many unpredictable bytes.
-        metadata_url: where campaigns and keys are kept, if not in the directory.
+        Args:
+            facts: the open facts; every piece of work takes a cursor.
+            metadata: has answers that may name persons.
+            secret: by which the ids of erased persons are hashed.
+            chance: returns so many unpredictable bytes.
 
-    Raises:
-        UserError: a server has the directory open, or there is none.
+        """
+        self._facts = facts
+        self._metadata = metadata
+        self._secret = secret
+        self._chance = chance
 
-    """
-    if not (path / FACTS).exists():
-        raise UserError(f"there is no data directory at {path}: name one with --data")
-    problems: list[str] = []
-    with open_intake(path, clock=clock, chance=chance, metadata_url=metadata_url) as intake:
-        with open_answering(
-            path,
-            memory=memory,
-            threads=None,
-            clock=clock,
-            durable=lambda: intake.log.durable,
-            tell=lambda message, _error: problems.append(message),
-            metadata_url=metadata_url,
-        ) as answering:
-            if not answering.keeper.caught_up(None):
-                raise UserError(f"what is in the log cannot be loaded: {'; '.join(problems)}")
-            answering.keeper.stop()
-            erased = [_erase_one(answering, intake.log, user, policy, clock, chance) for user in users]
-        intake.metadata.idempotency.prune(EVERYTHING)
-        rewrite_database(path / FACTS, MEMORY, 1, path / TEMPORARY)
-    return erased
+    def erase(self, at: int) -> Erase | None:
+        """Return what erases those who wait for it, for `Live.refresh`; None if nobody does."""
+        with self._cursor() as con:
+            if not are_waiting(con):
+                return None
 
+        def erased(con: duckdb.DuckDBPyConnection) -> Erased:
+            others = refunded_by_waiting(con)
+            persons = erase_waiting(con, key=self._secret, erased_at=at, random_bytes=self._chance)
+            return Erased(tuple(persons), tuple(others))
 
-def _erase_one(
-    answering: Answering,
-    log: ReopenedLog,
-    user: str,
-    policy: Policy,
-    clock: Callable[[], int],
-    chance: Callable[[int], bytes],
-) -> Erased:
-    con = answering.facts.cursor()
-    ids = _ids_of(con, user)
-    erasure = Erasure.of(ids, policy, chance)
-    changed = erase(con, erasure, key=answering.secret, erased_at=clock())
-    touched = [*ids, *([erasure.replacement] if erasure.replacement is not None else [])]
-    as_of = max(clock(), answering.live.state.as_of)
-    answering.live.refresh(answering.definitions(), touched, merges_changed=True, as_of=as_of)
-    # A number stays with a person for ever, also without rows: not with an erased one.
-    con.execute("DELETE FROM derived.users WHERE list_contains($ids, user_id)", {"ids": ids}).fetchall()
-    log.rewrite(change(con, erasure))
-    finish(con, erasure)
-    return Erased(user, len(ids), sum(changed[kind] for kind in ("events", "exposures", "step_messages")))
+        return erased
+
+    def left(self) -> Unfinished:
+        """Return what is left to be done."""
+        with self._cursor() as con:
+            return unfinished(con)
+
+    def for_the_log(self, up_to: int) -> Known:
+        """Return what takes those who were erased by deletions before a position out of the log."""
+        with self._cursor() as con:
+            return known(con, up_to, self._secret)
+
+    def forget(self, persons: Known, up_to: int) -> None:
+        """After the log: take persons out of kept answers, and forget who they were.
+
+        Raises:
+            MetadataUnavailable: kept answers cannot be reached; do it again.
+
+        """
+        if persons.users:
+            self._metadata.forget_naming(names_one_of(persons.users))
+        with self._cursor() as con:
+            forget(con, up_to)
+
+    def find(self, users: Sequence[str]) -> list[Found]:
+        """Return what there is of persons, named by any of their ids."""
+        with self._cursor() as con:
+            return [_found(con, user) for user in users]
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._facts.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
 
 
-def _ids_of(con: duckdb.DuckDBPyConnection, user: str) -> list[str]:
-    """Return all ids of a person, merges followed (rule 37)."""
-    found = con.execute(
+def _found(con: duckdb.DuckDBPyConnection, user: str) -> Found:
+    rows = con.execute(
         """
         WITH RECURSIVE pairs AS (
             SELECT from_user_id AS a, to_user_id AS b FROM merges UNION SELECT to_user_id, from_user_id FROM merges
         ), ids AS (
             SELECT $user AS id UNION SELECT b FROM pairs JOIN ids ON a = id
         )
-        SELECT id FROM ids ORDER BY id""",
+        SELECT (SELECT count(*) FROM ids), count(*) FROM (
+            SELECT user_id FROM events UNION ALL SELECT user_id FROM exposures UNION ALL
+            SELECT user_id FROM step_messages
+        ) WHERE user_id IN (SELECT id FROM ids)""",
         {"user": user},
     ).fetchall()
-    return [row[0] for row in found]
+    return Found(user, *rows[0])

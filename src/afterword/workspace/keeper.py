@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from afterword.workspace.delivering import Progress
 
 PERIOD = 0.5
 """Seconds between two rounds while nothing comes in; also how long requests gather before they are loaded."""
@@ -44,10 +48,12 @@ class Keeper:
         stale: why results do not follow what is loaded; facts can be taken in all the same.
         heard: whether it is there: always.
         absent: why not.
+        webhooks: how each webhook stands; who loads does not know.
 
     """
 
     heard, absent = True, ""
+    webhooks: Mapping[str, Progress] = MappingProxyType({})
 
     def __init__(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from afterword.log import Cut, Frame, LogFailedError, Rewritten, Writer
+from afterword.log import Cut, Frame, LogFailedError, Removed, Rewritten, Writer
 from afterword.log.rewriting import Change
+from afterword.log.writer import SEGMENT_BYTES
 
 
 class ReopenedLog:
@@ -16,10 +18,11 @@ class ReopenedLog:
     finds that out: it cuts what nobody was told is there and goes on behind what is durable.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         """Open the log; raises what `Writer` does."""
-        self._directory = directory
-        self._writer = Writer(directory)
+        self.directory = directory
+        self._segment_bytes = segment_bytes
+        self._writer = Writer(directory, segment_bytes=segment_bytes)
 
     @property
     def cut(self) -> Cut | None:
@@ -55,17 +58,21 @@ class ReopenedLog:
         if self._writer.failure is None:
             return False
         self._writer.close()  # gives the lock back; until there is a new one `append` goes on to say what failed
-        self._writer = Writer(self._directory)
+        self._writer = Writer(self.directory, segment_bytes=self._segment_bytes)
         return True
 
-    def seal(self) -> None:
-        """Complete the last segment; raises as `append`."""
-        self._writer.seal().result()
+    def seal(self) -> int:
+        """Complete the last segment and return the position of the next one; raises as `append`."""
+        return self._writer.seal().result()
 
-    def rewrite(self, change: Change) -> Rewritten:
+    def rewrite(self, change: Change, concerns: Callable[[int, int], bool]) -> Rewritten:
         """Complete the last segment, then replace or erase frames; raises as `Writer.rewrite`."""
         self.seal()
-        return self._writer.rewrite(change)
+        return self._writer.rewrite(change, concerns)
+
+    def retain(self, loaded_up_to: int, received_before: int | None, keep_bytes: int | None) -> Removed:
+        """Remove sealed segments; raises as `Writer.retain`."""
+        return self._writer.retain(loaded_up_to=loaded_up_to, received_before=received_before, keep_bytes=keep_bytes)
 
     def close(self) -> None:
         """Write what was handed in, and let others write."""

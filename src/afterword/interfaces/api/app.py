@@ -22,7 +22,9 @@ from afterword.interfaces.api import (
     braze_reading,
     braze_usage,
     campaigns,
+    changes,
     day_series,
+    deletions,
     explorations,
     exports,
     imports,
@@ -32,6 +34,7 @@ from afterword.interfaces.api import (
     recomputing,
     segment,
     watching,
+    webhooks,
 )
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
@@ -96,6 +99,8 @@ TAKING = (*native.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.O
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
+    *changes.OPERATIONS,
+    *webhooks.OPERATIONS,
     *day_series.OPERATIONS,
     *exports.OPERATIONS,
     *explorations.OPERATIONS,
@@ -104,6 +109,7 @@ ASKING = (
     *braze_export.OPERATIONS,
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
+    *deletions.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""

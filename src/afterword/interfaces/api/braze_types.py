@@ -168,6 +168,14 @@ class Identify(TypedDict):
     phone_numbers_to_identify: NotRequired[list[PhoneToIdentify]]
 
 
+class Deleted(TypedDict):
+    """How many persons will be erased."""
+
+    message: str
+    deleted: int
+    errors: NotRequired[list[ItemError]]
+
+
 class Processed(TypedDict):
     """What became of the items."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,22 +22,26 @@ PATIENCE_SECONDS, RETRY_SECONDS = 15.0, 0.1
 CHUNK = 1 << 16
 OWN = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"host", b"expect", b"upgrade"})
 """Headers that belong to one connection."""
+RENEWING = "results are away for a moment, while persons who were erased leave the facts' file: come again"
 UNAVAILABLE = "the process that answers is starting or was just lost: come again"
 
 
 class Forwarder:
     """An ASGI application that lets another process answer; one connection per request."""
 
-    def __init__(self, socket: Path, policy: Policy) -> None:
-        """Take the socket of the other process and how large and slow a body may be."""
+    def __init__(self, socket: Path, policy: Policy, renewing: Callable[[], bool] = lambda: False) -> None:
+        """Take the socket of the other process, how large and slow a body may be, and what says that it is away."""
         self._socket = socket
         self._policy = policy
+        self._renewing = renewing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand one request on and its answer back."""
         request = Request(scope, receive)
         if scope["path"].startswith("/internal/"):
             raise Refused(404, f"there is nothing at {scope['path'][:100]}")
+        if self._renewing():
+            raise Refused(503, RENEWING, {"Retry-After": "5"})
         body = await read_body(request, self._policy.body_bytes, self._policy.body_seconds)
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         headers = [(name, value) for name, value in scope["headers"] if name not in OWN and name != b"content-encoding"]

@@ -20,6 +20,7 @@ class Metrics:
         self._help: dict[str, tuple[str, str]] = {}
         self._counters: dict[str, dict[Labels, float]] = {}
         self._gauges: dict[str, Callable[[], float | None]] = {}
+        self._labelled: dict[str, tuple[str, Callable[[], Mapping[str, float]]]] = {}
         self._times: dict[str, dict[Labels, list[float]]] = {}
 
     def counter(self, name: str, text: str) -> None:
@@ -31,6 +32,11 @@ class Metrics:
         """Announce a number that is asked for when it is wanted; None is left out."""
         self._help[name] = ("gauge", text)
         self._gauges[name] = value
+
+    def gauges(self, name: str, text: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """Announce numbers that are asked for when they are wanted, by the value of a label."""
+        self._help[name] = ("gauge", text)
+        self._labelled[name] = label, values
 
     def histogram(self, name: str, text: str) -> None:
         """Announce a histogram of seconds."""
@@ -62,6 +68,9 @@ class Metrics:
             lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
             if kind == "counter":
                 lines += [f"{name}{_labels(key)} {value:.17g}" for key, value in counters[name].items()]
+            elif name in self._labelled:
+                label, values = self._labelled[name]
+                lines += [f"{name}{_labels(((label, key),))} {value:.17g}" for key, value in values().items()]
             elif kind == "gauge":
                 value = self._gauges[name]()
                 lines += [] if value is None else [f"{name} {value:.17g}"]

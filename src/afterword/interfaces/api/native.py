@@ -7,8 +7,18 @@ from typing import Any, Protocol
 
 from afterword.intake.bodies import Policy
 from afterword.intake.native import Items, read_events, read_exposures, read_step_messages
+from afterword.intake.native_users import read_deletions
 from afterword.interfaces.api.answers import JSON
-from afterword.interfaces.api.native_types import Events, Exposures, ItemsNotTaken, ItemsTaken, StepMessages
+from afterword.interfaces.api.native_types import (
+    DeletionsNotTaken,
+    DeletionsTaken,
+    Events,
+    Exposures,
+    ItemsNotTaken,
+    ItemsTaken,
+    StepMessages,
+    UsersToDelete,
+)
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Operation
 from afterword.interfaces.api.server import Receiving
@@ -68,8 +78,30 @@ def _taking(kind: str, summary: str, body: Any, read: Reader) -> Operation[Recei
     )
 
 
+def _deletions(_policy: Policy) -> Dialect:
+    return lambda body, _content_type, _received_at: read_deletions(body)
+
+
 OPERATIONS = (
     _taking("events", "Report what people did", Events, read_events),
     _taking("exposures", "Report who was sent what, and who was held out", Exposures, read_exposures),
     _taking("step_messages", "Report the messages of Canvas steps", StepMessages, read_step_messages),
+    write_operation(
+        "/api/users/delete",
+        Permission.USERS_DELETE,
+        "Erase people",
+        Body(UsersToDelete, {"user_ids": ["ann"], "leave": "counts"}),
+        _deletions,
+        (
+            Answered(
+                201,
+                "at least one person is named",
+                DeletionsTaken,
+                {"message": "success", "deleted": 1, "rejected": [], "position": 17},
+            ),
+            Answered(400, "nobody is named", DeletionsNotTaken),
+        ),
+        OURS,
+        about="Gone from results within seconds, from all files later: `GET /api/users/deletions` says when.",
+    ),
 )

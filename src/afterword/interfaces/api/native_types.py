@@ -114,6 +114,57 @@ class ItemsNotTaken(TypedDict):
     notes: NotRequired[list[str]]
 
 
+class UsersToDelete(TypedDict):
+    """Persons to be erased."""
+
+    user_ids: Annotated[list[UserId], Meta(description="any id of each will do", max_length=1000)]
+    leave: NotRequired[
+        Annotated[
+            Literal["counts", "nothing"],
+            Meta(description="counts: a stranger stays in the person's place; nothing: facts go out of results, too"),
+        ]
+    ]
+
+
+class DeletionsTaken(TypedDict):
+    """Who will be erased."""
+
+    message: str
+    deleted: int
+    rejected: list[RejectedItem]
+    position: Annotated[int, Meta(description="done when `done_position` of `GET /api/users/deletions` is larger")]
+
+
+class DeletionsNotTaken(TypedDict):
+    """Why nobody will be erased."""
+
+    message: str
+    deleted: NotRequired[int]
+    rejected: NotRequired[list[RejectedItem]]
+    position: NotRequired[int]
+
+
+class FoundUser(TypedDict):
+    """What there is of a person."""
+
+    user_id: str
+    ids: Annotated[int, Meta(description="how many ids the person has")]
+    facts: int
+
+
+class Deletions(TypedDict):
+    """How far the erasing of deleted persons is."""
+
+    stage: Annotated[str, Meta(description="`nothing`, `waiting`, `log` or `facts`")]
+    deletions: Annotated[int, Meta(description="how many are not finished")]
+    since: str | None
+    due: Annotated[str | None, Meta(description="when log and files will be rid of them")]
+    loaded_position: int
+    done_position: Annotated[int, Meta(description="deletions before this position are finished")]
+    failure: str | None
+    users: NotRequired[list[FoundUser]]
+
+
 class Variant(TypedDict):
     """A variant; shares sum to 100."""
 
@@ -238,6 +289,7 @@ class Story(TypedDict):
     story: list[StoryEntry]
     verdicts: list[Verdict]
     rejected_rows: int
+    unknown: Annotated[str | None, Meta(description="said where nothing is known of the user")]
 
 
 class Alive(TypedDict):

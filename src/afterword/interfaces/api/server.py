@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +31,8 @@ from afterword.settings import rate_of, size_bytes
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import Answering, DataDirectory
+from afterword.workspace.data_directory import CHANGES_DAYS, Answering, DataDirectory
+from afterword.workspace.delivering import Progress
 from afterword.workspace.reopened_log import ReopenedLog
 
 SPACE_EVERY = 1.0
@@ -59,10 +60,19 @@ class Policy:
     """With less free space than this nothing more is accepted: the log must be able to finish what it has promised."""
     body_seconds: float = 20.0
     """How long a client may take to send its body."""
+    changes_days: int = CHANGES_DAYS
+    """For how many days changes of conversions are kept."""
 
 
 def make_policy(
-    rate: str, track_rate: str, body_size: str, batch_size: str, free_space: str, unloaded_size: str
+    rate: str,
+    track_rate: str,
+    body_size: str,
+    batch_size: str,
+    free_space: str,
+    unloaded_size: str,
+    *,
+    changes_days: int,
 ) -> Policy:
     """Return the policy of a server's settings.
 
@@ -77,6 +87,7 @@ def make_policy(
         track_rate=Rate(*rate_of("track-rate", track_rate)),
         unloaded_bytes=size_bytes("unloaded-size", unloaded_size, MAX_CONTENT_BYTES),
         free_bytes=size_bytes("free-space", free_space, 0),
+        changes_days=changes_days,
     )
 
 
@@ -110,6 +121,10 @@ class LoadState(Protocol):
     @property
     def oldest_waiting(self) -> int | None:
         """Since when something waits to be loaded, in microseconds since 1970."""
+
+    @property
+    def webhooks(self) -> Mapping[str, Progress]:
+        """How each webhook stands, by id."""
 
     def wake(self, position: int, size: int) -> None:
         """Take note that a request of this size is durable."""
@@ -219,6 +234,12 @@ class Receiving(Gate):
         metrics.gauge("afterword_loading_lag_seconds", "Age of what is durable and not loaded.", self._lag)
         metrics.gauge("afterword_attributed_position", "Requests that the results know.", lambda: keeper.attributed)
         metrics.gauge("afterword_log_waiting_bytes", "Bytes that wait for the disk.", lambda: data.log.pending)
+        for name, text in (
+            ("backlog", "Changes of conversions that a webhook has not had."),
+            ("failures", "Deliveries to a webhook that failed since the last that did not."),
+            ("paused", "Whether nothing is sent to a webhook."),
+        ):
+            metrics.gauges(f"afterword_webhook_{name}", text, "webhook", partial(_of_webhooks, keeper, name))
 
     def _lag(self) -> float:
         oldest = self.data.keeper.oldest_waiting
@@ -249,8 +270,8 @@ class Receiving(Gate):
             message = f"only {self._space / 2**20:.1f} MiB of the disk are free, {needed / 2**20:.1f} must be"
             raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
 
-    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> None:
-        """Write what was accepted to the log; returns when it is durable.
+    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> int | None:
+        """Write what was accepted to the log; returns its position when it is durable, None if there is nothing.
 
         Raises:
             Refused: 413 too large for one request, 429 the disk is behind, 503 the log cannot be written.
@@ -258,8 +279,9 @@ class Receiving(Gate):
         """
         body = msgspec.json.encode(accepted)
         if len(body) == 2:
-            return
-        await self.append(lambda: self.data.log.append(Frame(received_at, DIALECT, key.id, body)), len(body), accepted)
+            return None
+        append = partial(self.data.log.append, Frame(received_at, DIALECT, key.id, body))
+        return await self.append(append, len(body), accepted)
 
     async def append(self, append: Callable[[], Future[int]], size: int, accepted: Accepted) -> int:
         """Have a body of some size appended, and return its position when it is durable; raises as `keep` does."""
@@ -285,6 +307,10 @@ class Receiving(Gate):
         if accepted.rejected:
             for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
                 self.metrics.add("afterword_rejected_total", count, reason=reason)
+
+
+def _of_webhooks(keeper: LoadState, name: str) -> dict[str, float]:
+    return {webhook: float(getattr(progress, name)) for webhook, progress in keeper.webhooks.items()}
 
 
 class Server(Receiving):

@@ -14,6 +14,7 @@ from afterword.intake.accepted import Accepted
 from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.intake.bodies import RequestError
 from afterword.intake.braze_usual import unfold
+from afterword.intake.native_users import Deletions
 from afterword.interfaces.api.answers import JSON, answer
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.operations import BEARER, Answered, Body, Call, Operation, Scheme
@@ -68,8 +69,8 @@ def write_operation(
         if name is not None:
             return await _take_once(server, call.key, name, body, request, dialect, received_at)
         found = _read(dialect, body, request, received_at)
-        await server.keep(found.accepted, call.key, received_at)
-        return answer(found.status, found.answer)
+        position = await server.keep(found.accepted, call.key, received_at)
+        return answer(found.status, _told(found, position))
 
     refusals = {409: "the same `Idempotency-Key` with another body, or while the first request is still at work"}
     return Operation(
@@ -82,6 +83,13 @@ def _read(read: Dialect, body: bytes, request: Request, received_at: int) -> Rea
         return read(body, request.headers.get("content-type"), received_at)
     except RequestError as error:
         raise bad_request(str(error)) from None
+
+
+def _told(found: Read, position: int | None) -> Mapping[str, Any]:
+    """Return the answer; who asks for persons to be erased is told by what to know when that is done."""
+    if isinstance(found, Deletions) and position is not None:
+        return {**found.answer, "position": position}
+    return found.answer
 
 
 async def _take_once(
@@ -109,11 +117,11 @@ async def _take_once(
     try:
         found = _read(read, body, request, received_at)
         name_equals(found.accepted, key.id, name)
-        await server.keep(found.accepted, key, received_at)
+        position = await server.keep(found.accepted, key, received_at)
     except BaseException:
         await server.in_thread(store.abandon, key.id, name, received_at)
         raise
-    response = answer(found.status, found.answer)
+    response = answer(found.status, _told(found, position))
     given = Answer(found.status, bytes(response.body))
     await server.in_thread(store.finish, key.id, name, received_at, given)
     return response

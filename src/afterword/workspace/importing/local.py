@@ -60,6 +60,7 @@ def import_here(
             memory=job.memory,
             threads=job.threads,
             clock=clock,
+            chance=chance,
             durable=lambda: intake.log.durable,
             tell=lambda _message, _error: None,  # said below
             metadata_url=metadata_url,

@@ -30,8 +30,9 @@ from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.exploring import Question, Watch, explore
 from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
+from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.person import PersonFacts
-from afterword.workspace.live.refreshing import Refreshed
+from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
@@ -60,6 +61,8 @@ class Live:
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
         create_tables(con)
+        self.feed = Feed(con)
+        """Conversions gained and taken back, in their order."""
         _add_function(con)
 
     def refresh(
@@ -67,8 +70,8 @@ class Live:
         definitions: Definitions,
         touched_users: Iterable[str] = (),
         *,
-        merges_changed: bool = False,
         as_of: int,
+        erase: Erase | None = None,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
 
@@ -78,17 +81,14 @@ class Live:
 
         Args:
             definitions: all campaigns.
-            touched_users: any ids of users whose facts changed in another way: those of erased persons, and of
-                purchases that erased refunds named.
-            merges_changed: merges were taken away; new ones are seen anyway.
+            touched_users: any ids of users whose facts changed in another way.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
+            erase: erases persons from the facts, in the same transaction.
 
         """
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(
-                cursor, definitions, touched_users, as_of, self._limits, merges_changed=merges_changed
-            )
+            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
         finally:
             cursor.close()
 

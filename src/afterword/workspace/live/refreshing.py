@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from afterword.attribution.embedded import attribute
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Scans
+from afterword.intake.definitions import definition_version
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Campaign, Definitions
+from afterword.store.erasing import Erasure
+from afterword.workspace.live import changes
 from afterword.workspace.live.gathering import (
     Since,
     find_touched,
@@ -37,6 +41,26 @@ class Refreshed:
     """Persons whom facts, merges or the time touched."""
     campaigns: tuple[str, ...]
     """Campaigns that were derived again as a whole, or are gone."""
+    changes: int
+    """How many conversions were gained and taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Who was erased from the facts."""
+
+    persons: tuple[Erasure, ...] = ()
+    others: tuple[str, ...] = ()
+    """Users whose results that may change."""
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids of the persons."""
+        return [user for person in self.persons for user in person.user_ids]
+
+
+Erase = Callable[[duckdb.DuckDBPyConnection], Erased]
+"""Erases persons from the facts, in the transaction that derives the results again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +85,7 @@ def refresh(
     as_of: int,
     limits: Limits,
     *,
-    merges_changed: bool = False,
+    erase: Erase | None = None,
 ) -> Refreshed:
     """Bring the derived rows up to all facts that are there and to `as_of`; see `Live.refresh`.
 
@@ -69,7 +93,10 @@ def refresh(
     """
     con.execute("BEGIN TRANSACTION")
     try:
-        done = _refresh(con, definitions, users, as_of, limits, merges_changed)
+        erased = erase(con) if erase is not None else Erased()
+        named = [*users, *erased.others, *erased.ids, *(one.replacement for one in erased.persons if one.replacement)]
+        done = _refresh(con, definitions, named, as_of, limits, erased.persons)
+        _forget(con, erased)
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
@@ -83,14 +110,15 @@ def _refresh(
     users: Iterable[str],
     as_of: int,
     limits: Limits,
-    merges_changed: bool,
+    erasures: Sequence[Erasure],
 ) -> Refreshed:
     state, plan = read_state(con), _plan(con, definitions)
     facts = fact_tables(con, definitions)
     as_of = max(as_of, state.as_of)  # what was seen once stays seen, whatever becomes of the clock
     position = last_position(con, facts)
     since = Since(-1 if state.position is None else state.position, state.as_of, as_of)
-    merged = renew_aliases(con, facts) if merges_changed or _new_merges(con, facts, since) else []
+    merged = renew_aliases(con, facts) if erasures or _new_merges(con, facts, since) else []
+    changes.begin(con)
     swept = 0
     if plan.kept:
         touched = find_touched(con, facts, since, [*users, *merged])
@@ -99,24 +127,34 @@ def _refresh(
         swept = touched.persons if names else 0
         if swept:
             _replace_users(con, _only(definitions, names), plan.kept, limits, as_of)
-    _remember_campaigns(con, plan)
+    _remember_campaigns(con, definitions, plan)
     if plan.changed:
         changed = _only(definitions, plan.changed)
         scans = gather_campaigns(con, fact_tables(con, changed), changed)
         _derive(con, changed, scans, limits, as_of, plan.changed)
         place_staged(con, "derived.")
+        changes.collect(con, "after", list(plan.changed.values()))
+    told = changes.record(con, as_of, erasures)
     if merged:
         con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM derived.aliases)")
     version = state.version + bool(swept or plan.rewritten)
     con.execute("UPDATE derived.state SET version = ?, as_of = ?, position = ?", [version, as_of, position])
-    return Refreshed(version, as_of, swept, (*plan.changed, *plan.gone))
+    return Refreshed(version, as_of, swept, (*plan.changed, *plan.gone), told)
+
+
+def _forget(con: duckdb.DuckDBPyConnection, erased: Erased) -> None:
+    """Take erased persons out of what lasts: a number stays with a person for ever, also without rows."""
+    if erased.persons:
+        con.register("forgotten", pa.table({"user_id": pa.array(erased.ids, pa.string())}))
+        con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM forgotten)")
+        con.unregister("forgotten")
 
 
 def _plan(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> _Plan:
     """Compare the definitions with those of the rows; a new campaign takes the lowest number that is free."""
     bases = {campaign.id: basis_of(campaign, definitions.workspace.timezone) for campaign in definitions.campaigns}
     known = {one.id: one for one in read_known(con)}
-    kept = {name: one.number for name, one in known.items() if bases.get(name) == one.basis}
+    kept = {name: one.number for name, one in known.items() if bases.get(name) == one.basis and one.named}
     gone = {name: one.number for name, one in known.items() if name not in bases}
     changed = {name: one.number for name, one in known.items() if name in bases and name not in kept}
     taken = {one.number for name, one in known.items() if name in bases}
@@ -166,8 +204,10 @@ def _replace_users(
     """Sweep the users to be swept and replace their rows in the definitions' campaigns."""
     scans = gather_users(con, fact_tables(con, definitions), definitions)
     _derive(con, definitions, scans, limits, as_of, numbers)
-    _remove_users(con, [numbers[campaign.id] for campaign in definitions.campaigns])
+    campaigns = [numbers[campaign.id] for campaign in definitions.campaigns]
+    _remove_users(con, campaigns)
     place_staged(con, "derived.")
+    changes.collect(con, "after", campaigns, "staged_users")
 
 
 def _remove_users(con: duckdb.DuckDBPyConnection, campaigns: list[int]) -> None:
@@ -177,6 +217,7 @@ def _remove_users(con: duckdb.DuckDBPyConnection, campaigns: list[int]) -> None:
         CREATE OR REPLACE TEMP TABLE outdated AS SELECT "user" FROM derived.users
         WHERE user_id IN (SELECT user_id FROM swept UNION SELECT user_id FROM touched)"""
     )
+    changes.collect(con, "before", campaigns, "outdated")
     for name in TABLES:
         con.execute(
             f'DELETE FROM derived.{name} WHERE "user" IN (SELECT "user" FROM outdated) AND list_contains(?, campaign)',
@@ -184,12 +225,16 @@ def _remove_users(con: duckdb.DuckDBPyConnection, campaigns: list[int]) -> None:
         )
 
 
-def _remember_campaigns(con: duckdb.DuckDBPyConnection, plan: _Plan) -> None:
+def _remember_campaigns(con: duckdb.DuckDBPyConnection, definitions: Definitions, plan: _Plan) -> None:
     """Remove the rows of changed campaigns and of those that are gone, and take note of the new definitions."""
     if not plan.rewritten:
         return
+    changes.collect(con, "before", plan.rewritten)
+    changes.forget_names(con, plan.rewritten)
     for name in TABLES:
         con.execute(f"DELETE FROM derived.{name} WHERE list_contains(?, campaign)", [plan.rewritten])
     con.execute("DELETE FROM derived.campaigns WHERE list_contains(?, campaign)", [plan.rewritten])
     for name, number in plan.changed.items():
         con.execute("INSERT INTO derived.campaigns VALUES (?, ?, ?)", [number, name, plan.bases[name]])
+        campaign = definitions.campaigns[definitions.index_of(name)]
+        changes.remember_names(con, number, campaign, definition_version(campaign))

@@ -43,6 +43,8 @@ class Known:
     number: int
     id: str
     basis: str
+    named: bool
+    """Whether `derived.names` says what the numbers in its rows stand for; those of older versions do not."""
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -73,7 +75,10 @@ def read_state(con: duckdb.DuckDBPyConnection) -> State:
 
 def read_known(con: duckdb.DuckDBPyConnection) -> list[Known]:
     """Return the campaigns with derived rows, by number."""
-    return [Known(*row) for row in con.execute("SELECT * FROM derived.campaigns ORDER BY campaign").fetchall()]
+    sql = """
+        SELECT campaign, campaign_id, basis, campaign IN (SELECT campaign FROM derived.names)
+        FROM derived.campaigns ORDER BY campaign"""
+    return [Known(*row) for row in con.execute(sql).fetchall()]
 
 
 def basis_of(campaign: Campaign, timezone: str) -> str:

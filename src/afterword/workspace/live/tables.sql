@@ -1,4 +1,5 @@
--- The derived rows of a running server, in the file of its facts. All of them can be thrown away and derived again.
+-- The derived rows of a running server, in the file of its facts. All of them can be thrown away and derived again, but for
+-- the feed of changes, which says what was there before.
 -- They are those of `attribution.stored` under keys that last: `campaign` and `user` are numbers given once, `exposure` is
 -- the user's number and the exposure's place among the user's exposures to the campaign (a user's rows are replaced
 -- together, so it need not outlive them), events have their ids.
@@ -26,5 +27,18 @@ CREATE TABLE IF NOT EXISTS derived.credited (campaign INTEGER, variant INTEGER, 
     amount BIGINT, refunded BIGINT, currency INTEGER);
 CREATE TABLE IF NOT EXISTS derived.received (campaign INTEGER, variant INTEGER, step INTEGER, "user" INTEGER,
     exposure BIGINT, received_at BIGINT, received_day DATE);
+-- The feed: conversions gained and taken back, in the words of the result files, which must not need the rows of then.
+-- `sequence` grows for ever.
+CREATE TABLE IF NOT EXISTS derived.changes (sequence UBIGINT NOT NULL, changed_at BIGINT NOT NULL, kind VARCHAR NOT NULL,
+    conversion_id VARCHAR NOT NULL, campaign_id VARCHAR NOT NULL, conversion_event VARCHAR NOT NULL, user_id VARCHAR NOT NULL,
+    exposure_id VARCHAR NOT NULL, variant_id VARCHAR NOT NULL, channel VARCHAR, step_id VARCHAR, exposed_at BIGINT NOT NULL,
+    converted_at BIGINT NOT NULL, event_id VARCHAR NOT NULL, after_open BOOLEAN NOT NULL, after_click BOOLEAN NOT NULL,
+    definition_version VARCHAR NOT NULL);
+-- One row from the first refresh on. `born` is its time, which tells this feed from that of a database that was begun again;
+-- `last` is the last sequence number given, and changes up to `gone` are no longer kept.
+CREATE TABLE IF NOT EXISTS derived.feed (born BIGINT NOT NULL, last UBIGINT NOT NULL, gone UBIGINT NOT NULL);
+-- What the numbers in a campaign's rows stand for. A campaign without such a row has never been told of in the feed.
+CREATE TABLE IF NOT EXISTS derived.names (campaign INTEGER NOT NULL, version VARCHAR NOT NULL, variants VARCHAR[] NOT NULL,
+    steps VARCHAR[] NOT NULL);
 -- Exchange rates are the workspace's; without any, foreign money is shown apart (rule 27).
 CREATE TABLE IF NOT EXISTS rates (date DATE, currency VARCHAR, rate DECIMAL(38, 12));
