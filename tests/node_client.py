@@ -14,7 +14,7 @@ import pytest
 VERSION = "3.1.0"
 PACKAGE = "@segment/analytics-node"
 MODULES = Path(__file__).parents[1] / ".pytest_cache" / "node" / VERSION / "node_modules"
-SECONDS = 120
+SECONDS = 60
 
 
 def run_node(program: str, *arguments: str) -> None:
