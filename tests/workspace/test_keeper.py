@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,11 +25,11 @@ class Work:
     """Whether more comes in while something is loaded."""
     done: list[str] = field(default_factory=list)
 
-    def load(self, up_to: int) -> int:
+    def load(self, up_to: int) -> Generator[int, None, None]:
         self.clock += SECOND
         self.durable += self.flows
         self.done.append("load")
-        return up_to
+        yield up_to
 
     def refresh(self, _as_of: int) -> None:
         self.clock += 4 * SECOND

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
@@ -21,6 +22,8 @@ WHOLE_REQUEST: Final = -1
 T = TypeVar("T")
 _ABSENT: Final = msgspec.Raw(b"")
 _EMPTY: Final = frozenset((b"", b"[]", b"null"))
+_MORSEL: Final = 128
+"""Requests that a thread of the database takes at a time; it would take 2,048, which is all that there are."""
 _SCHEMA: Final = pa.schema(
     [("position", pa.uint64()), ("arrived_at", pa.int64()), ("first", pa.int64()), ("list", pa.string())]
 )
@@ -154,6 +157,19 @@ def batches(reader: Reader, up_to: int, limit: int) -> Iterator[Batch]:
         yield batch
 
 
+def read_ahead(reader: Reader, up_to: int, limit: int) -> Generator[Batch, None, None]:
+    """Yield what `batches` does; a thread makes the next batch ready while the caller works on one.
+
+    The reader is free again when this ends, also early.
+    """
+    source = batches(reader, up_to, limit)
+    with ThreadPoolExecutor(1, "afterword-reading") as pool:
+        following = pool.submit(next, source, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, source, None)
+            yield batch
+
+
 def decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
     """Return a body as the decoder's type, None if it is no JSON object.
 
@@ -192,4 +208,5 @@ def _table(lists: list[_List]) -> pa.Table:
     arrived_at = pa.array([arrived_at for _, arrived_at, _, _ in lists], pa.int64())
     first = pa.array([first for _, _, first, _ in lists], pa.int64())
     text = pa.array([text for _, _, _, text in lists], pa.binary()).cast(pa.string())
-    return pa.Table.from_arrays([position, arrived_at, first, text], schema=_SCHEMA)
+    table = pa.Table.from_arrays([position, arrived_at, first, text], schema=_SCHEMA)
+    return pa.Table.from_batches(table.to_batches(max_chunksize=_MORSEL), schema=_SCHEMA)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import duckdb
-import pyarrow as pa
 
 from afterword.log import Reader
 from afterword.store.fact_keys import Keys, KnownKeys
-from afterword.store.frames import Batch, add_refusals, batches
+from afterword.store.frames import Batch, add_refusals, read_ahead
 from afterword.store.people import (
     load_attributes,
     load_deletions,
@@ -40,7 +40,6 @@ class Loaded:
         repetitions: items that were there before, with the same content.
         rejected: items that cannot be used, by reason.
         refused: items about erased people.
-        users: the ids that something came for, each once, as they stand in facts: merges are not followed.
         oldest: the first time of receipt among the requests, in epoch microseconds; None if there were none.
         newest: the last one.
 
@@ -51,7 +50,6 @@ class Loaded:
     repetitions: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     refused: int = 0
-    users: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
     oldest: int | None = None
     newest: int | None = None
 
@@ -65,7 +63,6 @@ def together(position: int, parts: Sequence[Loaded]) -> Loaded:
         sum(one.repetitions for one in parts),
         sum((one.rejected for one in parts), Counter[str]()),
         sum(one.refused for one in parts),
-        pa.chunked_array([one.users for one in parts], pa.string()).unique(),
         min(times, default=None),
         max(times, default=None),
     )
@@ -110,7 +107,7 @@ class Loader:
         """Load all requests before a position, and return what came in; see `batches`, which tells it step by step."""
         return together(self.position, list(self.batches(up_to)))
 
-    def batches(self, up_to: int) -> Iterator[Loaded]:
+    def batches(self, up_to: int) -> Generator[Loaded, None, None]:
         """Load the requests before a position, one transaction per batch; each is committed when it is yielded.
 
         Args:
@@ -124,13 +121,14 @@ class Loader:
         self._learn_keys()
         if self._reader.position != (position := self.position):
             self._reader.position = position
-        for batch in batches(self._reader, up_to, self._batch_bytes):
-            try:
-                loaded = self._load(batch)
-            except BaseException:
-                self._known.clear()  # the failure may have come just after the commit
-                raise
-            yield loaded
+        with closing(read_ahead(self._reader, up_to, self._batch_bytes)) as parts:
+            for batch in parts:
+                try:
+                    loaded = self._load(batch)
+                except BaseException:
+                    self._known.clear()  # the failure may have come just after the commit
+                    raise
+                yield loaded
 
     def _learn_keys(self) -> None:
         if not self._known:
@@ -150,7 +148,6 @@ class Loader:
             counts.repetitions,
             rejected_since(self._con, first, batch.end),
             counts.refused,
-            users_touched(self._con, first, batch.end),
             batch.oldest,
             batch.newest,
         )
@@ -203,24 +200,6 @@ def store_position(con: duckdb.DuckDBPyConnection, position: int, repetitions: i
     if is_empty(con, "loaded"):
         run(con, "INSERT INTO loaded VALUES (0, 0)")
     run(con, "UPDATE loaded SET position = ?, repetitions = repetitions + ?", [position, repetitions])
-
-
-def users_touched(con: duckdb.DuckDBPyConnection, first: int, end: int) -> pa.Array:
-    """Return the ids of users that something came for in the requests from one position to before another.
-
-    Rows lie in order of position, so this reads little more than what it returns. A caller that stores how far it has
-    derived can ask this after a crash.
-    """
-    named = [(table, "user_id") for table in ("events", "exposures", "step_messages", "attributes")]
-    named += [("merges", "from_user_id"), ("merges", "to_user_id")]
-    selects = [
-        f"SELECT {column} AS id FROM {table} WHERE position >= $first AND position < $end" for table, column in named
-    ]
-    bounds = {"first": first, "end": end}
-    column = (
-        con.sql(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(selects)})", params=bounds).to_arrow_table().column(0)
-    )
-    return column.combine_chunks()
 
 
 def rejected_since(con: duckdb.DuckDBPyConnection, first: int, end: int) -> Counter[str]:

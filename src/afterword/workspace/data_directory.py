@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -107,10 +107,10 @@ class _Work:
         self._metadata = metadata
         self._kept_up_at = 0
 
-    def load(self, up_to: int) -> int:
-        for loaded in self._loader.batches(up_to):
-            return loaded.position
-        return up_to
+    def load(self, up_to: int) -> Generator[int, None, None]:
+        with closing(self._loader.batches(up_to)) as parts:
+            for loaded in parts:
+                yield loaded.position
 
     def refresh(self, as_of: int) -> None:
         # A clock that was set back must not make results that know less than those before.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,8 +24,8 @@ BEHIND = 1_000_000
 class Work(Protocol):
     """What the keeper has done, round by round."""
 
-    def load(self, up_to: int) -> int:
-        """Load a bounded part of the log before a position; return the position reached."""
+    def load(self, up_to: int) -> Generator[int, None, None]:
+        """Load the log before a position part by part; yield the position reached after each."""
 
     def refresh(self, as_of: int) -> None:
         """Bring the results up to what is loaded."""
@@ -194,10 +194,11 @@ class Keeper:
             size = self._waiting_bytes
             if self._loading_since is None:
                 self._loading_since, self._waiting_since = self._waiting_since, None
-        while self.loaded < target:
-            if self._stopping:
-                return
-            self.loaded = self._work.load(target)
+        if self.loaded < target:
+            with closing(self._work.load(target)) as parts:
+                for self.loaded in parts:
+                    if self._stopping:
+                        return
         with self._changed:
             self._waiting_bytes -= size
             self._loading_since = None
