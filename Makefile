@@ -4,7 +4,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
 CODE := src tests benchmarks examples
-PYTEST := $(PY) -m pytest -n 2 --dist worksteal
+# One more than the two cores that it is made for: tests of servers wait a good deal.
+PYTEST := $(PY) -m pytest -n 3 --dist worksteal
 
 .PHONY: help demo test test-all lint bench bench-serve docs lock browser clean
 

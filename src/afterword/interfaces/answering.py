@@ -39,7 +39,7 @@ LOGGER = logging.getLogger("afterword")
 STATE = "/internal/state"
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
-NICE = 10
+NICE = 19
 """Results may wait; an acknowledgement may not."""
 STOP_SECONDS = 10
 
