@@ -78,7 +78,10 @@ class Client:
 
     def report(self, campaign: str) -> dict[str, Any]:
         """Return the report of one campaign."""
-        answer = self.get(f"/api/campaigns/{campaign}/report")
+        until = time.monotonic() + READY_SECONDS
+        while (answer := self.get(f"/api/campaigns/{campaign}/report")).status_code == 503:
+            assert time.monotonic() < until, answer.text
+            time.sleep(0.2)
         assert answer.status_code == 200, answer.text
         (found,) = answer.json()["campaigns"]
         return dict(found)

@@ -29,6 +29,7 @@ def restored(serving: Serving, backup: Path, key: str) -> Served:
     return served
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_before_is_there_once_and_the_results_are_right(
     serving: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

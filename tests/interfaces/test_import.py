@@ -157,6 +157,7 @@ class TestThroughARunningServer:
         said = run("import", *options, "--strict", "--data", shared.data, "--rejected", tmp_path / "r.parquet", code=2)
         assert 'events.csv, row 1: kind "purchas" is not one of' in said
 
+    @pytest.mark.slow
     def test_it_waits_where_the_server_asks_to_and_goes_on_after_its_crash(
         self, serving: Serving, tmp_path: Path, run: Run
     ) -> None:

@@ -96,6 +96,7 @@ def test_replaying_gives_what_was_there_and_a_server_whose_facts_are_lost_does_s
     assert rows_of(served) == rows
 
 
+@pytest.mark.slow
 def test_who_was_erased_for_good_stays_so_after_a_replay(serving: Serving, capsys: Output) -> None:
     served = serving(upkeep={"erase_within": 0})
     client = served.start()

@@ -109,7 +109,7 @@ def about_a_known_campaign(case: schemathesis.Case[Any]) -> bool:
     return bool(found)
 
 
-FEW, SOME, MANY = 2, 8, 100
+FEW, SOME, MANY = 2, 4, 100
 
 
 @described(FEW, "GET", edges=True)

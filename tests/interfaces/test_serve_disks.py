@@ -88,6 +88,7 @@ def test_a_disk_that_can_only_be_read_from_now_on(serving: Serving, tmp_path: Pa
         subprocess.run(["umount", "-l", str(served.data)], check=True)
 
 
+@pytest.mark.slow
 def test_facts_that_are_damaged_are_refused_and_come_back_from_the_log(serving: Serving) -> None:
     served = serving()
     client = served.start()

@@ -58,7 +58,7 @@ def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
         live.check(definitions, as_of, tmp_path / f"run{step}" if step in (3, steps - 1) else None)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_users_and_stories_are_those_of_a_run(seed: int, tmp_path: Path) -> None:
     rng = random.Random(2000 + seed)
     world = generate_world(rng, users=40)

@@ -153,7 +153,7 @@ class FeedMachine(RuleBasedStateMachine):
 
 
 FeedMachine.TestCase.settings = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=8,
     deadline=None,
     derandomize=True,
