@@ -32,7 +32,7 @@ def test_one_load_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
     live.check(world.definitions, as_of, tmp_path / "run")
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(more, marks=pytest.mark.slow) for more in range(6, 12))])
 def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
     rng = random.Random(1000 + seed)
     world = generate_world(rng, users=12)
