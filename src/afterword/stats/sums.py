@@ -1,8 +1,8 @@
 """`Sums`: all that means, ratios, their variances and covariate adjustment need to know of many persons.
 
-A person is the unit of analysis (rule 17) and contributes one row: `m` units (1 where a person is counted once, else its
-exposures or channels), the outcome `y` over them (how many of the units converted, or the revenue), and the covariate `x`,
-what the person did before the first exposure. Sums of disjoint groups of persons add up.
+A person is the unit of analysis (rule 17) and contributes one row: `m` units (1 where a person is counted once,
+else its exposures or channels), the outcome `y` over them (how many of the units converted, or the revenue), and
+the covariate `x`, what the person did before the first exposure. Sums of disjoint groups of persons add up.
 """
 
 from __future__ import annotations
