@@ -1,0 +1,187 @@
+"""What a verdict is made of: a campaign's arms with their sums over persons come of age, and who is still to come."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from afterword.model import LETTERS, AnalysisPlan, Campaign, ConversionKind
+from afterword.reports.persons import REVENUE, Days, PersonDays
+from afterword.stats.delays import Delays
+from afterword.stats.sums import Sums
+
+DAY_SECONDS = 86_400
+RECENT_DAYS = 7
+"""So many whole days say at which rate people arrive."""
+WITHOUT_MESSAGE = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
+"""What control cannot do, since it has no message (rule 17)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Something that is measured of every person: a conversion event, or revenue."""
+
+    name: str
+    """`A` to `D`, or `revenue`."""
+    deadline_seconds: int
+    compared_with_control: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One variant, control included. Comparisons are over the persons who were exposed to it alone (rule 17)."""
+
+    id: str
+    name: str
+    control: bool
+    share: float
+    """The planned one, from 0 to 1."""
+    persons: int
+    """Exposed to it, also those who were exposed to others."""
+    several_variants: int
+    """Of these, exposed to others too."""
+    days: Mapping[str, Days]
+    """By metric: the sums of those who came of age on each day."""
+    first_exposed: Sequence[tuple[int, int]] = ()
+    """Days since 1970, and how many persons of this variant alone were first exposed on each."""
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """Exposures by what became of the message."""
+    delays: Mapping[str, Delays] = field(default_factory=dict)
+    """By letter."""
+
+    def total(self, metric: str) -> Sums:
+        """Return the sums over all who have come of age."""
+        return sum((sums for _, sums in self.days.get(metric, ())), Sums())
+
+    def cumulative(self, metric: str) -> list[tuple[int, Sums]]:
+        """Return, for each day on which somebody came of age, the sums up to its end."""
+        days = self.days.get(metric, ())
+        return list(zip((day for day, _ in days), accumulate(sums for _, sums in days), strict=True))
+
+    @property
+    def entered(self) -> int:
+        """How many persons were exposed to this variant alone, of age or not."""
+        return sum(n for _, n in self.first_exposed)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The planned shares from a day on, by variant, from 0 to 1."""
+
+    first_day: int
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A campaign or Canvas as something to be judged; no row and no database is behind it."""
+
+    id: str
+    kind: str
+    """`campaign` or `canvas`."""
+    plan: AnalysisPlan
+    metrics: tuple[Metric, ...]
+    """The conversion events, the primary first, and revenue last."""
+    arms: tuple[Arm, ...]
+    today: int
+    """The day of `as_of`, since 1970."""
+    redefined: bool = False
+    """Whether the conversion events or the counting were changed after the first exposure (rule 6)."""
+    epochs: tuple[Epoch, ...] = ()
+    """The history of the shares, oldest first; empty if they were always as the arms say."""
+
+    @property
+    def primary(self) -> Metric | None:
+        """The first conversion event; None if there is none."""
+        return self.metrics[0] if self.metrics and self.metrics[0].name in LETTERS else None
+
+    def arms_of(self, metric: Metric) -> tuple[Arm, ...]:
+        """Return the arms that a metric can be compared over: all, or those with a message."""
+        return tuple(arm for arm in self.arms if metric.compared_with_control or not arm.control)
+
+    def waiting(self, arm: Arm, metric: Metric) -> int:
+        """Return how many persons have not come of age."""
+        return arm.entered - arm.total(metric.name).n
+
+    def days_until(self, arm: Arm, metric: Metric, persons: int) -> int | None:
+        """Return in about how many days so many persons of an arm will have come of age; None if never.
+
+        Those who are waiting come of age when their windows end; after them come as many a day as were first exposed
+        on a day of the last week.
+        """
+        missing = persons - arm.total(metric.name).n
+        if missing <= 0:
+            return 0
+        window = -(-metric.deadline_seconds // DAY_SECONDS)
+        if missing <= self.waiting(arm, metric):
+            # They come of age in the order in which they entered.
+            reached = list(accumulate(n for _, n in arm.first_exposed))
+            day, _ = arm.first_exposed[bisect_left(reached, persons)]
+            return max(1, day + window - self.today)
+        rate = self.arrivals(arm)
+        return window + max(1, round((missing - self.waiting(arm, metric)) / rate)) if rate else None
+
+    def arrivals(self, arm: Arm) -> float:
+        """Return how many persons a day were first exposed to an arm in the last week, today left out."""
+        since = self.today - RECENT_DAYS
+        first = min((day for day, n in arm.first_exposed if n), default=self.today)
+        days = self.today - max(since, first)
+        recent = sum(n for day, n in arm.first_exposed if since <= day < self.today)
+        return recent / days if days > 0 else 0.0
+
+
+def experiment_of(
+    campaign: Campaign,
+    report: Mapping[str, Any],
+    persons: PersonDays,
+    today: int,
+    *,
+    redefined: bool = False,
+    epochs: Sequence[Epoch] = (),
+) -> Experiment:
+    """Return what is to be judged of a campaign.
+
+    Args:
+        campaign: its definition.
+        report: the campaign's part of report.json.
+        persons: its sums over persons.
+        today: the day of `as_of` in the workspace's time zone, since 1970.
+        redefined: whether its conversion events were changed after the first exposure.
+        epochs: the history of its shares.
+
+    """
+    events = zip(LETTERS, campaign.conversion_events, strict=False)
+    metrics = [Metric(name, event.deadline_seconds, event.kind not in WITHOUT_MESSAGE) for name, event in events]
+    metrics.append(Metric(REVENUE, campaign.revenue_window_seconds))
+    delays = report["delays"]["variants"]
+    arms = [
+        Arm(
+            id=variant.id,
+            name=variant.name or variant.id,
+            control=variant.control,
+            share=variant.share_hundredths / 10_000,
+            persons=row["persons"],
+            several_variants=row["several_variants"],
+            days=persons.metrics[position] if persons.metrics else {},
+            first_exposed=persons.first_exposed[position] if persons.first_exposed else (),
+            outcomes=row["outcomes"],
+            delays={
+                letter: Delays(tuple(hours["at_risk"]), tuple(hours["converted"]))
+                for letter, hours in delays[variant.id].items()
+            },
+        )
+        for position, (variant, row) in enumerate(zip(campaign.variants, report["variants"], strict=True))
+    ]
+    return Experiment(
+        campaign.id,
+        campaign.kind,
+        campaign.analysis,
+        tuple(metrics),
+        tuple(arms),
+        today,
+        redefined,
+        tuple(epochs),
+    )
