@@ -132,14 +132,18 @@ def test_relative_difference_to_a_control_that_may_be_zero_has_no_bounds() -> No
 
 
 def test_nobody_one_person_and_no_spread_have_no_answer() -> None:
-    nobody, one, equal = mean(Sums()), mean(sums_of(np.array([3.0]))), mean(sums_of(np.full(9, 2.0)))
+    nobody, one, equal = mean(Sums()), mean(sums_of(np.array([3.0]))), mean(sums_of(np.full(9, 0.1)))
     assert nobody is None
     assert one == Estimate(3.0, None, 1)
-    assert equal == Estimate(2.0, 0.0, 9)
+    assert equal is not None
+    assert equal.value == pytest.approx(0.1)
+    assert (equal.variance, equal.n) == (0.0, 9)
     assert interval(one) is None
     assert interval(equal) is None
     assert welch(None, equal) == Difference()
-    assert welch(one, equal) == Difference(difference=1.0, relative=0.5)
+    apart = welch(one, equal)
+    assert apart == Difference(difference=apart.difference, relative=apart.relative)
+    assert (apart.difference, apart.relative) == pytest.approx((2.9, 29.0))
     assert welch(equal, equal) == Difference(difference=0.0, relative=0.0)
     assert ratio(Sums()) is None
 

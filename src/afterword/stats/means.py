@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from afterword.stats.rates import LEVEL, Interval
 from afterword.stats.sums import Sums
 
+ROUNDING = 1e-12
+"""What sums of doubles may be wrong by, relative to the largest of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -61,35 +64,41 @@ class Difference:
 
 
 def mean(of: Sums | Winsorised) -> Estimate | None:
-    """The mean of y per person, with s^2 / n for its variance; None if there is nobody. Of one person its variance is unknown."""
-    sums = _sums(of)
+    """The mean of y per person, with s^2 / n for its variance; None if there is nobody."""
+    sums = bare(of)
     if not sums.n:
         return None
     value = sums.y / sums.n
-    return Estimate(value, _variance(sums.yy - sums.y * value, sums.n, 1.0), sums.n)
+    return Estimate(value, variance_of(residue(sums.yy - sums.y * value, sums.yy), sums.n), sums.n)
 
 
 def ratio(of: Sums | Winsorised) -> Estimate | None:
     """The ratio of y per unit, sum y / sum m, with the variance clustered by person; None if there is no unit.
 
     The linearised residual of a person is (y - r m) / mean(m), and the variance that of its mean over persons, n /
-    (n-1) sum (y - r m)^2 / (sum m)^2. Cochran, Sampling Techniques, 3rd edition (1977), section 6.3 and, for clusters,
-    3.12; Deng, Knoblich and Lu (2018), Applying the delta method in metric analytics, KDD, section 2.
+    (n-1) sum (y - r m)^2 / (sum m)^2. Cochran, Sampling Techniques, 3rd edition (1977), section 3.12;
+    Deng, Knoblich and Lu (2018), Applying the delta method in metric analytics, KDD.
     """
-    sums = _sums(of)
+    sums = bare(of)
     if not sums.m:
         return None
     r = sums.y / sums.m
-    squares = sums.yy - 2 * r * sums.my + r * r * sums.mm
-    return Estimate(r, _variance(squares, sums.n, sums.m / sums.n), sums.n)
+    squares = residue(sums.yy - 2 * r * sums.my + r * r * sums.mm, sums.yy + r * r * sums.mm)
+    return Estimate(r, variance_of(squares / (sums.m / sums.n) ** 2, sums.n), sums.n)
 
 
-def _variance(squares: float, n: int, scale: float) -> float | None:
-    """Of a mean, from the sum of squared residuals; rounding must not make it negative."""
-    return max(0.0, squares) / ((n - 1) * n * scale * scale) if n > 1 else None
+def variance_of(squares: float, n: int) -> float | None:
+    """The variance of a mean over n persons, from the sum of squared residuals; unknown (None) of one person."""
+    return squares / ((n - 1) * n) if n > 1 else None
 
 
-def _sums(of: Sums | Winsorised) -> Sums:
+def residue(squares: float, of: float) -> float:
+    """A sum of squared residuals that is the small difference of large sums: 0 where only rounding is left."""
+    return squares if squares > ROUNDING * of else 0.0
+
+
+def bare(of: Sums | Winsorised) -> Sums:
+    """The sums themselves, winsorised or not."""
     return of.sums if isinstance(of, Winsorised) else of
 
 

@@ -131,7 +131,7 @@ def lift_interval(group: Counts, control: Counts, level: float = LEVEL) -> Inter
     (p1 - t p0)^2 = (p1 - l1)^2 + t^2 (u0 - p0)^2 to the larger one of (p1 - t p0)^2 = (u1 - p1)^2 + t^2 (p0 - l0)^2.
     Donner, A. and Zou, G. Y. (2012), Closed-form confidence intervals for functions of the normal mean and
     standard deviation, Statistical Methods in Medical Research 21, 347-359; Fagerland, Lydersen and Laake, Statistical
-    Analysis of Contingency Tables (2017), section 4.7. At t = 1 it is Newcombe's interval: the lift holds zero
+    Analysis of Contingency Tables (2017), chapter 4. At t = 1 it is Newcombe's interval: the lift holds zero
     exactly where the difference does. Where the control has no conversion the upper end is infinite (`math.inf`):
     the data bound the lift from below only, and not at all (-1 to infinity) if the group has none either.
     """
@@ -197,7 +197,7 @@ def pearson(groups: Sequence[Counts]) -> ChiSquared | None:
 
     sum over groups of n (p_i - p)^2 / (p (1-p)) with the pooled rate p, without continuity correction, on one degree of
     freedom less than there are groups; for two groups it is the square of `z_statistic`. None where nobody or
-    everybody converted. Pearson, K. (1900), Philosophical Magazine 50, 157-175; Fleiss, Levin and Paik, section 9.1.
+    everybody converted. Pearson, K. (1900), Philosophical Magazine 50, 157-175; Fleiss, Levin and Paik, chapter 9.
     """
     held = [group for group in groups if group.n]
     n, converted = sum(group.n for group in held), sum(group.converted for group in held)
