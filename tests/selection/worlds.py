@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from afterword.model import AnalysisPlan
+from afterword.model import LETTERS, AnalysisPlan
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.stats.rates import Counts
 from afterword.stats.sums import Sums
@@ -23,28 +23,30 @@ def arm(
     *,
     waiting: int = 0,
     over_days: int = 10,
+    ago: int = 0,
     share: float = 0.5,
     letters: Mapping[str, int] | None = None,
     guards: Mapping[str, int] | None = None,
 ) -> Arm:
-    """An arm of `n` persons who came of age evenly over the last days, and some who are still waiting.
+    """An arm of `n` persons who came of age evenly over the last days (or some ago), and some who are still waiting.
 
     `letters` are conversions on B to D, `guards` such as unsubscribes. The arm called control is control.
     """
     counts = {"A": converted, **(letters or {}), **(guards or {})}
-    days = {metric: spread(n, total, over_days) for metric, total in counts.items()}
+    days = {metric: spread(n, total, over_days, ago) for metric, total in counts.items()}
     entered = [(day - 3, sums.n) for day, sums in days["A"]] + ([(TODAY - 1, waiting)] if waiting else [])
-    return Arm(name, name, name == "control", share, n + waiting, 0, days, entered)
+    so_far = {letter: Counts(n + waiting, total) for letter, total in counts.items() if letter in LETTERS}
+    return Arm(name, name, name == "control", share, n + waiting, 0, days, entered, so_far=so_far)
 
 
-def spread(n: int, converted: int, over_days: int) -> Sequence[tuple[int, Sums]]:
+def spread(n: int, converted: int, over_days: int, ago: int) -> Sequence[tuple[int, Sums]]:
     """Persons and conversions as evenly over days as whole numbers allow."""
     days = []
     for day in range(over_days):
         persons = n * (day + 1) // over_days - n * day // over_days
         of_them = converted * (day + 1) // over_days - converted * day // over_days
         if persons:
-            days.append((TODAY - over_days + 1 + day, Sums.of_counts(Counts(persons, of_them))))
+            days.append((TODAY - ago - over_days + 1 + day, Sums.of_counts(Counts(persons, of_them))))
     return days
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from afterword.model import LETTERS, AnalysisPlan, Campaign, ConversionKind
 from afterword.reports.persons import REVENUE, Days, PersonDays
 from afterword.stats.delays import Delays
+from afterword.stats.rates import Counts
 from afterword.stats.sums import Sums
 
 DAY_SECONDS = 86_400
@@ -51,6 +52,8 @@ class Arm:
     """Exposures by what became of the message."""
     delays: Mapping[str, Delays] = field(default_factory=dict)
     """By letter."""
+    so_far: Mapping[str, Counts] = field(default_factory=dict)
+    """By letter: the persons of this variant alone, of age or not, and how many have converted so far."""
 
     def total(self, metric: str) -> Sums:
         """Return the sums over all who have come of age."""
@@ -171,6 +174,9 @@ def experiment_of(
             delays={
                 letter: Delays(tuple(hours["at_risk"]), tuple(hours["converted"]))
                 for letter, hours in delays[variant.id].items()
+            },
+            so_far={
+                letter: Counts(on["compared_n"], on["compared_converted"]) for letter, on in row["conversions"].items()
             },
         )
         for position, (variant, row) in enumerate(zip(campaign.variants, report["variants"], strict=True))

@@ -1,0 +1,96 @@
+"""How many more users a verdict would take, and about how many days until their windows have passed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from afterword.selection.evidence import compared, pair_level, scaled
+from afterword.selection.experiment import Arm, Experiment, Metric
+from afterword.stats.means import ratio
+
+POWER_QUANTILE = 0.8416212335729143
+"""The normal quantile of 80 %: with so many users the verdict comes at that time with that probability."""
+LARGEST_FACTOR = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is missing for a difference of some size to be seen."""
+
+    users: int
+    """More users come of age, in the arm that lacks most."""
+    days: int | None
+    """Until they have come of age, about; None if nobody comes any more."""
+    difference: float | None
+    """Of the rates; None where only the plan's minimum is missing."""
+
+
+def missing_minimum(experiment: Experiment, metric: Metric) -> Missing:
+    """Return what is missing for the plan's minimum sample."""
+    minimum = experiment.plan.minimum_sample
+    arms = experiment.arms_of(metric)
+    users = max(minimum - arm.total(metric.name).n for arm in arms)
+    return Missing(max(0, users), _days(experiment, metric, {arm.id: minimum for arm in arms}), None)
+
+
+def missing_windows(experiment: Experiment, metric: Metric) -> Missing:
+    """Return how many users' windows are open, and until when."""
+    arms = experiment.arms_of(metric)
+    users = sum(experiment.waiting(arm, metric) for arm in arms)
+    return Missing(users, _days(experiment, metric, {arm.id: arm.entered for arm in arms}), None)
+
+
+def missing_difference(
+    experiment: Experiment, metric: Metric, difference: float, between: tuple[Arm, ...]
+) -> Missing | None:
+    """Return what is missing to see a difference between every two of some arms with a probability of 80 %.
+
+    Things are taken to go on as they are: the same rates, variances and shares. The plan's interval with k times as
+    many users is computed as it will be, and k is the smallest for which half of it and 0.84 standard errors are at
+    most the difference. None where the arms' variances are unknown, or no such k is below a million.
+    """
+    factors = [
+        _factor(experiment, metric, difference, arm, other)
+        for position, arm in enumerate(between)
+        for other in between[position + 1 :]
+    ]
+    known = [factor for factor in factors if factor is not None]
+    if len(known) < len(factors) or not known:
+        return None
+    wanted = {arm.id: math.ceil(arm.total(metric.name).n * max(known)) for arm in between}
+    users = max(wanted[arm.id] - arm.total(metric.name).n for arm in between)
+    return Missing(users, _days(experiment, metric, wanted), difference)
+
+
+def _factor(experiment: Experiment, metric: Metric, difference: float, arm: Arm, other: Arm) -> float | None:
+    level = pair_level(experiment, metric)
+    mine, others = arm.total(metric.name), other.total(metric.name)
+
+    def lacks(factor: float) -> float | None:
+        more, more_others = scaled(mine, round(mine.n * factor)), scaled(others, round(others.n * factor))
+        interval = compared(experiment.plan.plan, arm.id, other.id, more, more_others, level).interval
+        group, control = ratio(more), ratio(more_others)
+        if interval is None or group is None or control is None:
+            return None
+        error = math.sqrt((group.variance or 0.0) + (control.variance or 0.0))
+        return (interval.high - interval.low) / 2 + POWER_QUANTILE * error - difference
+
+    if difference <= 0 or not mine.n or not others.n or (now := lacks(1.0)) is None:
+        return None
+    if now <= 0:
+        return 1.0
+    low, high = 0.0, math.log(LARGEST_FACTOR)
+    if (lacks(LARGEST_FACTOR) or 0.0) > 0:
+        return None
+    while high - low > 0.005:
+        middle = (low + high) / 2
+        low, high = (middle, high) if (lacks(math.exp(middle)) or 0.0) > 0 else (low, middle)
+    return math.exp(high)
+
+
+def _days(experiment: Experiment, metric: Metric, wanted: dict[str, int]) -> int | None:
+    arms = {arm.id: arm for arm in experiment.arms}
+    days = [experiment.days_until(arms[name], metric, persons) for name, persons in wanted.items()]
+    known = [day for day in days if day is not None]
+    return max(known) if len(known) == len(days) and known else None

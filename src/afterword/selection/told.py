@@ -1,0 +1,108 @@
+"""A verdict as report.json has it (docs/report-json.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from afterword.selection.evidence import Pair
+from afterword.selection.experiment import Experiment
+from afterword.selection.guardrails import Guarded
+from afterword.selection.missing import Missing
+from afterword.selection.sentences import plain_sentence, remarks, sentence
+from afterword.selection.winner import Verdict, judge
+from afterword.stats.rates import Interval
+
+
+def verdict_data(experiment: Experiment) -> dict[str, Any] | None:
+    """Return the verdict on an experiment; None where there is nothing to compare."""
+    verdict = judge(experiment)
+    if verdict is None:
+        return None
+    plan = experiment.plan
+    return {
+        "answer": verdict.answer.value,
+        "variant": verdict.best,
+        "sentence": sentence(verdict, experiment),
+        "remarks": remarks(verdict, experiment),
+        "because": verdict.because.value if verdict.because else None,
+        "redefined": verdict.redefined,
+        "conversion_event": verdict.metric.name,
+        "plan": {
+            "plan": plan.plan.value,
+            "alpha": float(plan.alpha),
+            "smallest_effect": float(plan.smallest_effect),
+            "minimum_sample": plan.minimum_sample,
+            "rule": plan.rule.value,
+        },
+        "level": verdict.level,
+        "rates": _rates(experiment, verdict),
+        "pairs": [_pair(pair) for pair in _ordered(verdict)],
+        "missing": _missing(verdict.missing),
+        "guardrails": [_guarded(one) for one in verdict.guardrails],
+        "split": {"broken": verdict.split.is_broken, "reasons": list(verdict.split.reasons)},
+        "other_tools": _other_tools(verdict, experiment),
+    }
+
+
+def _rates(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
+    found = {}
+    for arm in experiment.arms_of(verdict.metric):
+        sums = arm.total(verdict.metric.name)
+        waiting = experiment.waiting(arm, verdict.metric)
+        found[arm.id] = {"n": sums.n, "waiting": waiting, "rate": verdict.rates[arm.id]}
+    return found
+
+
+def _ordered(verdict: Verdict) -> list[Pair]:
+    """Return each two arms once, the one with the higher rate first."""
+    ranked = sorted(verdict.rates, key=lambda name: -(verdict.rates[name] or 0.0))
+    place = {name: position for position, name in enumerate(ranked)}
+    pairs = [pair for pair in verdict.pairs if place[pair.arm] < place[pair.other]]
+    return sorted(pairs, key=lambda pair: (place[pair.arm], place[pair.other]))
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "variant": pair.arm,
+        "against": pair.other,
+        "difference": pair.difference,
+        "interval": bounds(pair.interval),
+        "single_look_interval": bounds(pair.plain),
+        "p_value": pair.p_value,
+    }
+
+
+def _missing(missing: Missing | None) -> dict[str, Any] | None:
+    if missing is None:
+        return None
+    return {"users": missing.users, "days": missing.days, "difference": missing.difference}
+
+
+def _guarded(one: Guarded) -> dict[str, Any]:
+    return {
+        "variant": one.arm,
+        "event": one.guardrail.event.value,
+        "margin": float(one.guardrail.margin),
+        "against": one.against,
+        "harm": one.harm,
+        "interval": bounds(one.interval),
+        "state": one.state.value,
+    }
+
+
+def _other_tools(verdict: Verdict, experiment: Experiment) -> dict[str, Any] | None:
+    plain = verdict.plain
+    if plain is None:
+        return None
+    return {
+        "variant": plain.best,
+        "against": plain.against,
+        "difference": plain.difference,
+        "confidence": plain.confidence,
+        "sentence": plain_sentence(verdict, experiment),
+    }
+
+
+def bounds(interval: Interval | None) -> list[float] | None:
+    """Return both ends as report.json has them."""
+    return [interval.low, interval.high] if interval else None

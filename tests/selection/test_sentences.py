@@ -1,0 +1,215 @@
+"""Each verdict in plain language, as it is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule
+from afterword.selection import sentences
+from afterword.selection.experiment import Arm, Experiment
+from afterword.selection.winner import judge
+from tests.selection.worlds import arm, experiment
+
+FIXED = AnalysisPlan(plan=PlanKind.FIXED)
+CHI_SQUARED = AnalysisPlan(rule=WinnerRule.CHI_SQUARED)
+UNSUBSCRIBES = (Guardrail(GuardrailEvent.UNSUBSCRIBE, Decimal("0.005")),)
+ON_B = (Guardrail(GuardrailEvent.B, Decimal("0.01")),)
+
+
+def read(text: str) -> str:
+    """Return a text with ordinary spaces."""
+    return text.replace("\u202f", " ")
+
+
+def said(*arms: Arm, plan: AnalysisPlan | None = None, letters: str = "A") -> str:
+    one = experiment(*arms, plan=plan, letters=letters)
+    found = judge(one)
+    assert found is not None
+    return read(sentences.sentence(found, one))
+
+
+def named(name: str, one: Arm) -> Arm:
+    return replace(one, name=name)
+
+
+CONTROL = arm("control", 20_000, 2_000, letters={"B": 2_000}, guards={"unsubscribes": 0})
+
+
+def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
+    return arm("a", 20_000, 3_000, letters={"B": b}, guards={"unsubscribes": unsubscribed})
+
+
+@pytest.mark.parametrize(
+    ("arms", "plan", "sentence"),
+    [
+        pytest.param(
+            (named("Free shipping", arm("a", 10_000, 1_300)), arm("b", 10_000, 1_000), arm("control", 10_000, 900)),
+            AnalysisPlan(),
+            '"Free shipping" is the winner: 13.00 % converted, against 10.00 % of "b", the next best.',
+            id="winner",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_000), arm("control", 10_000, 1_300)),
+            AnalysisPlan(),
+            'No message is better than none: of control 13.00 % converted, against 10.00 % of "a", the best variant '
+            "with a message.",
+            id="control-is-best",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_095), arm("control", 10_000, 1_000)),
+            AnalysisPlan(),
+            '"a" is leading, but that may still be chance: 10.95 % converted, against 10.00 % of control, the next '
+            "best.",
+            id="leading",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_000), arm("control", 10_000, 1_095)),
+            AnalysisPlan(),
+            'Control is leading, but that may still be chance: 10.95 % converted, against 10.00 % of "a", the next '
+            "best.",
+            id="control-leads",
+        ),
+        pytest.param(
+            (best(300), CONTROL),
+            AnalysisPlan(guardrails=UNSUBSCRIBES),
+            '"a" converts best, but is not the winner: 1.50 % of its users unsubscribed, and the plan allows 0.50 %.',
+            id="breached",
+        ),
+        pytest.param(
+            (best(95), CONTROL),
+            AnalysisPlan(guardrails=UNSUBSCRIBES),
+            '"a" converts best, but is not the winner: it is not shown yet that at most 0.50 % of its users '
+            "unsubscribed.",
+            id="guardrail-open",
+        ),
+        pytest.param(
+            (best(b=1_300), CONTROL),
+            AnalysisPlan(guardrails=ON_B),
+            '"a" converts best, but is not the winner: on B it is 3.50 percentage points below control, and the plan '
+            "allows 1.00 percentage points.",
+            id="conversion-event-breached",
+        ),
+        pytest.param(
+            (best(b=1_850), CONTROL),
+            AnalysisPlan(guardrails=ON_B),
+            '"a" converts best, but is not the winner: it is not shown yet that on B it is at most 1.00 percentage '
+            "points below control.",
+            id="conversion-event-open",
+        ),
+        pytest.param(
+            (arm("a", 50_000, 5_010), arm("control", 50_000, 4_990)),
+            AnalysisPlan(smallest_effect=Decimal("0.2")),
+            "There is no difference worth having: no two variants differ by more than 20 % of the rate (2.00 "
+            "percentage points).",
+            id="no-difference",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)),
+            FIXED,
+            "There is no winner: at the one look that was planned no variant was ahead of every other.",
+            id="no-winner",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_040, waiting=1_234), arm("control", 10_000, 1_000)),
+            FIXED,
+            "It is too early: the plan is one look when all windows have closed, and 1,234 are open, for about 2 days.",
+            id="windows-open",
+        ),
+        pytest.param(
+            (arm("a", 90, 9, waiting=1_234), arm("control", 95, 9, waiting=900)),
+            AnalysisPlan(),
+            "It is too early: the plan asks for 100 users in each variant whose window has passed; 10 more are "
+            "missing, which takes about 2 days.",
+            id="minimum-sample",
+        ),
+        pytest.param(
+            (arm("a", 90, 9, ago=20), arm("control", 95, 9, ago=20)),
+            AnalysisPlan(),
+            "It is too early: the plan asks for 100 users in each variant whose window has passed; 10 more are "
+            "missing, and nobody new comes into the campaign.",
+            id="minimum-sample-never",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)),
+            AnalysisPlan(),
+            "It is too early to tell: no variant is clearly ahead.",
+            id="undecided",
+        ),
+        pytest.param(
+            (replace(arm("a", 1_000, 90), several_variants=32), arm("control", 1_000, 90)),
+            AnalysisPlan(),
+            "There is no verdict, because the split is broken: 32 users were exposed to more than one variant.",
+            id="split-broken",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_095), arm("b", 10_000, 1_090), arm("control", 10_000, 1_000)),
+            CHI_SQUARED,
+            'By the chi-squared rule "a" is the winner: 10.95 % converted, against 10.90 % of "b", the next best.',
+            id="chi-squared",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_010), arm("control", 10_000, 1_000)),
+            CHI_SQUARED,
+            "By the chi-squared rule there is no winner so far.",
+            id="chi-squared-names-none",
+        ),
+    ],
+)
+def test_sentence(arms: tuple[Arm, ...], plan: AnalysisPlan, sentence: str) -> None:
+    letters = "AB" if plan.guardrails else "A"
+    assert said(*arms, plan=plan, letters=letters) == sentence
+
+
+def more(one: Experiment) -> list[str]:
+    found = judge(one)
+    assert found is not None
+    return [read(remark) for remark in sentences.remarks(found, one)]
+
+
+def test_what_a_winner_rests_on() -> None:
+    arms = arm("a", 10_000, 1_300), arm("control", 10_000, 1_000)
+    assert more(experiment(*arms)) == [
+        "Where there is no difference, such a verdict comes in at most 5 of 100 campaigns, however often one looks."
+    ]
+    assert more(experiment(*arms, plan=FIXED)) == [
+        "Where there is no difference, such a verdict comes in at most 5 of 100 campaigns, at the one look planned."
+    ]
+
+
+def test_what_is_missing_to_be_sure() -> None:
+    leading = experiment(arm("a", 10_000, 1_095), arm("control", 10_000, 1_000))
+    assert more(leading) == [
+        "To be sure of a difference as large as this one (0.95 percentage points) takes about 22,000 more users in "
+        "each variant, about 34 days."
+    ]
+    undecided = experiment(arm("a", 10_000, 1_010), arm("control", 10_000, 1_000))
+    assert more(undecided) == [
+        "To be sure of a difference worth having (0.20 percentage points) takes about 850,000 more users in each "
+        "variant, about 3 years."
+    ]
+    over = experiment(arm("a", 10_000, 1_010, ago=30), arm("control", 10_000, 1_000, ago=30))
+    (remark,) = more(over)
+    assert remark.endswith("more users in each variant, but nobody new comes into the campaign.")
+
+
+def test_a_changed_definition_is_said_for_ever() -> None:
+    arms = arm("a", 10_000, 1_300), arm("control", 10_000, 1_000)
+    assert more(experiment(*arms, redefined=True))[-1] == (
+        "The conversion events were changed after the first exposure, so this is not the verdict that was planned."
+    )
+
+
+def test_what_other_tools_would_show_and_why_it_is_not_the_verdict() -> None:
+    one = experiment(arm("a", 10_000, 1_095), arm("control", 10_000, 1_000))
+    found = judge(one)
+    assert found is not None
+    plain = sentences.plain_sentence(found, one)
+    assert plain is not None
+    assert read(plain) == (
+        'Other tools would show 97.2 % confidence for "a" against control. That is right for a single comparison and '
+        "one look at a time fixed beforehand, and it takes users whose windows are open for users who did not "
+        "convert; the verdict holds for all variants together and for users whose windows have passed."
+    )

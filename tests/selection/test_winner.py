@@ -1,0 +1,217 @@
+"""One verdict per campaign: which answer, and what blocks it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule
+from afterword.selection.experiment import Experiment, Metric
+from afterword.selection.winner import Answer, Because, Verdict, judge
+from tests.selection.worlds import DAY, arm, experiment
+
+FIXED = AnalysisPlan(plan=PlanKind.FIXED)
+PLANS = [pytest.param(AnalysisPlan(), id="always-valid"), pytest.param(FIXED, id="fixed")]
+
+
+def verdict(one: Experiment) -> Verdict:
+    found = judge(one)
+    assert found is not None
+    return found
+
+
+def answer(one: Experiment) -> tuple[Answer, str | None, Because | None]:
+    found = verdict(one)
+    return found.answer, found.best, found.because
+
+
+# --- the answers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_variant_that_is_better_than_every_other_arm_is_the_winner(plan: AnalysisPlan) -> None:
+    arms = arm("a", 10_000, 1_000), arm("b", 10_000, 1_300), arm("control", 10_000, 900)
+    found = verdict(experiment(*arms, plan=plan))
+    assert (found.answer, found.best, found.second) == (Answer.WINNER, "b", "a")
+    assert found.pair("b", "a").is_ahead
+    assert found.pair("b", "control").is_ahead
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_to_be_better_than_control_alone_does_not_win(plan: AnalysisPlan) -> None:
+    arms = arm("a", 10_000, 1_290), arm("b", 10_000, 1_300), arm("control", 10_000, 900)
+    assert verdict(experiment(*arms, plan=plan)).answer is not Answer.WINNER
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_control_is_never_the_winner(plan: AnalysisPlan) -> None:
+    arms = arm("a", 10_000, 1_000), arm("control", 10_000, 1_300)
+    assert answer(experiment(*arms, plan=plan)) == (Answer.CONTROL_BEST, "control", None)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_all_bounds_within_the_smallest_effect_are_no_difference_worth_having(plan: AnalysisPlan) -> None:
+    wide = replace(plan, smallest_effect=Decimal("0.2"))
+    arms = arm("a", 50_000, 5_010), arm("b", 50_000, 5_000), arm("control", 50_000, 4_990)
+    assert answer(experiment(*arms, plan=wide)) == (Answer.NO_DIFFERENCE, None, None)
+    # 2 % of a tenth is 0.2 percentage points, and 50,000 users do not show that much
+    assert verdict(experiment(*arms, plan=plan)).answer is not Answer.NO_DIFFERENCE
+
+
+def test_one_bound_outside_is_a_difference_that_may_be_worth_having() -> None:
+    wide = AnalysisPlan(smallest_effect=Decimal("0.2"))
+    arms = arm("a", 50_000, 5_010), arm("b", 50_000, 5_000), arm("control", 500, 50)
+    assert answer(experiment(*arms, plan=wide)) == (Answer.TOO_EARLY, None, Because.UNDECIDED)
+
+
+def test_ahead_for_a_single_look_is_leading() -> None:
+    # z is 2.2: once in thirty looks at nothing
+    found = verdict(experiment(arm("a", 10_000, 1_095), arm("control", 10_000, 1_000)))
+    assert (found.answer, found.best, found.second, found.because) == (
+        Answer.LEADING,
+        "a",
+        "control",
+        Because.UNDECIDED,
+    )
+    assert found.pair("a", "control").seems_ahead
+
+
+def test_nobody_ahead_is_too_early() -> None:
+    found = verdict(experiment(arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)))
+    assert (found.answer, found.best, found.because) == (Answer.TOO_EARLY, None, Because.UNDECIDED)
+
+
+def test_less_than_the_minimum_is_too_early_whatever_the_difference() -> None:
+    plan = AnalysisPlan(minimum_sample=5_000)
+    found = verdict(experiment(arm("a", 4_990, 2_000, waiting=5_000), arm("control", 6_000, 100), plan=plan))
+    assert (found.answer, found.because) == (Answer.TOO_EARLY, Because.MINIMUM_SAMPLE)
+    assert found.missing is not None
+    assert (found.missing.users, found.missing.days) == (10, 2)  # those of yesterday, three days after
+
+
+def test_a_fixed_plan_looks_once_when_all_windows_have_closed() -> None:
+    arms = arm("a", 10_000, 1_300, waiting=7), arm("control", 10_000, 1_000)
+    found = verdict(experiment(*arms, plan=FIXED))
+    assert (found.answer, found.because) == (Answer.TOO_EARLY, Because.WINDOWS_OPEN)
+    assert found.missing is not None
+    assert (found.missing.users, found.missing.days) == (7, 2)
+
+
+def test_a_fixed_plan_that_found_nothing_says_so() -> None:
+    arms = arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)
+    assert answer(experiment(*arms, plan=FIXED)) == (Answer.NO_WINNER, None, None)
+
+
+def test_users_in_several_variants_break_the_split_from_one_percent_on() -> None:
+    arms = replace(arm("a", 990, 500, waiting=10), several_variants=20), arm("control", 1_000, 100)
+    found = verdict(experiment(*arms))
+    assert found.answer is Answer.SPLIT_BROKEN
+    assert found.split.reasons == ("20 users were exposed to more than one variant",)
+    assert verdict(experiment(replace(arms[0], several_variants=19), arms[1])).answer is Answer.WINNER
+
+
+def test_nothing_to_compare_is_no_verdict() -> None:
+    assert judge(experiment(arm("a", 1_000, 100))) is None
+    assert judge(experiment(arm("a", 1_000, 100), arm("b", 1_000, 100), letters="")) is None
+
+
+def test_clicks_are_judged_among_the_variants_with_a_message() -> None:
+    arms = arm("a", 10_000, 1_000), arm("b", 10_000, 1_300), arm("control", 10_000, 0)
+    clicks = replace(experiment(*arms), metrics=(Metric("A", DAY, compared_with_control=False),))
+    found = verdict(clicks)
+    assert (found.answer, found.best, found.second) == (Answer.WINNER, "b", "a")
+    assert judge(replace(clicks, arms=clicks.arms[1:])) is None
+
+
+def test_empty_arms_are_too_early() -> None:
+    nobody = verdict(experiment(arm("a"), arm("control")))
+    assert (nobody.answer, nobody.because, nobody.plain) == (Answer.TOO_EARLY, Because.MINIMUM_SAMPLE, None)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_nobody_converted_is_no_answer(plan: AnalysisPlan) -> None:
+    found = verdict(experiment(arm("a", 10_000, 0), arm("control", 10_000, 0), plan=plan))
+    assert found.answer in (Answer.TOO_EARLY, Answer.NO_WINNER)
+    assert found.missing is None
+
+
+# --- several arms -------------------------------------------------------------------------------------
+
+
+def test_more_arms_ask_for_more() -> None:
+    two = verdict(experiment(arm("a", 1_000, 100), arm("b", 1_000, 100)))
+    nine = verdict(experiment(*(arm(name, 1_000, 100) for name in "abcdefgh"), arm("control", 1_000, 100)))
+    assert two.level == pytest.approx(0.95)
+    assert nine.level == pytest.approx(1 - 0.1 / 9)
+
+
+# --- guardrails ---------------------------------------------------------------------------------------
+
+
+def guarded(unsubscribed: int, *, n: int = 20_000, b: int = 2_000, plan: AnalysisPlan | None = None) -> Verdict:
+    """A variant that converts best, with so many who unsubscribed, and so many conversions on B against 2,000."""
+    rails = (
+        Guardrail(GuardrailEvent.UNSUBSCRIBE, Decimal("0.005")),
+        Guardrail(GuardrailEvent.B, Decimal("0.01")),
+    )
+    best = arm("a", n, n * 15 // 100, letters={"B": b}, guards={"unsubscribes": unsubscribed})
+    control = arm("control", 20_000, 2_000, letters={"B": 2_000}, guards={"unsubscribes": 0})
+    return verdict(experiment(best, control, plan=replace(plan or AnalysisPlan(), guardrails=rails), letters="AB"))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_winner_keeps_its_guardrails(plan: AnalysisPlan) -> None:
+    found = guarded(40, plan=plan)
+    assert [one.state for one in found.guardrails] == ["kept", "kept"]
+    assert found.answer is Answer.WINNER
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_breached_guardrail_blocks_the_winner(plan: AnalysisPlan) -> None:
+    found = guarded(300, plan=plan)
+    assert [one.state for one in found.guardrails] == ["breached", "kept"]
+    assert (found.answer, found.best, found.because) == (Answer.LEADING, "a", Because.GUARDRAIL_BREACHED)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_guardrail_that_is_not_shown_to_be_kept_blocks_it_too(plan: AnalysisPlan) -> None:
+    found = guarded(95, plan=plan)
+    assert [one.state for one in found.guardrails] == ["open", "kept"]
+    assert (found.answer, found.because) == (Answer.LEADING, Because.GUARDRAIL_OPEN)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_conversion_event_can_be_a_guardrail(plan: AnalysisPlan) -> None:
+    found = guarded(40, b=1_300, plan=plan)
+    assert [(one.state, one.against) for one in found.guardrails] == [("kept", None), ("breached", "control")]
+    assert found.because is Because.GUARDRAIL_BREACHED
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_that_nobody_unsubscribed_is_shown_by_enough_users(plan: AnalysisPlan) -> None:
+    assert guarded(0, n=400, b=40, plan=plan).guardrails[0].state == "open"
+    assert guarded(0, plan=plan).guardrails[0].state == "kept"
+
+
+# --- as other tools compute it ------------------------------------------------------------------------
+
+
+def test_the_plain_confidence_stands_apart() -> None:
+    found = verdict(experiment(arm("a", 10_000, 1_095), arm("b", 10_000, 1_050), arm("control", 10_000, 1_000)))
+    assert found.plain is not None
+    assert (found.plain.best, found.plain.against) == ("a", "control")
+    assert found.plain.confidence == pytest.approx(97.173654, abs=1e-5)  # 100 (1 - p) of the z-test, by statsmodels
+
+
+def test_the_chi_squared_rule_by_name() -> None:
+    rule = AnalysisPlan(rule=WinnerRule.CHI_SQUARED)
+    arms = arm("a", 10_000, 1_095), arm("b", 10_000, 1_090), arm("control", 10_000, 1_000)
+    assert answer(experiment(*arms, plan=rule)) == (Answer.WINNER, "a", None)
+    same = arm("a", 10_000, 1_050), arm("b", 10_000, 1_060), arm("control", 10_000, 1_000)
+    assert answer(experiment(*same, plan=rule)) == (Answer.NO_WINNER, None, None)
+    worse = arm("a", 10_000, 500), arm("control", 10_000, 1_000)
+    assert answer(experiment(*worse, plan=rule)) == (Answer.NO_WINNER, None, None)
+    without_control = arm("a", 10_000, 1_095), arm("b", 10_000, 1_000), arm("c", 10_000, 900)
+    assert answer(experiment(*without_control, plan=rule)) == (Answer.WINNER, "a", None)
