@@ -6,10 +6,22 @@ from typing import Any
 
 from afterword.durations import describe_duration
 from afterword.reports import page_charts, wording
-from afterword.reports.page_types import Card, IndexRow, OutcomeRow, Page, Panel, Section, StepRow, TimeRow, VariantRow
-from afterword.stats.rates import Counts, newcombe
+from afterword.reports.page_types import (
+    Card,
+    IndexRow,
+    OutcomeRow,
+    Page,
+    Panel,
+    Section,
+    StepRow,
+    TimeRow,
+    VariantRow,
+    VerdictView,
+)
+from afterword.reports.verdict_tables import other_tools, verdict_sentences, verdict_tables
 
 INDEX_HEADINGS = ["Recipients", "Conversions A", "Rate", "Lift over control", "Confidence", "Revenue"]
+BADGES = {"winner": "Winner", "leading": "Leading"}
 
 
 def page_of(report: dict[str, Any]) -> Page:
@@ -49,6 +61,7 @@ def _section(campaign: dict[str, Any], index: int) -> Section:
         kind="Canvas" if campaign["kind"] == "canvas" else "Campaign",
         status=_status(campaign),
         summary=_summary(campaign),
+        verdict=_verdict(campaign),
         remarks=wording.remarks(campaign),
         warnings=[warning["message"] for warning in campaign["warnings"]],
         cards=_cards(campaign, heading),
@@ -70,7 +83,7 @@ def _section(campaign: dict[str, Any], index: int) -> Section:
 
 
 def _index(campaign: dict[str, Any], section: Section) -> IndexRow:
-    row = _row(campaign, campaign["total"], "A" if campaign["conversion_events"] else None, "", "", "", False)
+    row = _row(campaign, campaign["total"], "A" if campaign["conversion_events"] else None, "", "", "", "")
     values = [row.exposed, row.converted, row.rate, row.lift, row.confidence, row.revenue]
     return IndexRow(section.anchor, section.title, section.kind, section.status, values)
 
@@ -138,9 +151,17 @@ def _panel(campaign: dict[str, Any], event: dict[str, Any], colours: list[str]) 
 
 
 def _rows(campaign: dict[str, Any], letter: str | None, colours: list[str]) -> list[VariantRow]:
-    leading = _leading(campaign, letter)
+    badge, best = _badge(campaign, letter)
     return [
-        _row(campaign, variant, letter, wording.variant_name(variant), _note(variant), colour, variant["id"] == leading)
+        _row(
+            campaign,
+            variant,
+            letter,
+            wording.variant_name(variant),
+            _note(variant),
+            colour,
+            badge if variant["id"] == best else "",
+        )
         for variant, colour in zip(campaign["variants"], colours, strict=True)
     ]
 
@@ -150,9 +171,9 @@ def _totals(campaign: dict[str, Any], letter: str | None) -> list[VariantRow]:
     if len(campaign["variants"]) == 1:
         return []  # it would only repeat the row above
     note = "without control" if controlled else ""
-    rows = [_row(campaign, campaign["total"], letter, "Total", note, "", False)]
+    rows = [_row(campaign, campaign["total"], letter, "Total", note, "", "")]
     if controlled:
-        rows.append(_row(campaign, campaign["total_with_control"], letter, "All", "with control", "", False))
+        rows.append(_row(campaign, campaign["total_with_control"], letter, "All", "with control", "", ""))
     return rows
 
 
@@ -169,7 +190,7 @@ def _row(
     name: str,
     note: str,
     colour: str,
-    leading: bool,
+    badge: str,
 ) -> VariantRow:
     currency, revenue = campaign["currency"], row["revenue"]
     on = row["conversions"][letter] if letter else dict.fromkeys(("converted", "rate", "interval", "pending"))
@@ -181,7 +202,7 @@ def _row(
         name=name,
         note=note,
         colour=colour,
-        leading=leading,
+        badge=badge,
         exposed=wording.number(row["exposed"]),
         converted=wording.number(on["converted"]),
         rate=wording.percent(on["rate"]),
@@ -210,22 +231,19 @@ def _lift(row: dict[str, Any], on: dict[str, Any], compared: bool) -> tuple[str,
     return text, "good" if low > 0 else "bad", ""
 
 
-def _leading(campaign: dict[str, Any], letter: str | None) -> str | None:
-    """The variant with a message whose rate is above every other variant's by a Newcombe interval without zero."""
-    if letter is None or len(campaign["variants"]) < 3:
+def _badge(campaign: dict[str, Any], letter: str | None) -> tuple[str, str | None]:
+    """What marks a variant in the table of the verdict's conversion event, and which."""
+    verdict = campaign.get("verdict")
+    if not verdict or letter != verdict["conversion_event"]:
+        return "", None
+    return BADGES.get(verdict["answer"], ""), verdict["variant"]
+
+
+def _verdict(campaign: dict[str, Any]) -> VerdictView | None:
+    sentences = verdict_sentences(campaign)
+    if not sentences:
         return None
-    counts = {
-        variant["id"]: Counts(
-            variant["conversions"][letter]["compared_n"], variant["conversions"][letter]["compared_converted"]
-        )
-        for variant in campaign["variants"]
-    }
-    for variant in campaign["variants"]:
-        others = [counts[other] for other in counts if other != variant["id"]]
-        intervals = [newcombe(counts[variant["id"]], other) for other in others]
-        if not variant["control"] and all(interval is not None and interval.low > 0 for interval in intervals):
-            return str(variant["id"])
-    return None
+    return VerdictView(sentences[0], sentences[1:], verdict_tables(campaign), other_tools(campaign))
 
 
 def _times(campaign: dict[str, Any], letter: str, others: list[str], colours: list[str]) -> list[TimeRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from afterword.reports.charts import IntervalChart, LineChart
+from afterword.reports.text_table import TextTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class VariantRow:
-    """A row of the variant table; `colour` is empty for totals."""
+    """A row of the variant table; `colour` is empty for totals, `badge` but for the winner or who leads."""
 
     name: str
     note: str
     colour: str
-    leading: bool
+    badge: str
     exposed: str
     converted: str
     rate: str
@@ -92,6 +93,16 @@ class OutcomeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictView:
+    """The verdict: a sentence, and behind a fold what it rests on."""
+
+    sentence: str
+    remarks: list[str]
+    tables: list[TextTable]
+    other_tools: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One campaign."""
 
@@ -100,6 +111,7 @@ class Section:
     kind: str
     status: str
     summary: str
+    verdict: VerdictView | None
     remarks: list[str]
     warnings: list[str]
     cards: list[Card]

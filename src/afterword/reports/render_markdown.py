@@ -7,6 +7,7 @@ from typing import Any
 
 from afterword.reports import wording
 from afterword.reports.text_table import TextTable, campaigns_of, headline, remarks, tables
+from afterword.reports.verdict_tables import other_tools, verdict_sentences, verdict_tables
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -17,8 +18,13 @@ def markdown(report: dict[str, Any], campaign_id: str | None = None) -> str:
     for campaign in campaigns_of(report, campaign_id):
         parts.append(f"## {escaped(campaign['name'] or campaign['id'])}")
         parts.append(f"{escaped(headline(campaign))} · as of {wording.moment(report['as_of'])}")
+        verdict, *more = verdict_sentences(campaign) or [""]
+        if verdict:
+            parts.append(" ".join([f"**{escaped(verdict)}**", *map(escaped, more)]))
         parts.extend(f"> {escaped(sentence)}" for sentence in remarks(campaign))
-        parts.extend(_table(table) for table in tables(campaign))
+        parts.extend(_table(table) for table in [*tables(campaign), *verdict_tables(campaign)])
+        if others := other_tools(campaign):
+            parts.append(escaped(others))
     return "\n\n".join(parts) + "\n"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from afterword.reports import wording
 from afterword.reports.text_table import TextTable, campaign_of, headline, remarks, tables
+from afterword.reports.verdict_tables import other_tools, verdict_sentences, verdict_tables
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,9 +23,13 @@ def terminal_table(report: dict[str, Any], campaign_id: str) -> RenderableType:
         Text(campaign["name"] or campaign["id"], style="bold"),
         Text(f"{headline(campaign)} · as of {wording.moment(report['as_of'])}", style="dim"),
     ]
+    verdict, *more = verdict_sentences(campaign) or [""]
+    parts.extend([Text(verdict, style="bold green"), *map(Text, more)] if verdict else [])
     parts.extend(Text(sentence, style="yellow") for sentence in remarks(campaign))
-    for table in tables(campaign):
+    for table in [*tables(campaign), *verdict_tables(campaign)]:
         parts.extend([Text(""), _laid_out(table)])
+    if others := other_tools(campaign):
+        parts.extend([Text(""), Text(others, style="dim")])
     return Group(*parts)
 
 

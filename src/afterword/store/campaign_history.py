@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -95,6 +95,26 @@ def shares(connection: Connection, campaign_id: str) -> list[Shares]:
     query = sa.select(columns.shares, columns.changed_at).where(columns.campaign_id == campaign_id)
     rows = connection.execute(query.order_by(columns.number))
     return [Shares(json.loads(row.shares), row.changed_at) for row in rows]
+
+
+def all_shares(connection: Connection) -> dict[str, Sequence[Shares]]:
+    """Return the shares of every launched campaign, oldest first."""
+    columns = shares_table.c
+    query = sa.select(columns.campaign_id, columns.shares, columns.changed_at)
+    found: dict[str, list[Shares]] = defaultdict(list)
+    for row in connection.execute(query.order_by(columns.campaign_id, columns.number)):
+        found[row.campaign_id].append(Shares(json.loads(row.shares), row.changed_at))
+    return {**found}
+
+
+def changes(connection: Connection) -> dict[str, Sequence[int]]:
+    """Return when each launched campaign got another version than that of its launch; none if it never did."""
+    columns = adoptions_table.c
+    query = sa.select(columns.campaign_id, columns.adopted_at).where(columns.number > 1)
+    found: dict[str, list[int]] = defaultdict(list)
+    for row in connection.execute(query.order_by(columns.campaign_id, columns.number)):
+        found[row.campaign_id].append(row.adopted_at)
+    return {**found}
 
 
 def campaigns_at(connection: Connection, campaigns: Iterable[Campaign], at: int) -> list[Campaign]:

@@ -154,6 +154,11 @@ class Campaigns:
             one(connection, campaign_id)
             return history.shares(connection, campaign_id)
 
+    def histories(self) -> tuple[dict[str, Sequence[int]], dict[str, Sequence[history.Shares]]]:
+        """Return, by launched campaign, when its version was changed, and its shares from the launch on."""
+        with self._database.reading() as connection:
+            return history.changes(connection), history.all_shares(connection)
+
     def definitions(self, at: int | None = None) -> Definitions:
         """Return the definitions of all campaigns launched by `at` (None: all) as they stood then.
 

@@ -32,6 +32,7 @@ from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
 from afterword.workspace.reopened_log import ReopenedLog
+from afterword.workspace.verdicts import History
 
 LOG, FACTS, SECRET, TEMPORARY = "log", "facts.duckdb", "secret", "temporary"
 """What lies in a data directory, beside the metadata."""
@@ -86,6 +87,14 @@ class Answering:
     def definitions(self) -> Definitions:
         """Return the campaigns that have results: all but drafts."""
         return self.metadata.campaigns.definitions()
+
+    def histories(self) -> dict[str, History]:
+        """Return what those campaigns were since their launch, as far as verdicts must know."""
+        redefined, shares = self.metadata.campaigns.histories()
+        return {
+            campaign: History(tuple(redefined.get(campaign, ())), tuple((one.changed_at, one.shares) for one in past))
+            for campaign, past in shares.items()
+        }
 
 
 @dataclass

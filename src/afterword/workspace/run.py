@@ -30,6 +30,7 @@ from afterword.workspace.rejections import first_rejection, write_rejected
 from afterword.workspace.result_files import check_target, write_rows, written_aside
 from afterword.workspace.results import Results, open_results
 from afterword.workspace.session import FACTS, Progress, Session
+from afterword.workspace.verdicts import add_verdicts
 
 UTC_ASSUMED = "times without an offset were read as UTC"
 DATES_READ = "dates without a time were read as --dates says"
@@ -171,6 +172,7 @@ def _write(
         session.progress("writing results", None)
         tables = count.tables(found.results)
         report = report_of(tables, inputs.definitions, _counts(session, found), found.as_of, versions)
+        add_verdicts(report, inputs.definitions, tables.persons, found.as_of)
         data = inputs_to_data(inputs, hashes.result(), found.as_of)
         fingerprint = Fingerprint.of(data["definitions"], data["inputs"], data["options"])
         report["fingerprint"] = vars(fingerprint)

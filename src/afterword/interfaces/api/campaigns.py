@@ -159,7 +159,12 @@ async def _asked(ask: Callable[..., StoredCampaign], *arguments: Any) -> StoredC
 
 def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
     """Return the report of all campaigns or of one, as of now; raises as `from_results`."""
-    report = from_results(server, campaign, lambda live, definitions, now: live.report(definitions, now))
+    histories = server.data.histories()
+
+    def ask(live: Live, definitions: Definitions, now: int) -> dict[str, Any]:
+        return live.report(definitions, now, histories)
+
+    report = from_results(server, campaign, ask)
     if campaign is None:
         return report
     return {**report, "campaigns": [one for one in report["campaigns"] if one["id"] == campaign]}

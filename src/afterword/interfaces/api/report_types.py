@@ -180,6 +180,97 @@ class Warned(TypedDict):
     message: str
 
 
+class RateOfAge(TypedDict):
+    """A variant's users whose window has passed."""
+
+    n: int
+    waiting: int
+    rate: float | None
+
+
+class Pair(TypedDict):
+    """One variant against another, over users whose windows have passed."""
+
+    variant: str
+    against: str
+    difference: float | None
+    interval: Interval | None
+    single_look_interval: Interval | None
+    p_value: float | None
+
+
+class Missing(TypedDict):
+    """What is missing for a verdict."""
+
+    users: int
+    days: int | None
+    difference: float | None
+
+
+class Guarded(TypedDict):
+    """A guardrail of a variant."""
+
+    variant: str
+    event: str
+    margin: float
+    against: str | None
+    harm: float | None
+    interval: Interval | None
+    state: Annotated[str, Meta(description="`kept`, `open` or `breached`")]
+
+
+class Split(TypedDict):
+    """Whether users came into the variants as planned."""
+
+    broken: bool
+    reasons: list[str]
+
+
+class OtherTools(TypedDict):
+    """What commercial products compute from the same counts."""
+
+    variant: str
+    against: str
+    difference: float
+    confidence: float
+    sentence: str
+
+
+class PlanOfVerdict(TypedDict):
+    """The plan by which was judged."""
+
+    plan: str
+    alpha: float
+    smallest_effect: float
+    minimum_sample: int
+    rule: str
+
+
+class Verdict(TypedDict):
+    """The verdict on the primary conversion event."""
+
+    answer: Annotated[
+        str,
+        Meta(
+            description="`winner`, `leading`, `control_best`, `no_difference`, `no_winner`, `too_early`, `split_broken`"
+        ),
+    ]
+    variant: str | None
+    sentence: str
+    remarks: list[str]
+    because: str | None
+    redefined: bool
+    conversion_event: Letter
+    plan: PlanOfVerdict
+    level: float
+    rates: dict[str, RateOfAge]
+    pairs: list[Pair]
+    missing: Missing | None
+    guardrails: list[Guarded]
+    split: Split
+    other_tools: OtherTools | None
+
+
 class CampaignReport(TypedDict):
     """A campaign's report."""
 
@@ -207,6 +298,7 @@ class CampaignReport(TypedDict):
     by_first_exposure_day: ByFirstDay
     delays: Delays
     warnings: list[Warned]
+    verdict: Verdict | None
 
 
 class Report(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -15,10 +16,12 @@ from afterword.intake.fact_tables import FactTables
 from afterword.intake.facts import TIMES
 from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
-from afterword.reports.report import build_report
+from afterword.reports.queried import query_tables
+from afterword.reports.report import report_of
 from afterword.workspace.listing import Asked, list_units
 from afterword.workspace.live.gathering import KINDS, next_due
 from afterword.workspace.live.state import State, by_number
+from afterword.workspace.verdicts import History, add_verdicts
 
 
 def seen_until(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, as_of: int) -> int:
@@ -28,12 +31,19 @@ def seen_until(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, 
 
 
 def report(
-    con: duckdb.DuckDBPyConnection, definitions: Definitions, state: State, facts: FactTables, as_of: int
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    state: State,
+    facts: FactTables,
+    as_of: int,
+    histories: Mapping[str, History],
 ) -> dict[str, Any]:
     """Return the content of report.json; `con` is a cursor whose search path begins with `derived`."""
     places = by_number(con, definitions)
     versions = [definition_version(campaign) for campaign in places.campaigns]
-    built = build_report(con, places, count_facts(con, facts, state, as_of), as_of, versions)
+    tables = query_tables(con, places, as_of)
+    built = report_of(tables, places, count_facts(con, facts, state, as_of), as_of, versions)
+    add_verdicts(built, places, tables.persons, as_of, histories)
     campaigns = {campaign["id"]: campaign for campaign in built["campaigns"]}
     built["campaigns"] = [campaigns[campaign.id] for campaign in definitions.campaigns]
     return built

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -36,6 +36,7 @@ from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
+from afterword.workspace.verdicts import History
 
 REPORT_SECONDS = 10
 
@@ -101,11 +102,13 @@ class Live:
         finally:
             cursor.close()
 
-    def report(self, definitions: Definitions, as_of: int) -> dict[str, Any]:
+    def report(
+        self, definitions: Definitions, as_of: int, histories: Mapping[str, History] | None = None
+    ) -> dict[str, Any]:
         """Return the content of report.json (docs/report-json.md); it says as of when it is.
 
         That is `as_of`, or a little earlier where facts have come due since the last refresh, and never before that.
-        The same object may be returned again, so it must not be changed.
+        The same object may be returned again, so it must not be changed. `histories` are of the campaigns, by id.
 
         Raises:
             NotDerived: the definitions are not those of the last refresh.
@@ -114,12 +117,12 @@ class Live:
         with self._snapshot(definitions) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             # Not the definitions themselves: for Python 50 is 50.00 and 1 is True, for a report they are not.
-            key = (state.version, at // self._bucket, repr(definitions))
+            key = (state.version, at // self._bucket, repr((definitions, histories)))
             with self._lock:
                 known = self._reports.get(key)
             if known is not None:
                 return known
-            found = answering.report(con, definitions, state, facts, at)
+            found = answering.report(con, definitions, state, facts, at, histories or {})
         with self._lock:
             self._reports = {k: v for k, v in self._reports.items() if k[0] >= key[0]} | {key: found}
         return found

@@ -1,0 +1,73 @@
+"""Adds to a report what is decided on it: `reports` counts, `selection` judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from afterword.model import Campaign, Definitions
+from afterword.reports.persons import PersonDays
+from afterword.selection.experiment import Epoch, Experiment, experiment_of
+from afterword.selection.told import verdict_data
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a campaign was since its launch, as far as a verdict must know; times are epoch microseconds."""
+
+    redefined_at: tuple[int, ...] = ()
+    """When other conversion events or another counting became its definition, the launch left out."""
+    shares: tuple[tuple[int, Mapping[str, int]], ...] = ()
+    """From when on which shares held, in hundredths of a percent."""
+
+
+def add_verdicts(
+    report: dict[str, Any],
+    definitions: Definitions,
+    persons: Sequence[PersonDays],
+    as_of: int,
+    histories: Mapping[str, History] | None = None,
+) -> None:
+    """Add `verdict` to each campaign of a report, in place.
+
+    Args:
+        report: the content of report.json, its campaigns in the order of the definitions.
+        definitions: the campaigns.
+        persons: sums over persons, in the same order.
+        as_of: epoch microseconds.
+        histories: of launched campaigns, by id; files have none.
+
+    """
+    zone = ZoneInfo(definitions.workspace.timezone)
+    for campaign, told, days in zip(definitions.campaigns, report["campaigns"], persons, strict=True):
+        history = (histories or {}).get(campaign.id, History())
+        told["verdict"] = verdict_data(_experiment(campaign, told, days, as_of, zone, history))
+
+
+def _experiment(
+    campaign: Campaign, told: Mapping[str, Any], persons: PersonDays, as_of: int, zone: ZoneInfo, history: History
+) -> Experiment:
+    first = told["first_exposed_at"]
+    exposed_from = datetime.fromisoformat(first).timestamp() * MICROSECONDS if first else None
+    return experiment_of(
+        campaign,
+        told,
+        persons,
+        _day(as_of, zone),
+        redefined=exposed_from is not None and any(at > exposed_from for at in history.redefined_at),
+        epochs=[
+            Epoch(_day(at, zone), {name: share / 10_000 for name, share in shares.items()})
+            for at, shares in history.shares
+        ],
+    )
+
+
+def _day(at: int, zone: ZoneInfo) -> int:
+    """Return the calendar day of a time in a zone, as days since 1970."""
+    local = datetime.fromtimestamp(at // MICROSECONDS, UTC).astimezone(zone).date()
+    return local.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()

@@ -1,0 +1,76 @@
+"""A/A over one's own counts: what is found where there is nothing to find."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from afterword.errors import UserError
+from afterword.model import AnalysisPlan, PlanKind
+from afterword.selection.evidence import named, pair_level
+from afterword.selection.permuting import permuted
+from afterword.selection.winner import Answer, judge
+from afterword.stats.sums import Sums
+from tests.selection.worlds import A, arm, experiment
+
+DIFFERENT = (
+    arm("a", 9_000, 1_200, over_days=30),
+    arm("b", 9_000, 900, over_days=30),
+    arm("control", 3_000, 250, over_days=30),
+)
+
+
+def test_a_true_difference_is_gone_once_labels_are_dealt_out_anew() -> None:
+    one = experiment(*DIFFERENT)
+    found = judge(one)
+    assert found is not None
+    assert found.answer is Answer.WINNER
+    told = permuted(one, 1_000, np.random.default_rng(7))
+    assert (told.permutations, told.users, told.days) == (1_000, 21_000, 30)
+    assert told.verdict <= 0.05
+    assert told.plain_daily > 0.2  # looking daily at two comparisons
+    assert 0.03 < told.plain_once < 0.15
+
+
+def test_it_is_the_same_again_with_the_same_seed() -> None:
+    one = experiment(*DIFFERENT)
+    assert permuted(one, 50, np.random.default_rng(1)) == permuted(one, 50, np.random.default_rng(1))
+
+
+def test_a_fixed_plan_is_judged_at_its_one_look() -> None:
+    arms = arm("a", 20_000, 2_000, over_days=30), arm("b", 20_000, 2_000, over_days=30)
+    told = permuted(experiment(*arms, plan=AnalysisPlan(plan=PlanKind.FIXED)), 2_000, np.random.default_rng(3))
+    assert 0.03 < told.verdict < 0.07
+    assert told.plain_once == pytest.approx(told.verdict, abs=0.005)
+
+
+def test_nothing_to_permute_is_said() -> None:
+    rng = np.random.default_rng(1)
+    with pytest.raises(UserError, match="no users yet whose window has passed"):
+        permuted(experiment(arm("a"), arm("b")), 10, rng)
+    with pytest.raises(UserError, match="nothing to compare: no conversion event, or a single variant"):
+        permuted(experiment(arm("a", 100, 10)), 10, rng)
+    twice = replace(arm("a"), days={"A": [(1, Sums(100, 10, 14, 150, 240, 17))]})
+    with pytest.raises(UserError, match="counts a user several times"):
+        permuted(experiment(twice, arm("b", 100, 10)), 10, rng)
+
+
+@pytest.mark.parametrize("kind", list(PlanKind))
+def test_many_at_once_are_judged_as_each_by_itself(kind: PlanKind) -> None:
+    plan = AnalysisPlan(plan=kind, minimum_sample=50)
+    rng = np.random.default_rng(11)
+    persons = rng.integers(1, 400, (200, 3)) * rng.integers(1, 30, (200, 3))
+    converted = rng.binomial(persons, rng.choice([0.0, 0.05, 0.1, 0.2], (200, 3)))
+    one_by_one = []
+    for n, c in zip(persons.tolist(), converted.tolist(), strict=True):
+        arms = (arm(name, *counts) for name, *counts in zip(("a", "b", "control"), n, c, strict=True))
+        found = judge(experiment(*arms, plan=plan))
+        assert found is not None
+        is_named = found.answer in (Answer.WINNER, Answer.CONTROL_BEST)
+        one_by_one.append(["a", "b", "control"].index(found.best or "") if is_named else -1)
+    level = pair_level(experiment(arm("a"), arm("b"), arm("control"), plan=plan), A)
+    together = named(plan, level, persons, converted)
+    assert together.tolist() == one_by_one
+    assert 10 < sum(place >= 0 for place in one_by_one) < 190
