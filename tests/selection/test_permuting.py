@@ -9,7 +9,8 @@ import pytest
 
 from afterword.errors import UserError
 from afterword.model import AnalysisPlan, PlanKind
-from afterword.selection.evidence import named, pair_level
+from afterword.selection.evidence import pair_level
+from afterword.selection.naming import named
 from afterword.selection.permuting import permuted
 from afterword.selection.winner import Answer, judge
 from afterword.stats.sums import Sums

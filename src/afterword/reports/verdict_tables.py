@@ -20,19 +20,23 @@ def verdict_sentences(campaign: dict[str, Any]) -> list[str]:
 def other_tools(campaign: dict[str, Any]) -> str:
     """What other tools would show, and why they differ; empty if nothing."""
     verdict = campaign.get("verdict")
-    told = verdict["other_tools"] if verdict else None
+    told = verdict["other_tools"] if verdict and not _is_nothing_yet(verdict) else None
     return str(told["sentence"]) if told else ""
 
 
 def verdict_tables(campaign: dict[str, Any]) -> list[TextTable]:
-    """The tables behind the verdict; none where there is no verdict."""
+    """The tables behind the verdict; none where there is no verdict, or too few users for any figure to mean much."""
     verdict = campaign.get("verdict")
-    if not verdict:
+    if not verdict or _is_nothing_yet(verdict):
         return []
     found = [_rates(campaign, verdict), _pairs(campaign, verdict)]
     if verdict["guardrails"]:
         found.append(_guardrails(campaign, verdict))
     return found
+
+
+def _is_nothing_yet(verdict: dict[str, Any]) -> bool:
+    return bool(verdict["because"] == "minimum_sample")
 
 
 def _names(campaign: dict[str, Any]) -> dict[str, str]:

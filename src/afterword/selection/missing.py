@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from afterword.selection.evidence import compared, pair_level, scaled
+from afterword.selection.evidence import interval_of, pair_level, scaled
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.stats.means import ratio
 
@@ -48,7 +48,7 @@ def missing_difference(
 
     Things are taken to go on as they are: the same rates, variances and shares. The plan's interval with k times as
     many users is computed as it will be, and k is the smallest for which half of it and 0.84 standard errors are at
-    most the difference. None where the arms' variances are unknown, or no such k is below a million.
+    most the difference. None where nobody has converted in one of the arms, or no such k is below a million.
     """
     factors = [
         _factor(experiment, metric, difference, arm, other)
@@ -67,25 +67,23 @@ def _factor(experiment: Experiment, metric: Metric, difference: float, arm: Arm,
     level = pair_level(experiment, metric)
     mine, others = arm.total(metric.name), other.total(metric.name)
 
-    def lacks(factor: float) -> float | None:
+    def is_enough(factor: float) -> bool:
         more, more_others = scaled(mine, round(mine.n * factor)), scaled(others, round(others.n * factor))
-        interval = compared(experiment.plan.plan, arm.id, other.id, more, more_others, level).interval
+        interval = interval_of(experiment.plan.plan, more, more_others, level)
         group, control = ratio(more), ratio(more_others)
         if interval is None or group is None or control is None:
-            return None
+            return False
         error = math.sqrt((group.variance or 0.0) + (control.variance or 0.0))
-        return (interval.high - interval.low) / 2 + POWER_QUANTILE * error - difference
+        return (interval.high - interval.low) / 2 + POWER_QUANTILE * error <= difference
 
-    if difference <= 0 or not mine.n or not others.n or (now := lacks(1.0)) is None:
+    if difference <= 0 or not mine.y or not others.y or not is_enough(LARGEST_FACTOR):
         return None
-    if now <= 0:
-        return 1.0
     low, high = 0.0, math.log(LARGEST_FACTOR)
-    if (lacks(LARGEST_FACTOR) or 0.0) > 0:
-        return None
+    if is_enough(1.0):
+        return 1.0
     while high - low > 0.005:
         middle = (low + high) / 2
-        low, high = (middle, high) if (lacks(math.exp(middle)) or 0.0) > 0 else (low, middle)
+        low, high = (low, middle) if is_enough(math.exp(middle)) else (middle, high)
     return math.exp(high)
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from afterword.errors import UserError
 from afterword.model import PlanKind
-from afterword.selection.evidence import named, pair_level
+from afterword.selection.evidence import pair_level
 from afterword.selection.experiment import Experiment, Metric
+from afterword.selection.naming import named
 from afterword.stats.rates import z_of
 
 Ints = NDArray[np.int64]

@@ -8,6 +8,7 @@ from afterword.selection.experiment import Experiment
 from afterword.selection.guardrails import Guarded, State
 from afterword.selection.missing import Missing
 from afterword.selection.winner import Answer, Because, Verdict
+from afterword.stats.sequential import BURN_IN
 
 YEAR_DAYS = 365
 EVENTS = {
@@ -109,6 +110,8 @@ class _Words:
                 f"It is too early: the plan asks for {minimum} users in each variant whose window has passed; {users} "
                 f"more are missing{takes}."
             )
+        if self.verdict.because is Because.FEW_CONVERSIONS:
+            return f"It is too early: some variant has fewer than {BURN_IN} users who converted, or fewer who did not."
         return "It is too early to tell: no variant is clearly ahead."
 
     def _split_broken(self) -> str:

@@ -68,7 +68,6 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "difference": pair.difference,
         "interval": bounds(pair.interval),
         "single_look_interval": bounds(pair.plain),
-        "p_value": pair.p_value,
     }
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from afterword.model import PlanKind, WinnerRule
-from afterword.selection.evidence import Pair, overall, pair_level, pairs_of, value_of
+from afterword.selection.evidence import Pair, conversions_lacking, overall, pair_level, pairs_of, value_of
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.selection.guardrails import Guarded, State, guarded
 from afterword.selection.missing import Missing, missing_difference, missing_minimum, missing_windows
@@ -49,6 +49,8 @@ class Because(StrEnum):
     WINDOWS_OPEN = "windows_open"
     """The plan is one look, when all windows have closed."""
     MINIMUM_SAMPLE = "minimum_sample"
+    FEW_CONVERSIONS = "few_conversions"
+    """Always-valid intervals have not begun."""
     UNDECIDED = "undecided"
     GUARDRAIL_OPEN = "guardrail_open"
     GUARDRAIL_BREACHED = "guardrail_breached"
@@ -130,6 +132,8 @@ class _Judgement:
             return self._said(Answer.NO_DIFFERENCE)
         if self.plan.plan is PlanKind.FIXED:
             return self._said(Answer.NO_WINNER)
+        if any(conversions_lacking(self.plan.plan, arm.total(self.metric.name)) for arm in self.arms):
+            return self._said(Answer.TOO_EARLY, None, Because.FEW_CONVERSIONS)
         best = self.ranked[0]
         if all(pair.seems_ahead for pair in self.pairs if pair.arm == best):
             return self._said(Answer.LEADING, best, Because.UNDECIDED)

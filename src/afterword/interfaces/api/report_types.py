@@ -196,7 +196,6 @@ class Pair(TypedDict):
     difference: float | None
     interval: Interval | None
     single_look_interval: Interval | None
-    p_value: float | None
 
 
 class Missing(TypedDict):
