@@ -133,6 +133,12 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
             id="minimum-sample-never",
         ),
         pytest.param(
+            (arm("a", 10_000, 60), arm("control", 1_000, 4)),
+            AnalysisPlan(),
+            "It is too early: some variant has fewer than 5 users who converted, or fewer who did not.",
+            id="few-conversions",
+        ),
+        pytest.param(
             (arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)),
             AnalysisPlan(),
             "It is too early to tell: no variant is clearly ahead.",
@@ -182,12 +188,12 @@ def test_what_a_winner_rests_on() -> None:
 def test_what_is_missing_to_be_sure() -> None:
     leading = experiment(arm("a", 10_000, 1_095), arm("control", 10_000, 1_000))
     assert more(leading) == [
-        "To be sure of a difference as large as this one (0.95 percentage points) takes about 22,000 more users in "
-        "each variant, about 34 days."
+        "To be sure of a difference as large as this one (0.95 percentage points) takes about 24,000 more users in "
+        "each variant, about 36 days."
     ]
     undecided = experiment(arm("a", 10_000, 1_010), arm("control", 10_000, 1_000))
     assert more(undecided) == [
-        "To be sure of a difference worth having (0.20 percentage points) takes about 850,000 more users in each "
+        "To be sure of a difference worth having (0.20 percentage points) takes about 890,000 more users in each "
         "variant, about 3 years."
     ]
     over = experiment(arm("a", 10_000, 1_010, ago=30), arm("control", 10_000, 1_000, ago=30))
@@ -202,14 +208,44 @@ def test_a_changed_definition_is_said_for_ever() -> None:
     )
 
 
-def test_what_other_tools_would_show_and_why_it_is_not_the_verdict() -> None:
-    one = experiment(arm("a", 10_000, 1_095), arm("control", 10_000, 1_000))
+@pytest.mark.parametrize(
+    ("arms", "plan", "sentence"),
+    [
+        pytest.param(
+            (arm("a", 10_000, 1_095), arm("control", 10_000, 1_000)),
+            AnalysisPlan(),
+            'Other tools would show 97.2 % confidence for "a" against control. That figure is meant for one look at one '
+            "comparison, both fixed beforehand; the verdict holds however often one looks.",
+            id="two-arms",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_095), arm("b", 10_000, 1_000, waiting=5), arm("c", 10_000, 900)),
+            AnalysisPlan(),
+            'Other tools would show 97.2 % confidence for "a" against "b". That figure is meant for one look at one '
+            "comparison, both fixed beforehand, and it takes users whose windows are still open for users who did not "
+            "convert; the verdict holds for all 3 comparisons together, however often one looks.",
+            id="without-control",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 1_095), arm("control", 10_000, 1_000)),
+            FIXED,
+            'Other tools would show 97.2 % confidence for "a" against control. That figure is meant for one look at one '
+            "comparison, both fixed beforehand; the verdict holds at the one look planned.",
+            id="fixed",
+        ),
+    ],
+)
+def test_what_other_tools_would_show_and_why_it_is_not_the_verdict(
+    arms: tuple[Arm, ...], plan: AnalysisPlan, sentence: str
+) -> None:
+    one = experiment(*arms, plan=plan)
     found = judge(one)
     assert found is not None
-    plain = sentences.plain_sentence(found, one)
-    assert plain is not None
-    assert read(plain) == (
-        'Other tools would show 97.2 % confidence for "a" against control. That is right for a single comparison and '
-        "one look at a time fixed beforehand, and it takes users whose windows are open for users who did not "
-        "convert; the verdict holds for all variants together and for users whose windows have passed."
-    )
+    assert read(sentences.plain_sentence(found, one) or "") == sentence
+
+
+def test_where_nobody_has_converted_other_tools_show_nothing_either() -> None:
+    one = experiment(arm("a", 1_000), arm("control", 1_000))
+    found = judge(one)
+    assert found is not None
+    assert sentences.plain_sentence(found, one) is None

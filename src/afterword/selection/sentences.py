@@ -159,10 +159,17 @@ class _Words:
         if plain is None:
             return None
         sure, best, against = wording.confidence(plain.confidence), self.names[plain.best], self.names[plain.against]
+        arms = self.experiment.arms_of(self.verdict.metric)
+        waiting = any(self.experiment.waiting(arm, self.verdict.metric) for arm in arms)
+        still_open = (
+            ", and it takes users whose windows are still open for users who did not convert" if waiting else ""
+        )
+        comparisons = len(arms) * (len(arms) - 1) // 2
+        together = f" for all {comparisons} comparisons together," if comparisons > 1 else ""
+        looks = "however often one looks" if self.plan.plan is PlanKind.ALWAYS_VALID else "at the one look planned"
         return (
-            f"Other tools would show {sure} confidence for {best} against {against}. That is right for a single "
-            "comparison and one look at a time fixed beforehand, and it takes users whose windows are open for users "
-            "who did not convert; the verdict holds for all variants together and for users whose windows have passed."
+            f"Other tools would show {sure} confidence for {best} against {against}. That figure is meant for one look at "
+            f"one comparison, both fixed beforehand{still_open}; the verdict holds{together} {looks}."
         )
 
 
