@@ -168,8 +168,8 @@ class _Words:
         together = f" for all {comparisons} comparisons together," if comparisons > 1 else ""
         looks = "however often one looks" if self.plan.plan is PlanKind.ALWAYS_VALID else "at the one look planned"
         return (
-            f"Other tools would show {sure} confidence for {best} against {against}. That figure is meant for one look at "
-            f"one comparison, both fixed beforehand{still_open}; the verdict holds{together} {looks}."
+            f"Other tools would show {sure} confidence for {best} against {against}. That figure is meant for one look "
+            f"at one comparison, both fixed beforehand{still_open}; the verdict holds{together} {looks}."
         )
 
 
