@@ -222,8 +222,8 @@ def test_a_changed_definition_is_said_for_ever() -> None:
             (arm("a", 10_000, 1_095), arm("b", 10_000, 1_000, waiting=5), arm("c", 10_000, 900)),
             AnalysisPlan(),
             'Other tools would show 97.3 % confidence for "a" against "b". That figure is meant for one look at '
-            "one comparison, both fixed beforehand, and it takes users whose windows are still open for users who did not "
-            "convert; the verdict holds for all 3 comparisons together, however often one looks.",
+            "one comparison, both fixed beforehand, and it takes users whose windows are still open for users who did "
+            "not convert; the verdict holds for all 3 comparisons together, however often one looks.",
             id="without-control",
         ),
         pytest.param(

@@ -29,9 +29,14 @@ def verdict_tables(campaign: dict[str, Any]) -> list[TextTable]:
     verdict = campaign.get("verdict")
     if not verdict or _is_nothing_yet(verdict):
         return []
-    found = [_rates(campaign, verdict), _pairs(campaign, verdict)]
+    found = [_rates(campaign, verdict)]
+    if len(verdict["rates"]) > 2:
+        found.append(_pairs(campaign, verdict))
     if verdict["guardrails"]:
         found.append(_guardrails(campaign, verdict))
+    for name, compared in campaign["comparisons"].items():
+        if any(one["interval"] or one["single_look_interval"] for one in compared["variants"].values()):
+            found.append(_compared(campaign, verdict, name, compared))
     return found
 
 
@@ -66,8 +71,8 @@ def _pairs(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
             names[pair["variant"]],
             names[pair["against"]],
             points(pair["difference"]),
-            points_interval(pair["interval"]),
-            points_interval(pair["single_look_interval"]),
+            _amounts(pair["interval"], False),
+            _amounts(pair["single_look_interval"], False),
         ]
         for pair in verdict["pairs"]
     ]
@@ -83,6 +88,57 @@ def _pairs(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
             else ", however often one looks; the last column is for one look."
         ),
     )
+
+
+def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, compared: dict[str, Any]) -> TextTable:
+    """Each variant against control on one conversion event or in revenue, raw and adjusted."""
+    names = _names(campaign)
+    of_money = name == "revenue"
+    adjusts = any(one["adjusted"] for one in compared["variants"].values())
+    rows = []
+    for variant, one in compared["variants"].items():
+        row = [
+            names[variant],
+            _amount(one["difference"], of_money),
+            _amounts(one["interval"], of_money),
+            _amounts(one["single_look_interval"], of_money),
+        ]
+        if adjusts:
+            adjusted = one["adjusted"] or {"difference": None, "interval": None}
+            row += [_amount(adjusted["difference"], of_money), _amounts(adjusted["interval"], of_money)]
+        rows.append(row if of_money else [*row, {True: "yes", False: "no", None: wording.NOTHING}[one["decided"]]])
+    level = f"{100 * compared['level']:g}{wording.NARROW}%"
+    holds = f"{level} interval" if verdict["plan"]["plan"] == "fixed" else f"Always valid, {level}"
+    headings = ["Variant", "Difference", holds, f"One look, 95{wording.NARROW}%"]
+    headings += ["Adjusted", f"Adjusted, {level}"] if adjusts else []
+    unit = f"in {campaign['currency']} per user" if of_money else "in percentage points"
+    what = "Revenue" if of_money else f"Event {name}"
+    return TextTable(
+        f"{what} against {names[compared['against']]}, {unit}",
+        headings if of_money else [*headings, "Decided"],
+        rows,
+        _compared_note(compared, of_money, adjusts),
+    )
+
+
+def _compared_note(compared: dict[str, Any], of_money: bool, adjusts: bool) -> str:
+    found = []
+    if adjusts and compared["variance_saved"] is not None:
+        saved = wording.percent(compared["variance_saved"], 1)
+        found.append(f"What users did in the 14 days before explains {saved} of the variance, and is taken out.")
+    if not of_money:
+        found.append("Decided: with one error over all variants and conversion events, the primary first.")
+    return " ".join(found)
+
+
+def _amount(value: float | None, of_money: bool) -> str:
+    if of_money:
+        return wording.NOTHING if value is None else wording.signed(value, 4 if abs(value) < 1 else 2)
+    return points(value)
+
+
+def _amounts(bounds: list[float] | None, of_money: bool) -> str:
+    return wording.NOTHING if bounds is None else " to ".join(_amount(bound, of_money) for bound in bounds)
 
 
 def _guardrails(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
@@ -105,8 +161,3 @@ def _guardrails(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
 def points(difference: float | None) -> str:
     """+0.68, in percentage points."""
     return wording.NOTHING if difference is None else wording.signed(100 * difference, 2)
-
-
-def points_interval(bounds: list[float] | None) -> str:
-    """−0.12 to +0.68, in percentage points."""
-    return wording.NOTHING if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"

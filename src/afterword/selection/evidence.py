@@ -9,8 +9,8 @@ from itertools import combinations
 from afterword.model import PlanKind
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.stats.means import Estimate, ratio, welch
-from afterword.stats.rates import LEVEL, Counts, Interval, clopper_pearson, newcombe
-from afterword.stats.sequential import BURN_IN, difference_sequence, rate_sequence, weight
+from afterword.stats.rates import LEVEL, Counts, Interval, clopper_pearson, newcombe, p_value
+from afterword.stats.sequential import BURN_IN, always_valid_p, difference_sequence, rate_sequence, weight
 from afterword.stats.sums import Sums
 
 
@@ -60,15 +60,18 @@ def pairs_of(experiment: Experiment, metric: Metric) -> list[Pair]:
     return [*found, *(pair.turned() for pair in found)]
 
 
-def compared(plan: PlanKind, arm: str, other: str, mine: Sums, others: Sums, level: float) -> Pair:
-    """Return one arm against another."""
+def compared(
+    plan: PlanKind, arm: str, other: str, mine: Sums, others: Sums, level: float, *, are_rates: bool = True
+) -> Pair:
+    """Return one arm against another; `are_rates` is False of money."""
     group, control = ratio(mine), ratio(others)
     apart = None if group is None or control is None else group.value - control.value
-    by_plan = interval_of(plan, mine, others, level)
-    return Pair(arm, other, apart, by_plan, interval_of(PlanKind.FIXED, mine, others, LEVEL))
+    by_plan = interval_of(plan, mine, others, level, are_rates=are_rates)
+    plain = interval_of(PlanKind.FIXED, mine, others, LEVEL, are_rates=are_rates)
+    return Pair(arm, other, apart, by_plan, plain)
 
 
-def interval_of(plan: PlanKind, group: Sums, control: Sums, level: float) -> Interval | None:
+def interval_of(plan: PlanKind, group: Sums, control: Sums, level: float, *, are_rates: bool = True) -> Interval | None:
     """Return the interval of a difference of rates or means.
 
     Always valid from the day on which both arms have 5 conversions. For a single look Newcombe's where each person is
@@ -76,9 +79,18 @@ def interval_of(plan: PlanKind, group: Sums, control: Sums, level: float) -> Int
     """
     if plan is PlanKind.ALWAYS_VALID:
         return difference_sequence(group, control, 1 - level)
-    if _are_counts(group) and _are_counts(control):
+    if are_rates and _are_counts(group) and _are_counts(control):
         return newcombe(_counts(group), _counts(control), level)
     return welch(ratio(group), ratio(control), level).interval
+
+
+def p_value_of(plan: PlanKind, group: Sums, control: Sums, *, are_rates: bool = True) -> float | None:
+    """Return the two-sided p value of no difference by which `interval_of` goes (nearly, for Newcombe's)."""
+    if plan is PlanKind.ALWAYS_VALID:
+        return always_valid_p(group, control)
+    if are_rates and _are_counts(group) and _are_counts(control):
+        return p_value(_counts(group), _counts(control))
+    return welch(ratio(group), ratio(control)).p_value
 
 
 def share_interval(plan: PlanKind, sums: Sums, level: float) -> Interval | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from afterword.model import LETTERS, AnalysisPlan, Campaign, ConversionKind
@@ -15,6 +16,7 @@ from afterword.stats.rates import Counts
 from afterword.stats.sums import Sums
 
 DAY_SECONDS = 86_400
+_PARTS = attrgetter(*(one.name for one in fields(Sums)))
 RECENT_DAYS = 7
 """So many whole days say at which rate people arrive."""
 WITHOUT_MESSAGE = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
@@ -55,9 +57,14 @@ class Arm:
     so_far: Mapping[str, Counts] = field(default_factory=dict)
     """By letter: the persons of this variant alone, of age or not, and how many have converted so far."""
 
+    _totals: dict[str, Sums] = field(default_factory=dict, init=False, repr=False, compare=False)
+
     def total(self, metric: str) -> Sums:
         """Return the sums over all who have come of age."""
-        return sum((sums for _, sums in self.days.get(metric, ())), Sums())
+        if metric not in self._totals:
+            days = [_PARTS(sums) for _, sums in self.days.get(metric, ())]
+            self._totals[metric] = Sums(*map(sum, zip(*days, strict=True))) if days else Sums()
+        return self._totals[metric]
 
     def cumulative(self, metric: str) -> list[tuple[int, Sums]]:
         """Return, for each day on which somebody came of age, the sums up to its end."""

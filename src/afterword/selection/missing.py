@@ -44,23 +44,25 @@ def missing_windows(experiment: Experiment, metric: Metric) -> Missing:
 def missing_difference(
     experiment: Experiment, metric: Metric, difference: float, between: tuple[Arm, ...]
 ) -> Missing | None:
-    """Return what is missing to see a difference between every two of some arms with a probability of 80 %.
+    """Return what is missing to see a difference between any two of some arms with a probability of 80 %.
 
     Things are taken to go on as they are: the same rates, variances and shares. The plan's interval with k times as
     many users is computed as it will be, and k is the smallest for which half of it and 0.84 standard errors are at
-    most the difference. None where nobody has converted in one of the arms, or no such k is below a million.
+    most the difference, for the two arms of which least is known. None where nobody has converted in an arm, or no
+    such k is below a million.
     """
-    factors = [
-        _factor(experiment, metric, difference, arm, other)
-        for position, arm in enumerate(between)
-        for other in between[position + 1 :]
-    ]
-    known = [factor for factor in factors if factor is not None]
-    if len(known) < len(factors) or not known:
+    least_known = sorted(between, key=lambda arm: -_variance(arm, metric))[:2]
+    factor = _factor(experiment, metric, difference, *least_known)
+    if factor is None:
         return None
-    wanted = {arm.id: math.ceil(arm.total(metric.name).n * max(known)) for arm in between}
+    wanted = {arm.id: math.ceil(arm.total(metric.name).n * factor) for arm in between}
     users = max(wanted[arm.id] - arm.total(metric.name).n for arm in between)
     return Missing(users, _days(experiment, metric, wanted), difference)
+
+
+def _variance(arm: Arm, metric: Metric) -> float:
+    found = ratio(arm.total(metric.name))
+    return math.inf if found is None or found.variance is None else found.variance
 
 
 def _factor(experiment: Experiment, metric: Metric, difference: float, arm: Arm, other: Arm) -> float | None:

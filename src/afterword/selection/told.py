@@ -6,6 +6,7 @@ from typing import Any
 
 from afterword.selection.evidence import Pair
 from afterword.selection.experiment import Experiment
+from afterword.selection.figures import Figure, figures_of
 from afterword.selection.guardrails import Guarded
 from afterword.selection.missing import Missing
 from afterword.selection.sentences import plain_sentence, remarks, sentence
@@ -44,6 +45,39 @@ def verdict_data(experiment: Experiment) -> dict[str, Any] | None:
     }
 
 
+def comparisons_data(experiment: Experiment) -> dict[str, Any]:
+    """Return, by conversion event and for revenue, each variant against control."""
+    level = 1 - float(experiment.plan.alpha)
+    return {
+        of_metric.metric.name: {
+            "against": of_metric.against,
+            "level": level,
+            "variance_saved": of_metric.saved,
+            "variants": {one.pair.arm: _figure(one) for one in of_metric.figures},
+        }
+        for of_metric in figures_of(experiment)
+    }
+
+
+def _figure(one: Figure) -> dict[str, Any]:
+    adjusted = one.adjusted
+    return {
+        **_differences(one.pair),
+        "lift": one.lift,
+        "lift_interval": bounds(one.lift_interval),
+        "p_value": one.p_value,
+        "adjusted_p_value": one.adjusted_p_value,
+        "decided": one.decided,
+        "adjusted": {
+            "difference": adjusted.difference,
+            "interval": bounds(adjusted.interval),
+            "single_look_interval": bounds(adjusted.plain),
+        }
+        if adjusted
+        else None,
+    }
+
+
 def _rates(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
     found = {}
     for arm in experiment.arms_of(verdict.metric):
@@ -62,9 +96,11 @@ def _ordered(verdict: Verdict) -> list[Pair]:
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
+    return {"variant": pair.arm, "against": pair.other, **_differences(pair)}
+
+
+def _differences(pair: Pair) -> dict[str, Any]:
     return {
-        "variant": pair.arm,
-        "against": pair.other,
         "difference": pair.difference,
         "interval": bounds(pair.interval),
         "single_look_interval": bounds(pair.plain),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from afterword.model import Campaign, Definitions
 from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
-from afterword.selection.told import verdict_data
+from afterword.selection.told import comparisons_data, verdict_data
 
 MICROSECONDS = 1_000_000
 
@@ -33,7 +33,7 @@ def add_verdicts(
     as_of: int,
     histories: Mapping[str, History] | None = None,
 ) -> None:
-    """Add `verdict` to each campaign of a report, in place.
+    """Add `verdict` and `comparisons` to each campaign of a report, in place.
 
     Args:
         report: the content of report.json, its campaigns in the order of the definitions.
@@ -46,7 +46,9 @@ def add_verdicts(
     zone = ZoneInfo(definitions.workspace.timezone)
     for campaign, told, days in zip(definitions.campaigns, report["campaigns"], persons, strict=True):
         history = (histories or {}).get(campaign.id, History())
-        told["verdict"] = verdict_data(_experiment(campaign, told, days, as_of, zone, history))
+        experiment = _experiment(campaign, told, days, as_of, zone, history)
+        told["verdict"] = verdict_data(experiment)
+        told["comparisons"] = comparisons_data(experiment)
 
 
 def _experiment(

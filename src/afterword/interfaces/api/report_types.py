@@ -198,6 +198,37 @@ class Pair(TypedDict):
     single_look_interval: Interval | None
 
 
+class AdjustedDifference(TypedDict):
+    """A difference adjusted by what users did before their first exposure (CUPED)."""
+
+    difference: float
+    interval: Interval | None
+    single_look_interval: Interval | None
+
+
+class ComparedVariant(TypedDict):
+    """A variant against control, over users whose windows have passed."""
+
+    difference: float | None
+    interval: Interval | None
+    single_look_interval: Interval | None
+    lift: float | None
+    lift_interval: Interval | None
+    p_value: float | None
+    adjusted_p_value: float | None
+    decided: bool | None
+    adjusted: AdjustedDifference | None
+
+
+class Comparisons(TypedDict):
+    """All variants on one conversion event, or in revenue."""
+
+    against: str
+    level: float
+    variance_saved: float | None
+    variants: dict[str, ComparedVariant]
+
+
 class Missing(TypedDict):
     """What is missing for a verdict."""
 
@@ -297,7 +328,8 @@ class CampaignReport(TypedDict):
     by_first_exposure_day: ByFirstDay
     delays: Delays
     warnings: list[Warned]
-    verdict: Verdict | None
+    verdict: NotRequired[Verdict | None]
+    comparisons: NotRequired[dict[str, Comparisons]]
 
 
 class Report(TypedDict):
