@@ -38,6 +38,10 @@ COMMANDS = {
     "report nothing": 2,
     "report drafted": 2,
     "doctor --recompute": 0,
+    "doctor --aa cart-rescue": 0,
+    "doctor --aa cart-rescue --json": 0,
+    "doctor --aa channels": 2,
+    "doctor --aa nothing": 2,
 }
 """With their exit codes."""
 

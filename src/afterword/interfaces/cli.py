@@ -16,6 +16,7 @@ import typer
 from afterword import __version__
 from afterword.errors import UserError
 from afterword.interfaces import (
+    aa_cli,
     apply_cli,
     backup_cli,
     erase_cli,
@@ -207,6 +208,17 @@ def doctor(
             help="Instead compute the results of a data directory again, and say whether they are the same.",
         ),
     ] = False,
+    aa: Annotated[
+        str | None,
+        typer.Option(
+            "--aa",
+            metavar="CAMPAIGN",
+            help="Instead deal out the variant labels of a campaign's users anew, 1,000 times, and print how often a "
+            "verdict and the plain test find something by chance.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the chance of --aa.", min=0)] = 1,
+    results: options.ResultsDir = Path("./afterword-results"),
     data: options.AskedData = None,
     metadata: options.MetadataUrl = None,
     as_json: options.AsJson = False,
@@ -214,13 +226,18 @@ def doctor(
     """Check files without computing anything.
 
     Exit code 2 if there is something to mend. With --recompute, check the results of a data directory: exit code 1 if
-    they are not what a full computation gives.
+    they are not what a full computation gives. With --aa, check what verdicts on a campaign's data are worth.
     """
+    if aa is not None:
+        if recompute or campaigns is not None:
+            raise UserError("--aa goes with --results or --data, without files and without --recompute")
+        aa_cli.permute(aa, results, reading_cli.asked_directory(context, data), seed, memory, metadata, as_json)
+        return
     if recompute:
         reading_cli.recompute(campaigns, data or Path(DATA.default or ""), memory, threads, metadata, as_json)
         return
     if data is not None and reading_cli.is_said(context, "data"):
-        raise UserError("--data goes with --recompute; the files that are checked are named one by one")
+        raise UserError("--data goes with --recompute or --aa; the files that are checked are named one by one")
     definitions, names = _definition_file(campaigns, "doctor"), renames(column_map or ())
     from afterword.workspace.doctor import check
 

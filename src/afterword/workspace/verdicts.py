@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from afterword.model import Campaign, Definitions
+from afterword.reports.person_json import read_json
 from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
+from afterword.selection.permuting import Permuted, permuted
 from afterword.selection.told import comparisons_data, verdict_data
 
 MICROSECONDS = 1_000_000
@@ -49,6 +53,26 @@ def add_verdicts(
         experiment = _experiment(campaign, told, days, as_of, zone, history)
         told["verdict"] = verdict_data(experiment)
         told["comparisons"] = comparisons_data(experiment)
+
+
+def permute(report: Mapping[str, Any], campaign: Campaign, *, permutations: int, seed: int) -> Permuted:
+    """Deal out the variant labels of a campaign's users anew, and say how often something is found by chance.
+
+    Args:
+        report: the content of report.json, with the campaign in it.
+        campaign: its definition.
+        permutations: how many times.
+        seed: of the chance; the same gives the same.
+
+    Raises:
+        UserError: there is nothing to permute.
+
+    """
+    told = next(one for one in report["campaigns"] if one["id"] == campaign.id)
+    as_of = round(datetime.fromisoformat(report["as_of"]).timestamp() * MICROSECONDS)
+    persons = read_json(told["persons"], campaign)
+    experiment = _experiment(campaign, told, persons, as_of, ZoneInfo(told["timezone"]), History())
+    return permuted(experiment, permutations, np.random.default_rng(seed))
 
 
 def _experiment(

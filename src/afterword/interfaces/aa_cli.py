@@ -1,0 +1,75 @@
+"""`afterword doctor --aa`: how often one's own data lead to a verdict by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from afterword.interfaces import output
+from afterword.interfaces.client import quoted
+
+if TYPE_CHECKING:
+    from afterword.model import Campaign
+    from afterword.selection.permuting import Permuted
+
+PERMUTATIONS = 1_000
+TOLD = ("kind", "description", "status", "version", "created_at", "updated_at", "launched_at", "redefined")
+"""What the API says of a campaign besides its definition."""
+
+
+def permute(
+    campaign: str,
+    results: Path,
+    data: Path | None,
+    seed: int,
+    memory: str | None,
+    metadata: str | None,
+    as_json: bool,
+) -> None:
+    """Do what `afterword doctor --aa` does: over a data directory, or where `data` is None a results directory."""
+    from afterword.workspace.verdicts import permute as permute_labels
+
+    with _asked(campaign, results, data, memory, metadata) as (report, definition):
+        found = permute_labels(report, definition, permutations=PERMUTATIONS, seed=seed)
+        alpha = float(definition.analysis.alpha)
+    if as_json:
+        output.say_json({"campaign": campaign, "seed": seed, "alpha": alpha, **asdict(found)})
+    else:
+        output.say("\n".join(_lines(campaign, seed, alpha, found)))
+
+
+def _lines(campaign: str, seed: int, alpha: float, found: Permuted) -> Iterator[str]:
+    yield (
+        f"{campaign}: the labels of {found.users:,} users over {output.counted(found.days, 'day')} dealt out anew "
+        f"{found.permutations:,} times (seed {seed})"
+    )
+    yield f"  the verdict names a variant        {found.verdict:6.1%}  (at most {alpha:.1%} is promised)"
+    yield f"  the plain test, looked at daily    {found.plain_daily:6.1%}"
+    yield f"  the plain test, once at the end    {found.plain_once:6.1%}"
+    yield "Between labels dealt out anew there is no difference: all of these are found by chance."
+
+
+@contextmanager
+def _asked(
+    campaign: str, results: Path, data: Path | None, memory: str | None, metadata: str | None
+) -> Iterator[tuple[Any, Campaign]]:
+    """Give a report with the campaign, and its definition."""
+    if data is None:
+        from afterword.workspace.results import open_results
+
+        opened = open_results(results)
+        opened.report(campaign)  # says which campaign is nearest where there is none of this name
+        definitions = opened.inputs.definitions
+        yield opened.json, definitions.campaigns[definitions.index_of(campaign)]
+        return
+    from afterword.interfaces.directory import api_of
+    from afterword.store.campaign_forms import from_document
+
+    with api_of(data, memory=memory, metadata_url=metadata) as api:
+        report = api.get(f"/api/campaigns/{quoted(campaign)}/report")
+        told = api.get(f"/api/campaigns/{quoted(campaign)}")
+        definition = {name: value for name, value in told.items() if name not in TOLD}
+        yield report, from_document(told["kind"], definition)

@@ -1,0 +1,139 @@
+"""The verdict of a run, from files to report.json, the page, the terminal and Markdown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import afterword
+from afterword.interfaces.cli import main
+from afterword.reports.page import render_page
+
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+DEFINITIONS = """\
+campaigns:
+  - id: spring
+    variants: [{id: a, name: Tulips, share: 50}, {id: none, control: true, share: 50}]
+    conversion_events: [{kind: purchase, deadline: 2 days}, {kind: session, deadline: 1 day}]
+    analysis: {alpha: 0.05, guardrails: [{event: unsubscribe, margin: 2%}]}
+  - id: pairs
+    channels: [email, push]
+    counting: once_per_channel
+    variants: [{id: a, share: 50}, {id: none, control: true, share: 50}]
+    conversion_events: [{kind: purchase, deadline: 2 days}]
+canvases:
+  - id: welcome
+    steps: [{id: one}, {id: two}]
+    variants: [{id: a, name: Two steps, share: 50}, {id: b, name: One step, share: 50}]
+    conversion_events: [{kind: purchase, deadline: 2 days}]
+"""
+USERS = 1_200
+"""In each variant."""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> afterword.Results:
+    """Of the users of a third, of those in control a fifth buy, on the day after; and 3 unsubscribe."""
+    directory = tmp_path_factory.mktemp("verdicts")
+    exposures = ["user_id,campaign_id,variant_id,exposed_at,channel"]
+    events = ["event_id,user_id,kind,occurred_at,price,currency,campaign_id"]
+    messages = ["user_id,campaign_id,step_id,received_at"]
+    for number in range(2 * USERS):
+        user, at = f"u-{number}", START + timedelta(hours=number % 240)
+        variant = ("a", "none")[number % 2]
+        exposures += [f"{user},{of},{variant},{at.isoformat()},email" for of in ("spring", "pairs")]
+        exposures += [f"{user},pairs,{variant},{at.isoformat()},push"] if number % 3 == 0 else []
+        exposures.append(f"{user},welcome,{'ab'[number % 2]},{at.isoformat()},email")
+        messages.append(f"{user},welcome,one,{(at + timedelta(minutes=1)).isoformat()}")
+        if number // 2 % (3 if variant == "a" else 5) == 0:
+            events.append(f"p-{number},{user},purchase,{(at + timedelta(days=1)).isoformat()},10.00,USD,")
+        if number in (0, 2, 4):
+            events.append(f"m-{number},{user},message_unsubscribe,{(at + timedelta(hours=1)).isoformat()},,,spring")
+    paths = {}
+    for name, rows in (("exposures", exposures), ("events", events), ("step_messages", messages)):
+        paths[name] = directory / f"{name}.csv"
+        paths[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (directory / "campaigns.yaml").write_text(DEFINITIONS, encoding="utf-8")
+    as_of = START + timedelta(days=20)
+    return afterword.run(directory / "campaigns.yaml", out=directory / "results", as_of=as_of, **paths)
+
+
+def told(results: afterword.Results, campaign: str) -> dict[str, Any]:
+    return results.report(campaign).json
+
+
+def test_report_json_has_the_verdict_and_what_it_rests_on(results: afterword.Results) -> None:
+    verdict = told(results, "spring")["verdict"]
+    assert (verdict["answer"], verdict["variant"], verdict["because"]) == ("winner", "a", None)
+    assert verdict["sentence"].startswith('"Tulips" is the winner: 33.33')
+    assert verdict["plan"]["plan"] == "always_valid"
+    assert {name: (one["n"], one["waiting"]) for name, one in verdict["rates"].items()} == {
+        "a": (USERS, 0),
+        "none": (USERS, 0),
+    }
+    (pair,) = verdict["pairs"]
+    assert (pair["variant"], pair["against"]) == ("a", "none")
+    assert pair["interval"][0] < pair["single_look_interval"][0] < pair["difference"] == pytest.approx(2 / 15)
+    (rail,) = verdict["guardrails"]
+    assert (rail["event"], rail["harm"], rail["state"]) == ("unsubscribe", 3 / USERS, "kept")
+    assert verdict["split"] == {"broken": False, "reasons": []}
+    assert verdict["other_tools"]["confidence"] > 99.99
+
+
+def test_every_event_is_compared(results: afterword.Results) -> None:
+    compared = told(results, "spring")["comparisons"]
+    assert list(compared) == ["A", "B", "revenue"]
+    assert compared["A"]["variants"]["a"]["decided"] is True
+    assert compared["B"]["variants"]["a"]["decided"] is False
+    assert compared["revenue"]["variants"]["a"]["decided"] is None
+    assert compared["revenue"]["variants"]["a"]["difference"] == pytest.approx(10 * 2 / 15)
+
+
+def test_a_canvas_is_judged_by_the_variant_chosen_at_entry(results: afterword.Results) -> None:
+    verdict = told(results, "welcome")["verdict"]
+    assert (verdict["answer"], verdict["variant"]) == ("winner", "a")
+    assert 'of "One step", the next best' in verdict["sentence"]
+
+
+def test_units_of_one_person_resemble_each_other_and_the_verdict_knows(results: afterword.Results) -> None:
+    verdict = told(results, "pairs")["verdict"]
+    assert verdict["rates"]["a"]["n"] == USERS  # persons, though a third of them is two units
+    assert verdict["answer"] == "winner"
+
+
+def test_the_page_and_the_tables_say_it_first(results: afterword.Results) -> None:
+    sentence = told(results, "spring")["verdict"]["sentence"]
+    page = render_page(results.json)
+    assert sentence.replace('"', "&#34;") in page
+    assert page.index("What this rests on") < page.index('<dl class="heads">')
+    assert '<span class="badge">Winner</span>' in page
+    text = results.report("spring").to_markdown()
+    assert f"**{sentence}**" in text
+    assert "### Guardrails: what must not get worse" in text
+    assert "Other tools would show" in text
+
+
+def test_labels_dealt_out_anew(results: afterword.Results, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--aa", "spring", "--results", str(results.path)]) == 0
+    printed = capsys.readouterr().out
+    assert "spring: the labels of 2,400 users over 11 days dealt out anew 1,000 times (seed 1)" in printed
+    assert "the verdict names a variant" in printed
+    assert main(["doctor", "--aa", "spring", "--results", str(results.path), "--seed", "2"]) == 0
+    assert capsys.readouterr().out != printed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param(["--aa", "sprint"], 'unknown campaign "sprint", did you mean "spring"?', id="no-such-campaign"),
+        pytest.param(["--aa", "pairs"], 'campaign "pairs" counts a user several times', id="several-units"),
+        pytest.param(["x.yaml", "--aa", "spring"], "--aa goes with --results or --data, without files", id="files"),
+    ],
+)
+def test_what_cannot_be_dealt_out_anew(
+    results: afterword.Results, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    assert main(["doctor", *words, "--results", str(results.path)]) == 2
+    assert sentence in capsys.readouterr().err
