@@ -159,6 +159,52 @@ class ByFirstDay(TypedDict):
     total_with_control: FirstDays
 
 
+class DayCounts(TypedDict):
+    """Persons by day."""
+
+    days: list[str]
+    n: list[int]
+
+
+class PersonSums(DayCounts):
+    """Sums over persons by the day on which they came of age; a list that says nothing is left out."""
+
+    y: list[float]
+    yy: NotRequired[list[float]]
+    m: NotRequired[list[float]]
+    mm: NotRequired[list[float]]
+    my: NotRequired[list[float]]
+    x: NotRequired[list[float]]
+    xx: NotRequired[list[float]]
+    xy: NotRequired[list[float]]
+    xm: NotRequired[list[float]]
+
+
+class GuardCounts(DayCounts):
+    """Persons with at least one such event of the campaign's messages."""
+
+    unsubscribes: list[int]
+    complaints: list[int]
+    bounces: list[int]
+
+
+class VariantPersons(TypedDict):
+    """The persons of one variant."""
+
+    first_exposed: DayCounts
+    conversions: dict[Letter, PersonSums]
+    revenue: PersonSums
+    revenue_unconverted: dict[str, Money]
+    guardrails: GuardCounts
+
+
+class Persons(TypedDict):
+    """What comparisons are made of."""
+
+    timezone: str
+    variants: dict[str, VariantPersons]
+
+
 class Hours(TypedDict):
     """Numbers for each hour since the exposure."""
 
@@ -326,6 +372,7 @@ class CampaignReport(TypedDict):
     by_day: ByDay
     by_exposure_day: ByDay
     by_first_exposure_day: ByFirstDay
+    persons: Persons
     delays: Delays
     warnings: list[Warned]
     verdict: NotRequired[Verdict | None]
