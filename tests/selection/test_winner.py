@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule
-from afterword.selection.experiment import Experiment, Metric
+from afterword.selection.experiment import Epoch, Experiment, Metric
 from afterword.selection.winner import Answer, Because, Verdict, judge
-from tests.selection.worlds import DAY, arm, experiment
+from tests.selection.worlds import DAY, TODAY, arm, experiment
 
 FIXED = AnalysisPlan(plan=PlanKind.FIXED)
 PLANS = [pytest.param(AnalysisPlan(), id="always-valid"), pytest.param(FIXED, id="fixed")]
@@ -105,11 +105,35 @@ def test_a_fixed_plan_that_found_nothing_says_so() -> None:
 
 
 def test_users_in_several_variants_break_the_split_from_one_percent_on() -> None:
-    arms = replace(arm("a", 990, 500, waiting=10), several_variants=20), arm("control", 1_000, 100)
-    found = verdict(experiment(*arms))
+    arms = arm("a", 990, 500, waiting=10), arm("control", 1_000, 100)
+    found = verdict(experiment(*arms, several=20))
     assert found.answer is Answer.SPLIT_BROKEN
-    assert found.split.reasons == ("20 users were exposed to more than one variant",)
-    assert verdict(experiment(replace(arms[0], several_variants=19), arms[1])).answer is Answer.WINNER
+    assert found.split.several == 0.01
+    assert verdict(experiment(*arms, several=19)).answer is Answer.WINNER
+
+
+def test_users_who_did_not_come_as_planned_break_the_split() -> None:
+    as_planned = experiment(arm("a", 5_400, 1_000), arm("control", 4_600, 500))
+    assert verdict(as_planned).answer is Answer.WINNER
+    half = tuple(replace(one, share=0.5) for one in as_planned.arms)
+    assert answer(replace(as_planned, arms=half)) == (Answer.SPLIT_BROKEN, None, None)
+
+
+def test_shares_that_were_changed_are_held_against_their_own_days() -> None:
+    arms = arm("a", 9_000, 1_000, over_days=2, ago=1), arm("control", 1_000, 50, over_days=2, ago=1)
+    later = [*arms[0].first_exposed, (TODAY - 1, 500)], [*arms[1].first_exposed, (TODAY - 1, 500)]
+    changed = experiment(*(replace(one, first_exposed=days) for one, days in zip(arms, later, strict=True)))
+    assert verdict(changed).answer is Answer.SPLIT_BROKEN
+    epochs = Epoch(0, {"a": 0.9, "control": 0.1}), Epoch(TODAY - 2, {"a": 0.5, "control": 0.5})
+    assert verdict(replace(changed, epochs=epochs)).answer is Answer.WINNER
+
+
+def test_messages_that_reach_the_users_of_one_variant_less_break_the_split() -> None:
+    arms = arm("a", 5_000, 1_000), arm("b", 5_000, 500), arm("control", 5_000, 500)
+    bounced = tuple(replace(one, outcomes={"bounced": n}) for one, n in zip(arms, (50, 250, 0), strict=True))
+    assert verdict(experiment(*bounced)).answer is Answer.SPLIT_BROKEN
+    alike = tuple(replace(one, outcomes={"bounced": n}) for one, n in zip(arms, (140, 150, 0), strict=True))
+    assert verdict(experiment(*alike)).answer is Answer.WINNER
 
 
 def test_nothing_to_compare_is_no_verdict() -> None:

@@ -24,7 +24,6 @@ def arm(
     waiting: int = 0,
     over_days: int = 10,
     ago: int = 0,
-    share: float = 0.5,
     letters: Mapping[str, int] | None = None,
     guards: Mapping[str, int] | None = None,
 ) -> Arm:
@@ -36,7 +35,7 @@ def arm(
     days = {metric: spread(n, total, over_days, ago) for metric, total in counts.items()}
     entered = [(day - 3, sums.n) for day, sums in days["A"]] + ([(TODAY - 1, waiting)] if waiting else [])
     so_far = {letter: Counts(n + waiting, total) for letter, total in counts.items() if letter in LETTERS}
-    return Arm(name, name, name == "control", share, n + waiting, 0, days, entered, so_far=so_far)
+    return Arm(name, name, name == "control", 0.0, n + waiting, n + waiting, days, entered, so_far=so_far)
 
 
 def spread(n: int, converted: int, over_days: int, ago: int) -> Sequence[tuple[int, Sums]]:
@@ -50,8 +49,21 @@ def spread(n: int, converted: int, over_days: int, ago: int) -> Sequence[tuple[i
     return days
 
 
-def experiment(*arms: Arm, plan: AnalysisPlan | None = None, letters: str = "A", redefined: bool = False) -> Experiment:
-    """An experiment of these arms with equal shares."""
+def experiment(
+    *arms: Arm, plan: AnalysisPlan | None = None, letters: str = "A", redefined: bool = False, several: int = 0
+) -> Experiment:
+    """An experiment of these arms, whose shares are as their numbers of persons."""
     metrics = tuple(Metric(letter, 3 * DAY) for letter in letters)
-    equal = tuple(replace(one, share=1 / len(arms)) for one in arms)
-    return Experiment("test", "campaign", plan or AnalysisPlan(), (*metrics, REVENUE), equal, TODAY, redefined)
+    persons = sum(one.persons for one in arms)
+    planned = tuple(replace(one, share=one.persons / persons if persons else 1 / len(arms)) for one in arms)
+    return Experiment(
+        "test",
+        "campaign",
+        plan or AnalysisPlan(),
+        (*metrics, REVENUE),
+        planned,
+        TODAY,
+        persons,
+        several,
+        redefined,
+    )

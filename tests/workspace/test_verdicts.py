@@ -78,7 +78,7 @@ def test_report_json_has_the_verdict_and_what_it_rests_on(results: afterword.Res
     assert pair["interval"][0] < pair["single_look_interval"][0] < pair["difference"] == pytest.approx(2 / 15)
     (rail,) = verdict["guardrails"]
     assert (rail["event"], rail["harm"], rail["state"]) == ("unsubscribe", 3 / USERS, "kept")
-    assert verdict["split"] == {"broken": False, "reasons": []}
+    assert (verdict["split"]["broken"], verdict["split"]["seen"]) == (False, {"a": 0.5, "none": 0.5})
     assert verdict["other_tools"]["confidence"] > 99.99
 
 

@@ -44,8 +44,8 @@ class Arm:
     """The planned one, from 0 to 1."""
     persons: int
     """Exposed to it, also those who were exposed to others."""
-    several_variants: int
-    """Of these, exposed to others too."""
+    exposures: int
+    """Of these persons to it."""
     days: Mapping[str, Days]
     """By metric: the sums of those who came of age on each day."""
     first_exposed: Sequence[tuple[int, int]] = ()
@@ -98,6 +98,10 @@ class Experiment:
     arms: tuple[Arm, ...]
     today: int
     """The day of `as_of`, since 1970."""
+    persons: int = 0
+    """Exposed to any arm, each once."""
+    several_variants: int = 0
+    """Of these, exposed to more than one."""
     redefined: bool = False
     """Whether the conversion events or the counting were changed after the first exposure (rule 6)."""
     epochs: tuple[Epoch, ...] = ()
@@ -174,7 +178,7 @@ def experiment_of(
             control=variant.control,
             share=variant.share_hundredths / 10_000,
             persons=row["persons"],
-            several_variants=row["several_variants"],
+            exposures=row["exposures"],
             days=persons.metrics[position] if persons.metrics else {},
             first_exposed=persons.first_exposed[position] if persons.first_exposed else (),
             outcomes=row["outcomes"],
@@ -188,13 +192,16 @@ def experiment_of(
         )
         for position, (variant, row) in enumerate(zip(campaign.variants, report["variants"], strict=True))
     ]
+    everyone = report["total_with_control"]
     return Experiment(
-        campaign.id,
-        campaign.kind,
-        campaign.analysis,
-        tuple(metrics),
-        tuple(arms),
-        today,
-        redefined,
-        tuple(epochs),
+        id=campaign.id,
+        kind=campaign.kind,
+        plan=campaign.analysis,
+        metrics=tuple(metrics),
+        arms=tuple(arms),
+        today=today,
+        persons=everyone["persons"],
+        several_variants=everyone["several_variants"],
+        redefined=redefined,
+        epochs=tuple(epochs),
     )

@@ -12,6 +12,7 @@ from afterword.selection.missing import Missing
 from afterword.selection.sentences import plain_sentence, remarks, sentence
 from afterword.selection.winner import Verdict, judge
 from afterword.stats.rates import Interval
+from afterword.stats.split import SplitCheck
 
 
 def verdict_data(experiment: Experiment) -> dict[str, Any] | None:
@@ -40,7 +41,7 @@ def verdict_data(experiment: Experiment) -> dict[str, Any] | None:
         "pairs": [_pair(pair) for pair in _ordered(verdict)],
         "missing": _missing(verdict.missing),
         "guardrails": [_guarded(one) for one in verdict.guardrails],
-        "split": {"broken": verdict.split.is_broken, "reasons": list(verdict.split.reasons)},
+        "split": _split(experiment, verdict.split),
         "other_tools": _other_tools(verdict, experiment),
     }
 
@@ -104,6 +105,17 @@ def _differences(pair: Pair) -> dict[str, Any]:
         "difference": pair.difference,
         "interval": bounds(pair.interval),
         "single_look_interval": bounds(pair.plain),
+    }
+
+
+def _split(experiment: Experiment, split: SplitCheck) -> dict[str, Any]:
+    names = [arm.id for arm in experiment.arms]
+    return {
+        "broken": split.fires,
+        "reasons": list(split.reasons),
+        "p_value": split.p_value,
+        "expected": dict(zip(names, split.expected, strict=False)),
+        "seen": dict(zip(names, split.seen, strict=False)),
     }
 
 

@@ -28,7 +28,8 @@ from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.selection.guardrails import Guarded, State, guarded
 from afterword.selection.missing import Missing, missing_difference, missing_minimum, missing_windows
 from afterword.selection.plain import Plain, chi_squared_winner, plain_of
-from afterword.selection.split import WHOLE, Split, split_of
+from afterword.selection.split import split_of
+from afterword.stats.split import SplitCheck
 
 
 class Answer(StrEnum):
@@ -68,6 +69,7 @@ class Verdict:
     """By arm, over those who have come of age."""
     pairs: tuple[Pair, ...]
     """Every arm against every other."""
+    split: SplitCheck
     best: str | None = None
     """The winner, or who leads; control where it is best."""
     second: str | None = None
@@ -75,7 +77,6 @@ class Verdict:
     because: Because | None = None
     missing: Missing | None = None
     guardrails: tuple[Guarded, ...] = ()
-    split: Split = WHOLE
     plain: Plain | None = None
     """What other tools compute from the same counts."""
     redefined: bool = False
@@ -112,7 +113,7 @@ class _Judgement:
         self.ranked = [arm.id for arm in sorted(known, key=lambda arm: -(self.rates[arm.id] or 0.0))]
 
     def verdict(self) -> Verdict:
-        if self.split.is_broken:
+        if self.split.fires:
             return self._said(Answer.SPLIT_BROKEN)
         if self.plan.rule is WinnerRule.CHI_SQUARED:
             best = chi_squared_winner(self.experiment, self.metric)

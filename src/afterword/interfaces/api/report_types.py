@@ -300,6 +300,9 @@ class Split(TypedDict):
 
     broken: bool
     reasons: list[str]
+    p_value: float
+    expected: dict[str, float]
+    seen: dict[str, float]
 
 
 class OtherTools(TypedDict):
