@@ -110,8 +110,8 @@ def test_means_have_the_sequence_of_the_paper_around_the_difference() -> None:
 
 
 def test_small_arm_that_missed_the_large_purchases_is_no_surer_than_the_large_one() -> None:
-    large = spread(9_000, 1.0, 9.0)
-    lucky, plain = spread(1_000, 0.5, 2.0), spread(1_000, 0.5, 9.0)
+    large = spread(90_000, 1.0, 9.0)
+    lucky, plain = spread(10_000, 0.5, 2.0), spread(10_000, 0.5, 9.0)
     ours, as_wide = difference_sequence(large, lucky), difference_sequence(large, plain)
     assert ours is not None
     assert as_wide is not None
