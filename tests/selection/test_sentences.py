@@ -113,7 +113,7 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
             id="no-winner",
         ),
         pytest.param(
-            (arm("a", 10_000, 1_040, waiting=1_234), arm("control", 10_000, 1_000)),
+            (arm("a", 10_000, 1_040, waiting=634), arm("control", 10_000, 1_000, waiting=600)),
             FIXED,
             "It is too early: the plan is one look when all windows have closed, and 1,234 are open, for about 2 days.",
             id="windows-open",
@@ -168,8 +168,8 @@ def test_a_broken_split() -> None:
     found = judge(one)
     assert found is not None
     assert read(sentences.sentence(found, one)) == (
-        "There is no verdict, because the split is broken: 32 of 2,000 users (1.6%) were seen in several variants, which "
-        "assignment never does."
+        "There is no verdict, because the split is broken: 32 of 2,000 users (1.6%) were seen in several variants, "
+        "which assignment never does."
     )
 
 

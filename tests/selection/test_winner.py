@@ -85,14 +85,14 @@ def test_nobody_ahead_is_too_early() -> None:
 
 def test_less_than_the_minimum_is_too_early_whatever_the_difference() -> None:
     plan = AnalysisPlan(minimum_sample=5_000)
-    found = verdict(experiment(arm("a", 4_990, 2_000, waiting=5_000), arm("control", 6_000, 100), plan=plan))
+    found = verdict(experiment(arm("a", 4_990, 2_000, waiting=500), arm("control", 6_000, 100, waiting=600), plan=plan))
     assert (found.answer, found.because) == (Answer.TOO_EARLY, Because.MINIMUM_SAMPLE)
     assert found.missing is not None
     assert (found.missing.users, found.missing.days) == (10, 2)  # those of yesterday, three days after
 
 
 def test_a_fixed_plan_looks_once_when_all_windows_have_closed() -> None:
-    arms = arm("a", 10_000, 1_300, waiting=7), arm("control", 10_000, 1_000)
+    arms = arm("a", 10_000, 1_300, waiting=4), arm("control", 10_000, 1_000, waiting=3)
     found = verdict(experiment(*arms, plan=FIXED))
     assert (found.answer, found.because) == (Answer.TOO_EARLY, Because.WINDOWS_OPEN)
     assert found.missing is not None

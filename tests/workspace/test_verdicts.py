@@ -51,13 +51,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> afterword.Results:
             events.append(f"p-{number},{user},purchase,{(at + timedelta(days=1)).isoformat()},10.00,USD,")
         if number in (0, 2, 4):
             events.append(f"m-{number},{user},message_unsubscribe,{(at + timedelta(hours=1)).isoformat()},,,spring")
-    paths = {}
     for name, rows in (("exposures", exposures), ("events", events), ("step_messages", messages)):
-        paths[name] = directory / f"{name}.csv"
-        paths[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (directory / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     (directory / "campaigns.yaml").write_text(DEFINITIONS, encoding="utf-8")
-    as_of = START + timedelta(days=20)
-    return afterword.run(directory / "campaigns.yaml", out=directory / "results", as_of=as_of, **paths)
+    return afterword.run(
+        directory / "campaigns.yaml",
+        exposures=directory / "exposures.csv",
+        events=directory / "events.csv",
+        step_messages=directory / "step_messages.csv",
+        out=directory / "results",
+        as_of=START + timedelta(days=20),
+    )
 
 
 def told(results: afterword.Results, campaign: str) -> dict[str, Any]:
