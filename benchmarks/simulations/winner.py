@@ -1,0 +1,121 @@
+"""The verdict against known truth: false winners when one looks every day, and how long a true one takes.
+
+Arms get as many users a day each, who come of age the same day. `python -m benchmarks.simulations.winner` prints the
+tables of docs/statistics.md; everything is seeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afterword.model import AnalysisPlan, PlanKind
+from afterword.selection.naming import named
+from afterword.stats.rates import z_of
+
+DAYS = 30
+CHUNK = 1_000
+FIXED = AnalysisPlan(plan=PlanKind.FIXED)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """How often, as shares of the campaigns."""
+
+    any: float
+    """Some arm was named at one look or more."""
+    wrongly: float
+    """An arm was named whose rate is not above all others'."""
+    day: float | None
+    """The median day of the first naming, over the campaigns with one."""
+    chi_squared: float
+    """The chi-squared rule of the commercial products, looked at as often, named a variant; the last arm is control."""
+
+
+def campaigns(
+    rates: Sequence[float], *, a_day: int = 500, days: int = DAYS, runs: int = 4_000, plan: AnalysisPlan | None = None
+) -> Named:
+    """Look every day at campaigns with arms of these rates; a fixed plan looks on the last day."""
+    plan = plan or AnalysisPlan()
+    rng, truth = np.random.default_rng(1), np.array(rates)
+    level = 1 - 2 * float(plan.alpha) / len(rates)
+    is_best = (truth == truth.max()) & ((truth == truth.max()).sum() == 1)
+    first: list[NDArray[np.int64]] = []
+    wrong = chi = 0
+    for _ in range(runs // CHUNK):
+        converted = rng.binomial(a_day, truth, (CHUNK, days, len(rates))).cumsum(axis=1)
+        persons = np.broadcast_to((np.arange(1, days + 1) * a_day)[:, None], converted.shape)
+        looks = slice(-1, None) if plan.plan is PlanKind.FIXED else slice(None)
+        found = named(plan, level, persons[:, looks], converted[:, looks])
+        wrong += int(((found >= 0) & ~is_best[found]).any(axis=1).sum())
+        first.append(np.where((found >= 0).any(axis=1), (found >= 0).argmax(axis=1), -1))
+        chi += int(_chi_squared(persons[:, looks], converted[:, looks]).any(axis=(1, 2)).sum())
+    when = np.concatenate(first)
+    return Named(
+        any=float((when >= 0).mean()),
+        wrongly=wrong / len(when),
+        day=float(np.median(when[when >= 0])) + 1 if (when >= 0).any() else None,
+        chi_squared=chi / len(when),
+    )
+
+
+def _chi_squared(persons: NDArray[Any], converted: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether a variant passes against the last arm: z of the pooled test above 1.96 is Pearson's p below 0.05."""
+    n, c = persons[..., :-1], converted[..., :-1]
+    n0, c0 = persons[..., -1:], converted[..., -1:]
+    pooled = (c + c0) / (n + n0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = (c / n - c0 / n0) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / n0))
+    found: NDArray[np.bool_] = np.nan_to_num(z) > z_of(0.95)
+    return found
+
+
+def no_difference() -> list[list[str]]:
+    """All arms alike, and two alike ahead of the others."""
+    rows = [["arms", "rates", "always valid, daily", "fixed, one look", "chi-squared rule, daily"]]
+    for rates in (
+        *([rate] * arms for arms in (2, 3, 5, 9) for rate in (0.01, 0.1)),
+        [0.1, 0.1, 0.05],
+        [0.1, 0.1, *[0.05] * 7],
+    ):
+        daily, once = campaigns(rates), campaigns(rates, plan=FIXED)
+        alike = len(set(rates)) == 1
+        rows.append(
+            [
+                str(len(rates)),
+                f"all {rates[0]:.0%}" if alike else f"two {rates[0]:.0%}, others {rates[-1]:.0%}",
+                f"{daily.wrongly:.2%}",
+                f"{once.wrongly:.2%}",
+                f"{daily.chi_squared:.0%}" if alike else "",
+            ]
+        )
+    return rows
+
+
+def true_winners() -> list[list[str]]:
+    """One arm ahead of the others, which are at 10 %."""
+    rows = [["arms", "the best", "users per arm a day", "named in 30 days", "median day", "wrongly named"]]
+    for arms in (2, 3, 5, 9):
+        for best in (0.11, 0.12):
+            found = campaigns([best, *[0.1] * (arms - 1)], a_day=1_000, runs=2_000)
+            day = "" if found.day is None else f"{found.day:.0f}"
+            rows.append([str(arms), f"{best:.0%}", "1,000", f"{found.any:.1%}", day, f"{found.wrongly:.2%}"])
+    return rows
+
+
+def main() -> None:
+    """Print the tables."""
+    for rows in (no_difference(), true_winners()):
+        for place, row in enumerate(rows):
+            print("| " + " | ".join(row) + " |")
+            if not place:
+                print("|" + " --- |" * len(row))
+        print()
+
+
+if __name__ == "__main__":
+    main()
