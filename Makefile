@@ -7,6 +7,9 @@ CODE := src tests benchmarks examples
 # One more than the two cores that it is made for: tests of servers wait a good deal.
 PYTEST := $(PY) -m pytest -n 3 --dist worksteal
 
+# Compiled modules are kept, also where the environment says not to: the tests start some hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test test-all lint bench bench-serve docs lock browser clean
 
 help: ## say what can be made

@@ -36,6 +36,7 @@ class Guarded(Protocol):
         """Return the key that may do this, and the headers about its rate."""
 
 
+S = TypeVar("S")
 T = TypeVar("T")
 S_contra = TypeVar("S_contra", bound=Guarded, contravariant=True)
 
@@ -183,15 +184,16 @@ class DescribedRoute(Route):
         self.operation = operation
 
 
-class PerServer(Generic[T]):
+class PerServer(Generic[S, T]):
     """What operations keep for each server: made when it is first asked for, gone with the server."""
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[S], T]) -> None:
+        """Take what makes it for a server; it must not hold on to the server itself."""
         self._make = make
-        self._made: WeakKeyDictionary[object, T] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[S, T] = WeakKeyDictionary()
 
-    def of(self, server: object) -> T:
+    def of(self, server: S) -> T:
         """Return what is kept for a server."""
         if server not in self._made:
-            self._made[server] = self._make()
+            self._made[server] = self._make(server)
         return self._made[server]
