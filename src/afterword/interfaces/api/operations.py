@@ -7,14 +7,15 @@ a body is read up to the limit that is named.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from afterword.interfaces.api.access import basic, bearer
 from afterword.interfaces.api.answers import JSON
@@ -182,6 +183,18 @@ class DescribedRoute(Route):
     def __init__(self, operation: Operation[Any], endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(operation.path, endpoint, methods=[operation.method], name=operation.name)
         self.operation = operation
+        self.others: frozenset[str] = frozenset()
+        """Paths of other operations that this one's would match as well, its parameters being any text."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as a route does, but leave the wrong methods of other operations to them."""
+        return (Match.NONE, {}) if scope["type"] == "http" and scope["path"] in self.others else super().matches(scope)
+
+
+def keep_apart(routes: Sequence[DescribedRoute]) -> None:
+    """Let the routes of one server know of each other, see `DescribedRoute.others`."""
+    for route in routes:
+        route.others = frozenset(other.path for other in routes if other.path != route.path)
 
 
 class PerServer(Generic[S, T]):
