@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
 
 import duckdb
 import numpy as np
@@ -13,14 +15,15 @@ from afterword.attribution.compiled import I64
 from afterword.attribution.derive import Rows
 from afterword.attribution.stored import stacked
 from afterword.model import LETTERS, Campaign, Definitions
-from afterword.reports.person_cells import DAY_BITS, MONEY, WORD, PersonCells
+from afterword.reports.person_cells import CAPPED, DAY_BITS, MONEY, WORD, PersonCells
 from afterword.reports.person_money import LINE_COLUMNS, PERSON_COLUMNS, Apart, Products, add_apart, rates_of
-from afterword.reports.persons import GUARDRAILS, NO_DAYS, REVENUE, DaySums, PersonDays
+from afterword.reports.persons import GUARDRAILS, NO_DAYS, REVENUE, WINSORISED, DaySums, PersonDays
 from afterword.reports.sql import query
 
 MILLION = 1_000_000
 QUERY_ROWS = 1 << 18
 NO_APART: Products = [0] * 5
+NO_CAPS: Mapping[str, Decimal] = MappingProxyType({})
 
 Columns = NDArray[np.float64]
 
@@ -28,10 +31,20 @@ Columns = NDArray[np.float64]
 class PersonCount:
     """Counts the derived rows `persons` and `person_money`, part after part."""
 
-    def __init__(self, definitions: Definitions, as_of: int) -> None:
+    def __init__(self, definitions: Definitions, as_of: int, caps: Mapping[str, Decimal] = NO_CAPS) -> None:
+        """Count nothing yet.
+
+        Args:
+            definitions: the campaigns.
+            as_of: epoch microseconds; who comes of age later is left out.
+            caps: what a person's revenue counts for at most among the winsorised, by the campaign's id.
+
+        """
         self._campaigns = definitions.campaigns
         self._currency = definitions.workspace.currency
-        self._cells = PersonCells(self._campaigns, definitions.workspace.timezone, as_of)
+        of = (caps.get(campaign.id) for campaign in self._campaigns)
+        self._caps = [None if cap is None else int(cap * MILLION) for cap in of]
+        self._cells = PersonCells(self._campaigns, definitions.workspace.timezone, as_of, self._caps)
         self._apart: list[Rows] = []
         self._keys: list[I64] = []
         self._lines: list[Rows] = []
@@ -58,6 +71,9 @@ class PersonCount:
         for index, campaign in enumerate(self._campaigns):
             places = [index << 4 | variant for variant in range(len(campaign.variants))]
             metrics = [_metrics(campaign, place << 3, letters, money) for place in places]
+            if self._caps[index] is not None:
+                for place, by_name in zip(places, metrics, strict=True):
+                    by_name[WINSORISED] = money[0].get(place << 3 | CAPPED, NO_DAYS)
             exposed = [first.get(place, NO_DAYS) for place in places]
             listed = [list(zip(one.days.tolist(), one.columns[0].astype(int).tolist(), strict=True)) for one in exposed]
             days.append(PersonDays(metrics, listed, [dict(apart.unconverted[place]) for place in places]))
@@ -67,7 +83,7 @@ class PersonCount:
         lines, people = stacked(self._lines), stacked(self._apart)
         codes = dict(con.execute("SELECT currency, code FROM currencies").fetchall())
         rates = rates_of(con, codes, lines, self._currency)
-        return add_apart(people, np.concatenate(self._keys), lines, codes, rates)
+        return add_apart(people, np.concatenate(self._keys), lines, codes, rates, self._caps)
 
 
 def _by_day(key: I64, columns: Columns) -> dict[int, DaySums]:
@@ -121,9 +137,11 @@ def _metrics(
     return metrics | {name: of.get(place | MONEY, NO_DAYS) for name, of in named}
 
 
-def query_persons(con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of: int) -> list[PersonDays]:
+def query_persons(
+    con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of: int, caps: Mapping[str, Decimal] = NO_CAPS
+) -> list[PersonDays]:
     """Count the stored rows."""
-    count = PersonCount(definitions, as_of)
+    count = PersonCount(definitions, as_of, caps)
     lines = _columns(con.sql(query("person_money")).to_arrow_table())
     for batch in con.sql(query("persons")).to_arrow_reader(QUERY_ROWS):
         count.add(_columns(pa.Table.from_batches([batch])), lines)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from afterword.model import LETTERS, Campaign
 from afterword.reports.exchange import exact
-from afterword.reports.persons import GUARDRAILS, REVENUE, SUMS, DaySums, PersonDays
+from afterword.reports.persons import GUARDRAILS, REVENUE, SUMS, WINSORISED, DaySums, PersonDays
 from afterword.reports.series import EPOCH, Axis
 from afterword.reports.sql import Ints
 
@@ -37,17 +37,18 @@ def as_json(persons: PersonDays, campaign: Campaign, timezone: str) -> dict[str,
 
 
 def _variant(persons: PersonDays, place: int, campaign: Campaign, axis: Axis) -> dict[str, Any]:
+    metrics = persons.metrics[place]
     first = np.array(persons.first_exposed[place], np.int64).reshape(-1, 2)
     return {
         "first_exposed": _listed(axis, first[:, 0], first[:, 1]),
         "conversions": {
-            letter: _series(axis, persons.of(place, letter)) for letter in LETTERS[: len(campaign.conversion_events)]
+            letter: _series(axis, metrics[letter]) for letter in LETTERS[: len(campaign.conversion_events)]
         },
-        "revenue": _series(axis, persons.of(place, REVENUE)),
+        **{name: _series(axis, metrics[name]) for name in (REVENUE, WINSORISED) if name in metrics},
         "revenue_unconverted": {
             currency: exact(amount, currency) for currency, amount in sorted(persons.unconverted[place].items())
         },
-        "guardrails": {name: _bad_news(axis, persons.of(place, name)) for name in GUARDRAILS},
+        "guardrails": {name: _bad_news(axis, metrics[name]) for name in GUARDRAILS},
     }
 
 
@@ -96,7 +97,8 @@ def read_json(block: Mapping[str, Any], campaign: Campaign) -> PersonDays:
 def _read_variant(days: Ints, variant: Mapping[str, Any]) -> dict[str, DaySums]:
     n = variant["revenue"]["n"]
     guardrails = {name: {"n": n, "y": counts} for name, counts in variant["guardrails"].items()}
-    series = variant["conversions"] | {REVENUE: variant["revenue"]} | guardrails
+    revenue = {name: variant[name] for name in (REVENUE, WINSORISED) if name in variant}
+    series = variant["conversions"] | revenue | guardrails
     return {name: _read(days, lists) for name, lists in series.items()}
 
 

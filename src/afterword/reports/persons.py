@@ -19,6 +19,8 @@ from afterword.reports.sql import Ints
 from afterword.stats.sums import Sums
 
 REVENUE = "revenue"
+WINSORISED = "revenue_winsorised"
+"""Revenue with what each person earned counted up to a cap; there where the campaign has one."""
 UNSUBSCRIBES, COMPLAINTS, BOUNCES = GUARDRAILS = ("unsubscribes", "complaints", "bounces")
 """Persons with at least one such event of the campaign's messages, not by a machine, within the primary window."""
 SUMS = tuple(one.name for one in fields(Sums))
@@ -75,7 +77,8 @@ class PersonDays:
     """One campaign's persons of a single variant, by day."""
 
     metrics: Sequence[Mapping[str, DaySums]] = ()
-    """By variant, as in the definition: the days of each letter that the campaign has, of `REVENUE`, of `GUARDRAILS`.
+    """By variant, as in the definition: the days of each letter that the campaign has, of `REVENUE`, of `GUARDRAILS`,
+    and of `WINSORISED` where the campaign has a cap.
 
     All are there, with no day where nobody has come of age. A letter's `y` counts the units (of `m`) that had
     converted, revenue's is money in the reporting currency, a guardrail's is 1 or 0. `x` is 0 for guardrails.
