@@ -35,7 +35,7 @@ from tests.oracle_verdicts import verdicts as verdicts_of_oracle
 
 QUICK_HISTORIES = 2_000
 HISTORIES = int(os.environ.get("AFTERWORD_HISTORIES", QUICK_HISTORIES))
-RUNS = max(20, HISTORIES // 1_000)
+RUNS = max(12, HISTORIES // 1_000)
 """At 50,000 histories 50 runs; each run has its own definitions, so that more is not merely more of the same."""
 EXPLAINED = 2 if HISTORIES <= QUICK_HISTORIES else 10
 """Users explained per run: each takes a reading of the files."""

@@ -159,20 +159,14 @@ class ByFirstDay(TypedDict):
     total_with_control: FirstDays
 
 
-class DayCounts(TypedDict):
-    """Persons by day."""
+class PersonSeries(TypedDict):
+    """Sums over the persons who came of age on each of the days."""
 
-    days: list[str]
     n: list[int]
-
-
-class PersonSums(DayCounts):
-    """Sums over persons by the day on which they came of age; a list that says nothing is left out."""
-
     y: list[float]
     yy: NotRequired[list[float]]
-    m: NotRequired[list[float]]
-    mm: NotRequired[list[float]]
+    m: NotRequired[list[int]]
+    mm: NotRequired[list[int]]
     my: NotRequired[list[float]]
     x: NotRequired[list[float]]
     xx: NotRequired[list[float]]
@@ -180,29 +174,23 @@ class PersonSums(DayCounts):
     xm: NotRequired[list[float]]
 
 
-class GuardCounts(DayCounts):
-    """Persons with at least one such event of the campaign's messages."""
+class PersonsOfVariant(TypedDict):
+    """A variant's persons, of no other variant."""
 
-    unsubscribes: list[int]
-    complaints: list[int]
-    bounces: list[int]
-
-
-class VariantPersons(TypedDict):
-    """The persons of one variant."""
-
-    first_exposed: DayCounts
-    conversions: dict[Letter, PersonSums]
-    revenue: PersonSums
+    first_exposed: list[int]
+    conversions: dict[Letter, PersonSeries]
+    revenue: PersonSeries
+    revenue_winsorised: NotRequired[PersonSeries]
     revenue_unconverted: dict[str, Money]
-    guardrails: GuardCounts
+    guardrails: dict[str, list[int]]
 
 
 class Persons(TypedDict):
     """What comparisons are made of."""
 
     timezone: str
-    variants: dict[str, VariantPersons]
+    days: list[str]
+    variants: dict[str, PersonsOfVariant]
 
 
 class Hours(TypedDict):
