@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import accumulate
-from operator import attrgetter
 from typing import Any
 
 from afterword.model import LETTERS, AnalysisPlan, Campaign, ConversionKind
-from afterword.reports.persons import REVENUE, Days, PersonDays
+from afterword.reports.persons import REVENUE, Days, DaySums, PersonDays
 from afterword.stats.delays import Delays
 from afterword.stats.rates import Counts
 from afterword.stats.sums import Sums
 
 DAY_SECONDS = 86_400
-_PARTS = attrgetter(*(one.name for one in fields(Sums)))
 RECENT_DAYS = 7
 """So many whole days say at which rate people arrive."""
 WITHOUT_MESSAGE = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
@@ -62,8 +60,8 @@ class Arm:
     def total(self, metric: str) -> Sums:
         """Return the sums over all who have come of age."""
         if metric not in self._totals:
-            days = [_PARTS(sums) for _, sums in self.days.get(metric, ())]
-            self._totals[metric] = Sums(*map(sum, zip(*days, strict=True))) if days else Sums()
+            days = self.days.get(metric, ())
+            self._totals[metric] = days.total() if isinstance(days, DaySums) else sum((s for _, s in days), Sums())
         return self._totals[metric]
 
     def cumulative(self, metric: str) -> list[tuple[int, Sums]]:
