@@ -17,7 +17,7 @@ campaigns:
   - id: spring
     variants: [{id: a, name: Tulips, share: 50}, {id: none, control: true, share: 50}]
     conversion_events: [{kind: purchase, deadline: 2 days}, {kind: session, deadline: 1 day}]
-    analysis: {alpha: 0.05, guardrails: [{event: unsubscribe, margin: 2%}]}
+    analysis: {alpha: 0.05, winsorize: 6, guardrails: [{event: unsubscribe, margin: 2%}]}
   - id: pairs
     channels: [email, push]
     counting: once_per_channel
@@ -88,11 +88,12 @@ def test_report_json_has_the_verdict_and_what_it_rests_on(results: afterword.Res
 
 def test_every_event_is_compared(results: afterword.Results) -> None:
     compared = told(results, "spring")["comparisons"]
-    assert list(compared) == ["A", "B", "revenue"]
+    assert list(compared) == ["A", "B", "revenue", "revenue_winsorised"]
     assert compared["A"]["variants"]["a"]["decided"] is True
     assert compared["B"]["variants"]["a"]["decided"] is False
     assert compared["revenue"]["variants"]["a"]["decided"] is None
     assert compared["revenue"]["variants"]["a"]["difference"] == pytest.approx(10 * 2 / 15)
+    assert compared["revenue_winsorised"]["variants"]["a"]["difference"] == pytest.approx(6 * 2 / 15)
 
 
 def test_a_canvas_is_judged_by_the_variant_chosen_at_entry(results: afterword.Results) -> None:
@@ -116,6 +117,7 @@ def test_the_page_and_the_tables_say_it_first(results: afterword.Results) -> Non
     text = results.report("spring").to_markdown()
     assert f"**{sentence}**" in text
     assert "### Guardrails: what must not get worse" in text
+    assert "### Revenue, cut off at $6 per user, against none, in USD per user" in text
     assert "Other tools would show" in text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from types import MappingProxyType
 
 import duckdb
 import numpy as np
@@ -23,24 +22,30 @@ from afterword.reports.sql import query
 MILLION = 1_000_000
 QUERY_ROWS = 1 << 18
 NO_APART: Products = [0] * 5
-NO_CAPS: Mapping[str, Decimal] = MappingProxyType({})
 
 Columns = NDArray[np.float64]
+
+
+def caps_of(campaigns: Sequence[Campaign]) -> dict[str, Decimal]:
+    """Return what a person's revenue counts for at most by the plans of campaigns, by their ids."""
+    return {one.id: cap for one in campaigns if (cap := one.analysis.winsorize) is not None}
 
 
 class PersonCount:
     """Counts the derived rows `persons` and `person_money`, part after part."""
 
-    def __init__(self, definitions: Definitions, as_of: int, caps: Mapping[str, Decimal] = NO_CAPS) -> None:
+    def __init__(self, definitions: Definitions, as_of: int, caps: Mapping[str, Decimal] | None = None) -> None:
         """Count nothing yet.
 
         Args:
             definitions: the campaigns.
             as_of: epoch microseconds; who comes of age later is left out.
-            caps: what a person's revenue counts for at most among the winsorised, by the campaign's id.
+            caps: what a person's revenue counts for at most among the winsorised, by the campaign's id; if None as
+                the campaigns' plans say.
 
         """
         self._campaigns = definitions.campaigns
+        caps = caps_of(self._campaigns) if caps is None else caps
         self._currency = definitions.workspace.currency
         of = (caps.get(campaign.id) for campaign in self._campaigns)
         self._caps = [None if cap is None else int(cap * MILLION) for cap in of]
@@ -138,7 +143,7 @@ def _metrics(
 
 
 def query_persons(
-    con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of: int, caps: Mapping[str, Decimal] = NO_CAPS
+    con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of: int, caps: Mapping[str, Decimal] | None = None
 ) -> list[PersonDays]:
     """Count the stored rows."""
     count = PersonCount(definitions, as_of, caps)

@@ -34,6 +34,11 @@ def verdict_tables(campaign: dict[str, Any]) -> list[TextTable]:
         found.append(_pairs(campaign, verdict))
     if verdict["guardrails"]:
         found.append(_guardrails(campaign, verdict))
+    found += [
+        _forecast(campaign, letter, of_letter)
+        for letter, of_letter in campaign["forecast"].items()
+        if campaign["total_with_control"]["conversions"][letter]["pending"]
+    ]
     for name, compared in campaign["comparisons"].items():
         if any(one["interval"] or one["single_look_interval"] for one in compared["variants"].values()):
             found.append(_compared(campaign, verdict, name, compared))
@@ -51,15 +56,24 @@ def _names(campaign: dict[str, Any]) -> dict[str, str]:
 def _rates(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
     names, letter = _names(campaign), verdict["conversion_event"]
     rows = [
-        [names[variant], wording.number(one["n"]), wording.number(one["waiting"]), wording.percent(one["rate"])]
+        [
+            names[variant],
+            wording.number(one["n"]),
+            wording.number(one["waiting"]),
+            wording.percent(one["rate"]),
+            wording.percent(one["probability_best"], 1),
+            points(one["expected_loss"]),
+        ]
         for variant, one in verdict["rates"].items()
     ]
     return TextTable(
         f"Users whose window on {letter} has passed",
-        ["Variant", "Window passed", "Still open", "Rate"],
+        ["Variant", "Window passed", "Still open", "Rate", "Best, probably", "Expected loss"],
         rows,
         "A user enters once, when the window of the first exposure ends, with what had happened by then; users of "
-        "several variants stay out.",
+        "several variants stay out. The last two columns are a Bayesian reading, with every rate equally likely "
+        "beforehand: how probable it is that the variant is the best, and how many percentage points it is expected to "
+        "be below the best. They are not made for looking often.",
     )
 
 
@@ -90,10 +104,33 @@ def _pairs(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
     )
 
 
+def _forecast(campaign: dict[str, Any], letter: str, of_letter: dict[str, Any]) -> TextTable:
+    rows, incomplete = [], False
+    for variant in campaign["variants"]:
+        on, one = variant["conversions"][letter], of_letter[variant["id"]]
+        incomplete |= one is not None and not one["complete"]
+        rows.append(
+            [
+                wording.variant_name(variant),
+                wording.percent(on["rate"]),
+                wording.number(on["pending"]),
+                wording.percent(one["rate"]) if one else wording.NOTHING,
+                wording.interval(one["interval"]) if one else wording.NOTHING,
+            ]
+        )
+    return TextTable(
+        f"Event {letter} when the windows that are open have closed",
+        ["Variant", "Rate so far", "Open", "Forecast", f"95{wording.NARROW}% interval"],
+        rows,
+        "From how long conversions have taken so far."
+        + (" Nobody has come to the end of the window yet, so what comes late is missing." if incomplete else ""),
+    )
+
+
 def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, compared: dict[str, Any]) -> TextTable:
     """Each variant against control on one conversion event or in revenue, raw and adjusted."""
     names = _names(campaign)
-    of_money = name == "revenue"
+    of_money = name.startswith("revenue")
     adjusts = any(one["adjusted"] for one in compared["variants"].values())
     rows = []
     for variant, one in compared["variants"].items():
@@ -113,6 +150,8 @@ def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, comp
     headings += ["Adjusted", f"Adjusted, {level}"] if adjusts else []
     unit = f"in {campaign['currency']} per user" if of_money else "in percentage points"
     what = "Revenue" if of_money else f"Event {name}"
+    if name == "revenue_winsorised":
+        what = f"Revenue, cut off at {wording.money(verdict['plan']['winsorize'], campaign['currency'])} per user,"
     return TextTable(
         f"{what} against {names[compared['against']]}, {unit}",
         headings if of_money else [*headings, "Decided"],

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from afterword.model import PlanKind
 from afterword.selection.experiment import Arm, Experiment, Metric
+from afterword.stats.bayes import Reading, read_means, read_rates
 from afterword.stats.means import Estimate, ratio, welch
 from afterword.stats.rates import LEVEL, Counts, Interval, clopper_pearson, newcombe, p_value
 from afterword.stats.sequential import BURN_IN, always_valid_p, difference_sequence, rate_sequence, weight
@@ -98,6 +99,13 @@ def share_interval(plan: PlanKind, sums: Sums, level: float) -> Interval | None:
     if plan is PlanKind.FIXED:
         return clopper_pearson(_counts(sums), level)
     return rate_sequence(_counts(sums), 1 - level)
+
+
+def reading_of(arms: Sequence[Sums]) -> Reading | None:
+    """Return the Bayesian reading of rates: uniform priors where each person is one unit, else normal posteriors."""
+    if all(_are_counts(sums) for sums in arms):
+        return read_rates([_counts(sums) for sums in arms])
+    return read_means([ratio(sums) for sums in arms])
 
 
 def conversions_lacking(plan: PlanKind, sums: Sums) -> bool:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from afterword.model import LETTERS, AnalysisPlan, Campaign, ConversionKind
-from afterword.reports.persons import REVENUE, Days, DaySums, PersonDays
+from afterword.reports.persons import REVENUE, WINSORISED, Days, DaySums, PersonDays
 from afterword.stats.delays import Delays
 from afterword.stats.rates import Counts
 from afterword.stats.sums import Sums
@@ -26,9 +26,14 @@ class Metric:
     """Something that is measured of every person: a conversion event, or revenue."""
 
     name: str
-    """`A` to `D`, or `revenue`."""
+    """`A` to `D`, `revenue`, or `revenue_winsorised`."""
     deadline_seconds: int
     compared_with_control: bool = True
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is an amount and no rate."""
+        return self.name not in LETTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Experiment:
     """`campaign` or `canvas`."""
     plan: AnalysisPlan
     metrics: tuple[Metric, ...]
-    """The conversion events, the primary first, and revenue last."""
+    """The conversion events, the primary first, and revenue last, also cut off where the plan says so."""
     arms: tuple[Arm, ...]
     today: int
     """The day of `as_of`, since 1970."""
@@ -108,7 +113,7 @@ class Experiment:
     @property
     def primary(self) -> Metric | None:
         """The first conversion event; None if there is none."""
-        return self.metrics[0] if self.metrics and self.metrics[0].name in LETTERS else None
+        return self.metrics[0] if self.metrics and not self.metrics[0].is_money else None
 
     def arms_of(self, metric: Metric) -> tuple[Arm, ...]:
         """Return the arms that a metric can be compared over: all, or those with a message."""
@@ -168,6 +173,8 @@ def experiment_of(
     events = zip(LETTERS, campaign.conversion_events, strict=False)
     metrics = [Metric(name, event.deadline_seconds, event.kind not in WITHOUT_MESSAGE) for name, event in events]
     metrics.append(Metric(REVENUE, campaign.revenue_window_seconds))
+    if campaign.analysis.winsorize is not None:
+        metrics.append(Metric(WINSORISED, campaign.revenue_window_seconds))
     delays = report["delays"]["variants"]
     arms = [
         Arm(

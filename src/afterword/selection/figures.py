@@ -6,11 +6,10 @@ primary has the full level, by Holm over the variants, and the other events are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from afterword.model import PlanKind
-from afterword.reports.persons import REVENUE
 from afterword.selection.evidence import Pair, compared, p_value_of
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.stats.adjusted import adjusted_ratios
@@ -19,6 +18,9 @@ from afterword.stats.multiple import gatekeeping
 from afterword.stats.rates import LEVEL, Interval
 from afterword.stats.sequential import difference_sequence, lift_sequence
 from afterword.stats.sums import Sums
+
+_P: TypeAlias = "dict[tuple[str, str], float | None]"
+"""By variant and metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,46 +68,44 @@ def figures_of(experiment: Experiment) -> tuple[Figures, ...]:
     base = next((arm for arm in experiment.arms if arm.control), experiment.arms[0])
     metrics = [metric for metric in experiment.metrics if len(experiment.arms_of(metric)) > 1]
     bases = {m.name: base if base in experiment.arms_of(m) else experiment.arms_of(m)[0] for m in metrics}
-    adjusted_p = _adjusted_p_values(experiment, base)
-    return tuple(_of_metric(experiment, metric, bases[metric.name], adjusted_p) for metric in metrics)
+    p_values = {
+        (arm.id, metric.name): p_value_of(
+            experiment.plan.plan,
+            arm.total(metric.name),
+            bases[metric.name].total(metric.name),
+            are_rates=not metric.is_money,
+        )
+        for metric in metrics
+        for arm in experiment.arms_of(metric)
+        if arm is not bases[metric.name]
+    }
+    adjusted = _adjusted_p_values(experiment, base, p_values)
+    return tuple(_of_metric(experiment, metric, bases[metric.name], p_values, adjusted) for metric in metrics)
 
 
-def _of_metric(
-    experiment: Experiment, metric: Metric, base: Arm, adjusted_p: dict[tuple[str, str], float | None]
-) -> Figures:
+def _of_metric(experiment: Experiment, metric: Metric, base: Arm, p_values: _P, adjusted: _P) -> Figures:
     arms = experiment.arms_of(metric)
-    sums = {arm.id: arm.total(metric.name) for arm in arms}
-    by_all = adjusted_ratios(list(sums.values()))
+    by_all = adjusted_ratios([arm.total(metric.name) for arm in arms])
     return Figures(
         metric=metric,
         against=base.id,
         saved=by_all.saved if by_all else None,
-        figures=tuple(
-            _figure(experiment, metric, arm.id, base.id, sums, adjusted_p) for arm in arms if arm.id != base.id
-        ),
+        figures=tuple(_figure(experiment, metric, arm, base, p_values, adjusted) for arm in arms if arm is not base),
     )
 
 
-def _figure(
-    experiment: Experiment,
-    metric: Metric,
-    variant: str,
-    base: str,
-    sums: dict[str, Sums],
-    adjusted_p: dict[tuple[str, str], float | None],
-) -> Figure:
+def _figure(experiment: Experiment, metric: Metric, arm: Arm, base: Arm, p_values: _P, adjusted: _P) -> Figure:
     plan, alpha = experiment.plan.plan, float(experiment.plan.alpha)
-    mine, others = sums[variant], sums[base]
+    mine, others, key = arm.total(metric.name), base.total(metric.name), (arm.id, metric.name)
     relative = welch(ratio(mine), ratio(others), 1 - alpha)
-    is_fixed, are_rates = plan is PlanKind.FIXED, metric.name != REVENUE
-    of_family = adjusted_p.get((variant, metric.name))
+    of_family = adjusted.get(key)
     return Figure(
-        pair=compared(plan, variant, base, mine, others, 1 - alpha, are_rates=are_rates),
+        pair=compared(plan, arm.id, base.id, mine, others, 1 - alpha, are_rates=not metric.is_money),
         lift=relative.relative,
-        lift_interval=relative.relative_interval if is_fixed else lift_sequence(mine, others, alpha),
-        p_value=p_value_of(plan, mine, others, are_rates=are_rates),
+        lift_interval=relative.relative_interval if plan is PlanKind.FIXED else lift_sequence(mine, others, alpha),
+        p_value=p_values[key],
         adjusted_p_value=of_family,
-        decided=None if (variant, metric.name) not in adjusted_p else of_family is not None and of_family <= alpha,
+        decided=None if key not in adjusted else of_family is not None and of_family <= alpha,
         adjusted=_adjusted(plan, mine, others, alpha),
     )
 
@@ -123,21 +123,19 @@ def _adjusted(plan: PlanKind, mine: Sums, others: Sums, alpha: float) -> Adjuste
     return AdjustedPair(group.value - control.value, by_plan, welch(group, control, LEVEL).interval)
 
 
-def _adjusted_p_values(experiment: Experiment, base: Arm) -> dict[tuple[str, str], float | None]:
+def _adjusted_p_values(experiment: Experiment, base: Arm, p_values: _P) -> _P:
     """Return the family's p values by variant and letter; it is empty where the primary is not compared with `base`."""
     primary = experiment.primary
-    if primary is None or not primary.compared_with_control:
+    if primary is None or not primary.compared_with_control or len(experiment.arms) < 2:
         return {}
-    variants = [arm for arm in experiment.arms if arm is not base]
-    secondary = [m for m in experiment.metrics[1:] if m.name != REVENUE and m.compared_with_control]
-
-    def p_values(arm: Arm, metrics: Sequence[Metric]) -> list[float | None]:
-        return [p_value_of(experiment.plan.plan, arm.total(metric.name), base.total(metric.name)) for metric in metrics]
-
-    firsts = [p_values(arm, [primary])[0] for arm in variants]
-    found = gatekeeping(firsts, [p_values(arm, secondary) for arm in variants])
+    variants = [arm.id for arm in experiment.arms if arm is not base]
+    letters = [m.name for m in experiment.metrics if not m.is_money and m.compared_with_control]
+    found = gatekeeping(
+        [p_values[variant, primary.name] for variant in variants],
+        [[p_values[variant, letter] for letter in letters[1:]] for variant in variants],
+    )
     return {
-        (arm.id, metric.name): p
-        for arm, first, of_arm in zip(variants, found.primary, found.secondary, strict=True)
-        for metric, p in zip([primary, *secondary], [first, *of_arm], strict=True)
+        (variant, letter): p
+        for variant, first, others in zip(variants, found.primary, found.secondary, strict=True)
+        for letter, p in zip(letters, [first, *others], strict=True)
     }

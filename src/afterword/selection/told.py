@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from afterword.selection.evidence import Pair
+from afterword.model import Campaign
+from afterword.selection.evidence import Pair, reading_of
 from afterword.selection.experiment import Experiment
 from afterword.selection.figures import Figure, figures_of
+from afterword.selection.forecasts import forecasts
 from afterword.selection.guardrails import Guarded
 from afterword.selection.missing import Missing
 from afterword.selection.sentences import plain_sentence, remarks, sentence
@@ -34,6 +37,7 @@ def verdict_data(experiment: Experiment) -> dict[str, Any] | None:
             "alpha": float(plan.alpha),
             "smallest_effect": float(plan.smallest_effect),
             "minimum_sample": plan.minimum_sample,
+            "winsorize": None if plan.winsorize is None else f"{plan.winsorize:f}",
             "rule": plan.rule.value,
         },
         "level": verdict.level,
@@ -60,6 +64,25 @@ def comparisons_data(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+def forecast_data(campaign: Campaign, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, by conversion event and variant, what open windows will bring; see `forecasts`."""
+    return {
+        letter: {
+            variant: None
+            if one is None
+            else {
+                "rate": one.rate,
+                "interval": bounds(one.interval),
+                "more": one.more,
+                "hours": one.hours,
+                "complete": one.complete,
+            }
+            for variant, one in of_letter.items()
+        }
+        for letter, of_letter in forecasts(campaign, report).items()
+    }
+
+
 def _figure(one: Figure) -> dict[str, Any]:
     adjusted = one.adjusted
     return {
@@ -80,12 +103,19 @@ def _figure(one: Figure) -> dict[str, Any]:
 
 
 def _rates(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
-    found = {}
-    for arm in experiment.arms_of(verdict.metric):
-        sums = arm.total(verdict.metric.name)
-        waiting = experiment.waiting(arm, verdict.metric)
-        found[arm.id] = {"n": sums.n, "waiting": waiting, "rate": verdict.rates[arm.id]}
-    return found
+    arms = experiment.arms_of(verdict.metric)
+    sums = [arm.total(verdict.metric.name) for arm in arms]
+    reading = reading_of(sums)
+    return {
+        arm.id: {
+            "n": of_arm.n,
+            "waiting": experiment.waiting(arm, verdict.metric),
+            "rate": verdict.rates[arm.id],
+            "probability_best": reading.best[place] if reading else None,
+            "expected_loss": reading.loss[place] if reading else None,
+        }
+        for place, (arm, of_arm) in enumerate(zip(arms, sums, strict=True))
+    }
 
 
 def _ordered(verdict: Verdict) -> list[Pair]:

@@ -220,6 +220,8 @@ class RateOfAge(TypedDict):
     n: int
     waiting: int
     rate: float | None
+    probability_best: float | None
+    expected_loss: float | None
 
 
 class Pair(TypedDict):
@@ -261,6 +263,16 @@ class Comparisons(TypedDict):
     level: float
     variance_saved: float | None
     variants: dict[str, ComparedVariant]
+
+
+class Forecast(TypedDict):
+    """What open windows will bring."""
+
+    rate: float
+    interval: Interval
+    more: float
+    hours: int
+    complete: bool
 
 
 class Missing(TypedDict):
@@ -310,6 +322,7 @@ class PlanOfVerdict(TypedDict):
     alpha: float
     smallest_effect: float
     minimum_sample: int
+    winsorize: Money | None
     rule: str
 
 
@@ -368,6 +381,7 @@ class CampaignReport(TypedDict):
     warnings: list[Warned]
     verdict: NotRequired[Verdict | None]
     comparisons: NotRequired[dict[str, Comparisons]]
+    forecast: NotRequired[dict[Letter, dict[str, Forecast | None]]]
 
 
 class Report(TypedDict):
