@@ -1,4 +1,4 @@
-"""Check 2 of issue 4 for verdicts: false winners under daily looks, by simulation (benchmarks/simulations/winner.py)."""
+"""False winners of the verdict under daily looks, by simulation (benchmarks/simulations/winner.py; issue 4, check 2)."""
 
 from __future__ import annotations
 
