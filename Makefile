@@ -7,7 +7,7 @@ CODE := src tests benchmarks examples
 # One more than the two cores that it is made for: tests of servers wait a good deal.
 PYTEST := $(PY) -m pytest -n 3 --dist worksteal
 
-.PHONY: help demo test test-all lint bench bench-serve docs lock browser clean
+.PHONY: help demo test test-all lint bench bench-serve sim docs lock browser clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ bench: $(READY) ## compare with SQL and Polars on generated facts (BENCH="--scal
 
 bench-serve: $(READY) ## a server under load (BENCH="--rate 1000 --objects 225 --seconds 60")
 	$(PY) -m benchmarks.serve $(BENCH)
+
+sim: $(READY) ## simulations against known truth, into docs/statistics.md (SIM="--only peeking --size 0.1")
+	$(PY) -m benchmarks.simulations $(or $(SIM),--write)
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(PY) -m afterword.interfaces.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
