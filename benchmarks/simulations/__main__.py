@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.simulations import fixed, looking, maturing, splitting
+from benchmarks.simulations import fixed, looking, maturing, splitting, winner
 from benchmarks.simulations.table import Table
 
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
@@ -47,6 +47,8 @@ SIMULATIONS = {
     "split-alarms": Simulation(splitting.false_alarms, 2_000),
     "split-leaks": Simulation(splitting.leaks, 1_000),
     "forecasts": Simulation(maturing.forecasts, 1_000),
+    "verdicts": Simulation(winner.no_difference, 4_000),
+    "winners": Simulation(winner.true_winners, 2_000),
 }
 
 

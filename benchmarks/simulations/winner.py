@@ -1,7 +1,6 @@
 """The verdict against known truth: false winners when one looks every day, and how long a true one takes.
 
-Arms get as many users a day each, who come of age the same day. `python -m benchmarks.simulations.winner` prints the
-tables of docs/statistics.md; everything is seeded.
+Arms get as many users a day each, who come of age the same day.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from afterword.model import AnalysisPlan, PlanKind
 from afterword.selection.naming import named
 from afterword.stats.rates import z_of
+from benchmarks.simulations.table import Table, percent
 
 DAYS = 30
 CHUNK = 1_000
@@ -46,8 +46,9 @@ def campaigns(
     is_best = (truth == truth.max()) & ((truth == truth.max()).sum() == 1)
     first: list[NDArray[np.int64]] = []
     wrong = chi = 0
-    for _ in range(runs // CHUNK):
-        converted = rng.binomial(a_day, truth, (CHUNK, days, len(rates))).cumsum(axis=1)
+    for begin in range(0, runs, CHUNK):
+        shape = (min(CHUNK, runs - begin), days, len(rates))
+        converted = rng.binomial(a_day, truth, shape).cumsum(axis=1)
         persons = np.broadcast_to((np.arange(1, days + 1) * a_day)[:, None], converted.shape)
         looks = slice(-1, None) if plan.plan is PlanKind.FIXED else slice(None)
         found = named(plan, level, persons[:, looks], converted[:, looks])
@@ -74,48 +75,38 @@ def _chi_squared(persons: NDArray[Any], converted: NDArray[Any]) -> NDArray[np.b
     return found
 
 
-def no_difference() -> list[list[str]]:
+def no_difference(runs: int = 4_000) -> Table:
     """All arms alike, and two alike ahead of the others."""
-    rows = [["arms", "rates", "always valid, daily", "fixed, one look", "chi-squared rule, daily"]]
+    rows = []
     for rates in (
         *([rate] * arms for arms in (2, 3, 5, 9) for rate in (0.01, 0.1)),
         [0.1, 0.1, 0.05],
         [0.1, 0.1, *[0.05] * 7],
     ):
-        daily, once = campaigns(rates), campaigns(rates, plan=FIXED)
+        daily, once = campaigns(rates, runs=runs), campaigns(rates, runs=runs, plan=FIXED)
         alike = len(set(rates)) == 1
         rows.append(
-            [
+            (
                 str(len(rates)),
-                f"all {rates[0]:.0%}" if alike else f"two {rates[0]:.0%}, others {rates[-1]:.0%}",
-                f"{daily.wrongly:.2%}",
-                f"{once.wrongly:.2%}",
-                f"{daily.chi_squared:.0%}" if alike else "",
-            ]
+                f"all {percent(rates[0], 0)}"
+                if alike
+                else f"two {percent(rates[0], 0)}, others {percent(rates[-1], 0)}",
+                percent(daily.wrongly),
+                percent(once.wrongly),
+                percent(daily.chi_squared, 0) if alike else "",
+            )
         )
-    return rows
+    columns = ("arms", "rates", "always valid, daily", "fixed, one look", "chi-squared rule, daily")
+    return Table("Campaigns with a wrong winner, 30 daily looks, 500 users a day and arm", columns, tuple(rows))
 
 
-def true_winners() -> list[list[str]]:
+def true_winners(runs: int = 2_000) -> Table:
     """One arm ahead of the others, which are at 10 %."""
-    rows = [["arms", "the best", "users per arm a day", "named in 30 days", "median day", "wrongly named"]]
+    rows = []
     for arms in (2, 3, 5, 9):
         for best in (0.11, 0.12):
-            found = campaigns([best, *[0.1] * (arms - 1)], a_day=1_000, runs=2_000)
+            found = campaigns([best, *[0.1] * (arms - 1)], a_day=1_000, runs=runs)
             day = "" if found.day is None else f"{found.day:.0f}"
-            rows.append([str(arms), f"{best:.0%}", "1,000", f"{found.any:.1%}", day, f"{found.wrongly:.2%}"])
-    return rows
-
-
-def main() -> None:
-    """Print the tables."""
-    for rows in (no_difference(), true_winners()):
-        for place, row in enumerate(rows):
-            print("| " + " | ".join(row) + " |")
-            if not place:
-                print("|" + " --- |" * len(row))
-        print()
-
-
-if __name__ == "__main__":
-    main()
+            rows.append((str(arms), percent(best, 0), percent(found.any, 1), day, percent(found.wrongly)))
+    columns = ("arms", "the best", "named within 30 days", "median day", "another named")
+    return Table("Days until a true winner is named, 1,000 users a day and arm", columns, tuple(rows))
