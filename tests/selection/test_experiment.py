@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from afterword.selection.experiment import Arm, Metric
-from afterword.stats.rates import Counts
+from afterword.selection.experiment import Arm, Epoch, Experiment, Metric
+from afterword.stats.rates import Counts, rate
 from afterword.stats.sums import Sums
 from tests.selection.worlds import DAY, TODAY, A, arm, experiment
 
@@ -57,6 +57,44 @@ def test_when_so_many_will_have_come_of_age(one: Arm, persons: int, days: int | 
 def test_people_who_come_at_some_rate_are_counted_over_the_last_week() -> None:
     one = entering(*((ago, 7) for ago in range(20, 0, -1)), (0, 1000))
     assert experiment(one).arrivals(one) == 7
+
+
+def changing(*shares: tuple[int, float]) -> Experiment:
+    """Two arms alike, of whom so many came so many days ago; the rate falls from a half to a tenth after day 10."""
+    arms = []
+    for name in "ab":
+        days = []
+        for ago in range(20, 2, -1):
+            part = next(share for since, share in reversed(shares) if ago <= since)
+            n = round(1_000 * (part if name == "a" else 1 - part))
+            days.append((TODAY - ago + 3, Sums.of_counts(Counts(n, n // 2 if ago > 10 else n // 10))))
+        arms.append(replace(arm(name), days={"A": days}))
+    epochs = tuple(Epoch(TODAY - since, {"a": share, "b": 1 - share}) for since, share in shares)
+    return replace(experiment(*arms), epochs=epochs)
+
+
+def test_variants_are_compared_among_users_who_came_at_the_same_time() -> None:
+    one = changing((20, 0.1), (10, 0.9))
+    pooled = [rate(Counts(sums.n, round(sums.y))) for sums in (found.total("A") for found in one.arms)]
+    assert pooled[0] is not None
+    assert pooled[1] is not None
+    assert pooled[0] < pooled[1] - 0.2  # though both have the same rate on each day
+    a, b = one.two("a", "b", A)
+    assert a.y / a.n == pytest.approx(b.y / b.n)
+    assert a.n + b.n < sum(found.total("A").n for found in one.arms)
+    assert [sum(sums.n for sums in stretch.values()) for stretch in one.strata(A)] == [10_000, 7_000]
+
+
+def test_shares_that_stand_still_leave_the_sums_alone() -> None:
+    one = changing((20, 0.3), (10, 0.3))
+    assert one.changed_on == ()
+    assert one.two("a", "b", A) == (one.arms[0].total("A"), one.arms[1].total("A"))
+
+
+def test_a_deadline_that_is_no_whole_day_leaves_out_a_day_more() -> None:
+    one = changing((20, 0.1), (10, 0.9))
+    (before, after) = one.strata(Metric("A", 3 * DAY - 3_600))
+    assert sum(sums.n for sums in before.values()) + sum(sums.n for sums in after.values()) == 16_000
 
 
 def test_clicks_are_compared_without_control() -> None:

@@ -128,6 +128,12 @@ def test_shares_that_were_changed_are_held_against_their_own_days() -> None:
     assert verdict(replace(changed, epochs=epochs)).answer is Answer.WINNER
 
 
+def test_shares_that_change_every_day_leave_nothing_to_compare() -> None:
+    one = experiment(arm("a", 9_000, 1_000), arm("control", 9_000, 500))
+    daily = tuple(Epoch(TODAY - ago, {"a": 0.5 + ago / 100, "control": 0.5 - ago / 100}) for ago in range(20, 0, -1))
+    assert answer(replace(one, epochs=daily)) == (Answer.TOO_EARLY, None, Because.SHARES_MOVING)
+
+
 def test_messages_that_reach_the_users_of_one_variant_less_break_the_split() -> None:
     arms = arm("a", 5_000, 1_000), arm("b", 5_000, 500), arm("control", 5_000, 500)
     bounced = tuple(replace(one, outcomes={"bounced": n}) for one, n in zip(arms, (50, 250, 0), strict=True))

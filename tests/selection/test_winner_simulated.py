@@ -1,4 +1,4 @@
-"""False winners of the verdict under daily looks, by simulation (benchmarks/simulations/winner.py; issue 4, check 2)."""
+"""False winners of the verdict under daily looks, by simulation (benchmarks/simulations/winner.py)."""
 
 from __future__ import annotations
 

@@ -56,8 +56,10 @@ def pair_level(experiment: Experiment, metric: Metric) -> float:
 def pairs_of(experiment: Experiment, metric: Metric) -> list[Pair]:
     """Return every arm against every other, at `pair_level`."""
     level, plan = pair_level(experiment, metric), experiment.plan.plan
-    sums = {arm.id: arm.total(metric.name) for arm in experiment.arms_of(metric)}
-    found = [compared(plan, one, other, sums[one], sums[other], level) for one, other in combinations(sums, 2)]
+    names = [arm.id for arm in experiment.arms_of(metric)]
+    found = [
+        compared(plan, one, other, *experiment.two(one, other, metric), level) for one, other in combinations(names, 2)
+    ]
     return [*found, *(pair.turned() for pair in found)]
 
 

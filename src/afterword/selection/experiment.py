@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from dataclasses import dataclass, field, fields
+from itertools import accumulate, pairwise
+from math import sqrt
 from typing import Any
 
 from afterword.model import LETTERS, AnalysisPlan, Campaign, ConversionKind
@@ -109,6 +110,7 @@ class Experiment:
     """Whether the conversion events or the counting were changed after the first exposure (rule 6)."""
     epochs: tuple[Epoch, ...] = ()
     """The history of the shares, oldest first; empty if they were always as the arms say."""
+    _strata: dict[str, list[dict[str, Sums]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def primary(self) -> Metric | None:
@@ -118,6 +120,53 @@ class Experiment:
     def arms_of(self, metric: Metric) -> tuple[Arm, ...]:
         """Return the arms that a metric can be compared over: all, or those with a message."""
         return tuple(arm for arm in self.arms if metric.compared_with_control or not arm.control)
+
+    @property
+    def changed_on(self) -> tuple[int, ...]:
+        """The days on which the shares became others than they were."""
+        pairs = pairwise(self.epochs)
+        return tuple(after.first_day for before, after in pairs if dict(before.shares) != dict(after.shares))
+
+    def strata(self, metric: Metric) -> list[dict[str, Sums]]:
+        """Return the sums of each arm, by the stretches of time in which the shares stood still.
+
+        Within one of them assignment was an ordinary lottery; over all of them together an arm with a growing share has
+        more of the latest users. A person belongs to the day of the first exposure. Days on which shares changed are in
+        no stretch, nor are (where the deadline is no whole number of days) persons who could be of such a day.
+        """
+        if metric.name not in self._strata:
+            self._strata[metric.name] = self._stretches(metric)
+        return self._strata[metric.name]
+
+    def _stretches(self, metric: Metric) -> list[dict[str, Sums]]:
+        changes = self.changed_on
+        if not changes:
+            return [{arm.id: arm.total(metric.name) for arm in self.arms}]
+        found: dict[int, dict[str, Sums]] = {}
+        whole, rest = divmod(metric.deadline_seconds, DAY_SECONDS)
+        for arm in self.arms:
+            for day, sums in arm.days.get(metric.name, ()):
+                earliest, latest = day - whole - (1 if rest else 0), day - whole
+                stretch = bisect_right(changes, latest)
+                if bisect_left(changes, earliest) == stretch:
+                    of_arms = found.setdefault(stretch, {one.id: Sums() for one in self.arms})
+                    of_arms[arm.id] = of_arms[arm.id] + sums
+        return [found[stretch] for stretch in sorted(found)]
+
+    def two(self, arm: str, other: str, metric: Metric) -> tuple[Sums, Sums]:
+        """Return the sums of two arms as they are compared: of users who came at the same times.
+
+        Stretches are put together with weights by which every user counts the same in the variance, whatever the shares
+        were: w = sqrt(N / (1/n1 + 1/n0)) with n1 and n0 persons of the two arms and N of all. An arm is then worth
+        (sum w)^2 / sum (w^2 / n) persons. Zhang, K. W., Janson, L. and Murphy, S. A. (2020), Inference for batched
+        bandits, NeurIPS 33.
+        """
+        return reweighted(
+            [
+                (of_arms[arm], of_arms[other], sum(sums.n for sums in of_arms.values()))
+                for of_arms in self.strata(metric)
+            ]
+        )
 
     def waiting(self, arm: Arm, metric: Metric) -> int:
         """Return how many persons have not come of age."""
@@ -148,6 +197,31 @@ class Experiment:
         days = self.today - max(since, first)
         recent = sum(n for day, n in arm.first_exposed if since <= day < self.today)
         return recent / days if days > 0 else 0.0
+
+
+def reweighted(strata: Sequence[tuple[Sums, Sums, int]]) -> tuple[Sums, Sums]:
+    """Return two arms over several stretches of time: each with its sums and the number of persons of all arms."""
+    if len(strata) == 1:
+        return strata[0][0], strata[0][1]
+    used = [(group, control, everyone) for group, control, everyone in strata if group.n and control.n]
+    weights = [sqrt(everyone / (1 / group.n + 1 / control.n)) for group, control, everyone in used]
+    return (
+        _weighted([group for group, _, _ in used], weights),
+        _weighted([control for _, control, _ in used], weights),
+    )
+
+
+def _weighted(stretches: Sequence[Sums], weights: Sequence[float]) -> Sums:
+    if not stretches:
+        return Sums()
+    whole = sum(weights)
+    n = round(whole**2 / sum(weight**2 / one.n for weight, one in zip(weights, stretches, strict=True)))
+
+    def of(name: str) -> float:
+        parts = (weight * float(getattr(one, name)) / one.n for weight, one in zip(weights, stretches, strict=True))
+        return n * (sum(parts) / whole)
+
+    return Sums(n, *(of(one.name) for one in fields(Sums)[1:]))
 
 
 def experiment_of(

@@ -71,8 +71,7 @@ def figures_of(experiment: Experiment) -> tuple[Figures, ...]:
     p_values = {
         (arm.id, metric.name): p_value_of(
             experiment.plan.plan,
-            arm.total(metric.name),
-            bases[metric.name].total(metric.name),
+            *experiment.two(arm.id, bases[metric.name].id, metric),
             are_rates=not metric.is_money,
         )
         for metric in metrics
@@ -96,7 +95,7 @@ def _of_metric(experiment: Experiment, metric: Metric, base: Arm, p_values: _P, 
 
 def _figure(experiment: Experiment, metric: Metric, arm: Arm, base: Arm, p_values: _P, adjusted: _P) -> Figure:
     plan, alpha = experiment.plan.plan, float(experiment.plan.alpha)
-    mine, others, key = arm.total(metric.name), base.total(metric.name), (arm.id, metric.name)
+    (mine, others), key = experiment.two(arm.id, base.id, metric), (arm.id, metric.name)
     relative = welch(ratio(mine), ratio(others), 1 - alpha)
     of_family = adjusted.get(key)
     return Figure(

@@ -75,7 +75,8 @@ def _guarded(experiment: Experiment, arm: Arm, guardrail: Guardrail) -> list[Gua
 def _lower(experiment: Experiment, arm: Arm, other: Arm, guardrail: Guardrail) -> Guarded:
     """How much lower the rate of a conversion event is than another arm's."""
     name, level = guardrail.event.value, 1 - float(experiment.plan.alpha)
-    pair = compared(experiment.plan.plan, other.id, arm.id, other.total(name), arm.total(name), level)
+    metric = next(metric for metric in experiment.metrics if metric.name == name)
+    pair = compared(experiment.plan.plan, other.id, arm.id, *experiment.two(other.id, arm.id, metric), level)
     return Guarded(arm.id, guardrail, pair.difference, pair.interval, other.id, _state(pair.interval, guardrail))
 
 

@@ -110,6 +110,11 @@ class _Words:
                 f"It is too early: the plan asks for {minimum} users in each variant whose window has passed; {users} "
                 f"more are missing{takes}."
             )
+        if self.verdict.because is Because.SHARES_MOVING:
+            return (
+                "It is too early: the shares were changed so often that no two variants have enough users who came at "
+                "the same time."
+            )
         if self.verdict.because is Because.FEW_CONVERSIONS:
             return f"It is too early: some variant has fewer than {BURN_IN} users who converted, or fewer who did not."
         return "It is too early to tell: no variant is clearly ahead."
@@ -120,7 +125,7 @@ class _Words:
     # --- what belongs to it -------------------------------------------------------------------------
 
     def remarks(self) -> list[str]:
-        found = [self._missing(), self._grounds(), self._redefined()]
+        found = [self._missing(), self._grounds(), self._shares(), self._redefined()]
         return [one for one in found if one]
 
     def _missing(self) -> str:
@@ -146,6 +151,11 @@ class _Words:
         alpha = f"{float(self.plan.alpha) * 100:g}"
         looks = "however often one looks" if self.plan.plan is PlanKind.ALWAYS_VALID else "at the one look planned"
         return f"Where there is no difference, such a verdict comes in at most {alpha} of 100 campaigns, {looks}."
+
+    def _shares(self) -> str:
+        if not self.experiment.changed_on:
+            return ""
+        return "Shares were changed while users came in; variants are compared among users who came at the same time."
 
     def _redefined(self) -> str:
         if not self.verdict.redefined:

@@ -50,6 +50,8 @@ class Because(StrEnum):
     WINDOWS_OPEN = "windows_open"
     """The plan is one look, when all windows have closed."""
     MINIMUM_SAMPLE = "minimum_sample"
+    SHARES_MOVING = "shares_moving"
+    """The shares were changed so often that most users came on a day with a change."""
     FEW_CONVERSIONS = "few_conversions"
     """Always-valid intervals have not begun."""
     UNDECIDED = "undecided"
@@ -123,7 +125,14 @@ class _Judgement:
             return self._said(Answer.TOO_EARLY, None, Because.WINDOWS_OPEN)
         if any(arm.total(self.metric.name).n < self.plan.minimum_sample for arm in self.arms):
             return self._said(Answer.TOO_EARLY, None, Because.MINIMUM_SAMPLE)
+        if self._most_came_between_shares():
+            return self._said(Answer.TOO_EARLY, None, Because.SHARES_MOVING)
         return self._decided()
+
+    def _most_came_between_shares(self) -> bool:
+        of_age = sum(arm.total(self.metric.name).n for arm in self.arms)
+        kept = sum(sums.n for of_arms in self.experiment.strata(self.metric) for sums in of_arms.values())
+        return 2 * kept < of_age
 
     def _decided(self) -> Verdict:
         for arm in self.arms:
@@ -135,9 +144,9 @@ class _Judgement:
             return self._said(Answer.NO_WINNER)
         if any(conversions_lacking(self.plan.plan, arm.total(self.metric.name)) for arm in self.arms):
             return self._said(Answer.TOO_EARLY, None, Because.FEW_CONVERSIONS)
-        best = self.ranked[0]
-        if all(pair.seems_ahead for pair in self.pairs if pair.arm == best):
-            return self._said(Answer.LEADING, best, Because.UNDECIDED)
+        for arm in self.arms:
+            if all(pair.seems_ahead for pair in self.pairs if pair.arm == arm.id):
+                return self._said(Answer.LEADING, arm.id, Because.UNDECIDED)
         return self._said(Answer.TOO_EARLY, None, Because.UNDECIDED)
 
     def _won(self, arm: Arm) -> Verdict:
