@@ -9,9 +9,9 @@ import pytest
 
 from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule
 from afterword.selection import sentences
-from afterword.selection.experiment import Arm, Experiment
+from afterword.selection.experiment import Arm, Epoch, Experiment
 from afterword.selection.winner import judge
-from tests.selection.worlds import arm, experiment
+from tests.selection.worlds import TODAY, arm, experiment
 
 FIXED = AnalysisPlan(plan=PlanKind.FIXED)
 CHI_SQUARED = AnalysisPlan(rule=WinnerRule.CHI_SQUARED)
@@ -203,6 +203,24 @@ def test_what_is_missing_to_be_sure() -> None:
     over = experiment(arm("a", 10_000, 1_010, ago=30), arm("control", 10_000, 1_000, ago=30))
     (remark,) = more(over)
     assert remark.endswith("more users in each variant, but nobody new comes into the campaign.")
+
+
+def test_shares_that_were_changed_are_said() -> None:
+    one = experiment(arm("a", 10_000, 1_300), arm("control", 10_000, 1_000))
+    once = replace(one, epochs=(Epoch(0, {"a": 0.4, "control": 0.6}), Epoch(TODAY - 9, {"a": 0.5, "control": 0.5})))
+    found = judge(replace(once, arms=one.arms))
+    assert found is not None
+    assert [read(remark) for remark in sentences.remarks(found, once)][-1] == (
+        "Shares were changed while users came in; variants are compared among users who came at the same time."
+    )
+    daily = [Epoch(TODAY - ago, {"a": 0.5 + ago / 100, "control": 0.5 - ago / 100}) for ago in range(20, 0, -1)]
+    often = replace(one, epochs=tuple(daily))
+    found = judge(often)
+    assert found is not None
+    assert sentences.sentence(found, often) == (
+        "It is too early: the shares were changed so often that no two variants have enough users who came at the same "
+        "time."
+    )
 
 
 def test_a_changed_definition_is_said_for_ever() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from afterword.reports import wording
 from afterword.reports.text_table import TextTable
 
+WORTH_SHOWING = 0.005
+"""The share of the variance that an adjustment must save to have columns of its own."""
 STATES = {"kept": "kept", "open": "not shown yet", "breached": "breached"}
 HARMS = {"unsubscribe": "Unsubscribed", "complaint": "Complained", "bounce": "Bounced"}
 
@@ -30,6 +32,8 @@ def verdict_tables(campaign: dict[str, Any]) -> list[TextTable]:
     if not verdict or _is_nothing_yet(verdict):
         return []
     found = [_rates(campaign, verdict)]
+    if verdict["split"]["expected"]:
+        found.append(_split(campaign, verdict["split"]))
     if len(verdict["rates"]) > 2:
         found.append(_pairs(campaign, verdict))
     if verdict["guardrails"]:
@@ -61,7 +65,7 @@ def _rates(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
             wording.number(one["n"]),
             wording.number(one["waiting"]),
             wording.percent(one["rate"]),
-            wording.percent(one["probability_best"], 1),
+            _probability(one["probability_best"]),
             points(one["expected_loss"]),
         ]
         for variant, one in verdict["rates"].items()
@@ -75,6 +79,25 @@ def _rates(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
         "beforehand: how probable it is that the variant is the best, and how many percentage points it is expected to "
         "be below the best. They are not made for looking often.",
     )
+
+
+def _probability(value: float | None) -> str:
+    """A probability that never claims certainty."""
+    if value is None:
+        return wording.NOTHING
+    if value < 0.001:
+        return f"<{wording.NARROW}0.1{wording.NARROW}%"
+    return f">{wording.NARROW}99.9{wording.NARROW}%" if value > 0.999 else wording.percent(value, 1)
+
+
+def _split(campaign: dict[str, Any], split: dict[str, Any]) -> TextTable:
+    names = _names(campaign)
+    rows = [
+        [names[variant], wording.percent(share), wording.percent(split["seen"][variant])]
+        for variant, share in split["expected"].items()
+    ]
+    found = "; ".join(split["reasons"]) or f"nothing is wrong (always-valid p value {split['p_value']:.2g})"
+    return TextTable("Split check", ["Variant", "Planned", "Seen"], rows, f"Did chance alone split the users: {found}.")
 
 
 def _pairs(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
@@ -131,7 +154,8 @@ def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, comp
     """Each variant against control on one conversion event or in revenue, raw and adjusted."""
     names = _names(campaign)
     of_money = name.startswith("revenue")
-    adjusts = any(one["adjusted"] for one in compared["variants"].values())
+    saved = compared["variance_saved"]
+    adjusts = saved is not None and saved >= WORTH_SHOWING
     rows = []
     for variant, one in compared["variants"].items():
         row = [
@@ -162,7 +186,7 @@ def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, comp
 
 def _compared_note(compared: dict[str, Any], of_money: bool, adjusts: bool) -> str:
     found = []
-    if adjusts and compared["variance_saved"] is not None:
+    if adjusts:
         saved = wording.percent(compared["variance_saved"], 1)
         found.append(f"What users did in the 14 days before explains {saved} of the variance, and is taken out.")
     if not of_money:
