@@ -44,7 +44,7 @@ class _Run:
         cohorts = np.zeros((replications, variants, STEPS))
         self.seen = Seen(world, 0, cohorts, np.zeros_like(cohorts), empty, np.zeros_like(empty))
         none = np.full(replications, -1, np.int64)
-        self.stops = Stops(none, np.zeros(replications, np.bool_), none.copy())
+        self.stops = Stops(none, np.zeros(replications, np.bool_), none.copy(), none.copy())
         self._generator = np.random.default_rng(seed)
         self.regret, self.on_best = np.zeros(replications), np.zeros(replications)
 
@@ -94,8 +94,11 @@ def simulate(
 
 
 def _outcome(world: World, run: _Run) -> Outcome:
-    last = world.rates[-1]
-    loss = np.where(run.stops.first >= 0, 1 - last[run.stops.leader] / last.max(), 0.0)
+    then = run.stops.first
+    # Of those that never stopped the last step stands here, and is not used.
+    rates = np.where(np.array(world.starts) <= (then % STEPS)[:, None], world.rates[then], 0.0)
+    of_leader = np.take_along_axis(rates, run.stops.first_leader[:, None], axis=-1)[:, 0]
+    loss = np.where(then >= 0, 1 - of_leader / rates.max(axis=-1), 0.0)
     return Outcome(run.regret, run.on_best / (world.users * STEPS), run.stops.first, loss)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +48,10 @@ class Settings:
 
     least_users: int = 250
     least_conversions: int = 25
-    floor: float = 0.02
-    half_life: float | None = 60.0
-    likeness: float = 20.0
+    floor: float = 0.01
+    half_life: float | None = 90.0
+    likeness: float = 10.0
+    resume: float = 0.5
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class Stops:
     first: NDArray[np.int64]
     now: NDArray[np.bool_]
     leader: NDArray[np.int64]
-    extra: dict[str, Floats] = field(default_factory=dict)
+    first_leader: NDArray[np.int64]
 
 
 Policy = Callable[[Seen, Settings, np.random.Generator, Stops], Floats]
@@ -133,12 +134,19 @@ def afterword(seen: Seen, settings: Settings, generator: np.random.Generator, st
     trained = _trained(seen.n.sum(axis=-1), seen.converted.sum(axis=-1), settings) & seen.here
     draws = learn(evidence_of(seen, settings), settings.likeness).rates.draws(generator, DRAWS)
     best = probability_best(draws, trained)
-    ready = (trained | ~seen.here).all(axis=-1)
-    sure = ready & (value_remaining(draws, trained) < 0.01)
-    newly = sure & ~stops.now & (stops.first < 0)
+    leader = np.where(stops.now, stops.leader, best.argmax(axis=-1))
+    of_leader = np.take_along_axis(best, leader[:, None], axis=-1)[:, 0]
+    closed = seen.n[..., seen.closed].sum(axis=-1) >= settings.least_users
+    ready = ((trained & closed) | ~seen.here).all(axis=-1)
+    stops.now &= ready & (of_leader >= settings.resume)
+    sure = ready & ~stops.now & (value_remaining(draws, trained) < 0.01)
+    stops.leader = np.where(sure, best.argmax(axis=-1), leader)
+    newly = sure & (stops.first < 0)
     stops.first[newly] = seen.step
-    stops.leader[newly] = best.argmax(axis=-1)[newly]
-    stops.now |= newly
+    stops.first_leader[newly] = stops.leader[newly]
+    stops.now |= sure
+    chosen = (stops.leader[:, None] == np.arange(best.shape[-1])).astype(np.float64)
+    best = np.where(stops.now[:, None], chosen, best)
     return _allocated(seen, best, trained, settings.floor)
 
 

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-LIKENESS = 20.0
+LIKENESS = 10.0
 """How alike the delays of groups are held to be, in conversions: with as many of its own a group's delays count half."""
 DAY_EVIDENCE = 30.0
 """With as many expected conversions a cohort's own level (a weekday, a season) counts half, all groups together."""
 LEVEL_EVIDENCE = 2.0
 """With as many expected conversions a group's own level counts half where only delays are concerned."""
-FIRST_HOURS = 6.0
-"""Before anything is known, half of the conversions are thought to come within about this many hours or pieces."""
+FIRST_THOUGHT = 0.2
+"""Before anything is known conversions are thought to be evenly spread over log(1 + age / this part of the window)."""
 UNSEEN = 1.0
 """How many conversions that thought is worth, over all ages."""
 ROUNDS = 6
@@ -129,11 +129,10 @@ def _hazards(evidence: Evidence, likeness: float) -> tuple[Floats, Floats]:
     factor, the own factors Gamma with mean 1 and shape `likeness` x the share of conversions that come in the piece.
     Levels and common hazards are fitted in turn (Breslow's estimator for the common one; Clayton, D. (1991), A Monte
     Carlo method for Bayesian inference in frailty models, Biometrics 47, 467-485, has the model); given them the own
-    hazards are Gamma. Ages that nobody has reached yet have the first thought: the same number of conversions in every
-    equal part of log(1 + age / FIRST_HOURS).
+    hazards are Gamma. Ages that nobody has reached yet have the first thought.
     """
     at_risk, came, widths = evidence.at_risk, evidence.came, evidence.widths
-    thought = np.diff(np.log1p(np.concatenate([[0.0], np.cumsum(widths)]) / FIRST_HOURS))
+    thought = np.diff(np.log1p(np.concatenate([[0.0], np.cumsum(widths)]) / (FIRST_THOUGHT * widths.sum())))
     thought = thought / thought.sum()
     overall = _ratio(came.sum(axis=(-1, -2)), (at_risk * (thought / widths)).sum(axis=(-1, -2)))[..., None]
     first = np.maximum(overall, 1e-9) * thought / widths
