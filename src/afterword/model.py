@@ -7,6 +7,7 @@ These are plain frozen values. What may be in them is checked once, where they e
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
@@ -157,6 +158,65 @@ class Step:
     name: str = ""
 
 
+class PlanKind(StrEnum):
+    """When a campaign's results may be looked at."""
+
+    ALWAYS_VALID = "always_valid"
+    """Whenever one likes."""
+    FIXED = "fixed"
+    """Once, when all windows have closed."""
+
+
+class GuardrailEvent(StrEnum):
+    """What must not get worse: something that messages do to people, or a conversion event that is not the primary."""
+
+    UNSUBSCRIBE = "unsubscribe"
+    COMPLAINT = "complaint"
+    BOUNCE = "bounce"
+    B = "B"
+    C = "C"
+    D = "D"
+
+    @property
+    def is_letter(self) -> bool:
+        """Whether it is a conversion event of the campaign, of which more is better."""
+        return self.value in LETTERS
+
+
+class WinnerRule(StrEnum):
+    """How the winner is named."""
+
+    EVERY_OTHER = "every_other"
+    """By its difference to every other variant, under the plan."""
+    CHI_SQUARED = "chi_squared"
+    """As commercial products do: Pearson's chi-squared against control with p < 0.05; the best of those that pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """An event that must not get worse by more than a margin, in shares of persons (0.005: half a percentage point)."""
+
+    event: GuardrailEvent
+    margin: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisPlan:
+    """How a campaign's results will be judged; pinned at launch, and no part of the definition's version."""
+
+    plan: PlanKind = PlanKind.ALWAYS_VALID
+    alpha: Decimal = Decimal("0.05")
+    """The share of campaigns without any difference for which a winner may be named all the same."""
+    smallest_effect: Decimal = Decimal("0.02")
+    """The smallest relative difference of the primary's rate that is worth having."""
+    minimum_sample: int = 100
+    """Persons per variant whose full window has passed before there is any verdict."""
+    guardrails: tuple[Guardrail, ...] = ()
+    winsorize: Decimal | None = None
+    """What a person's revenue counts at most in comparisons, in the reporting currency; None is no limit."""
+    rule: WinnerRule = WinnerRule.EVERY_OTHER
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign, or with `steps` a Canvas (`kind` says which)."""
@@ -171,6 +231,7 @@ class Campaign:
     channels: tuple[Channel, ...] = ()
     tags: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+    analysis: AnalysisPlan = AnalysisPlan()
 
     @property
     def revenue_window_seconds(self) -> int:

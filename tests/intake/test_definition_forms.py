@@ -21,16 +21,21 @@ from afterword.intake.definitions import (
     parse_definitions,
 )
 from afterword.model import (
+    AnalysisPlan,
     Campaign,
     Channel,
     ConversionEvent,
     ConversionKind,
     Counting,
     Definitions,
+    Guardrail,
+    GuardrailEvent,
     Op,
+    PlanKind,
     PropertyFilter,
     Step,
     Variant,
+    WinnerRule,
     Workspace,
 )
 from tests.intake.definition_data import (
@@ -59,6 +64,7 @@ def version_of(data: Data) -> str:
         pytest.param(change("channels", to=[]), id="channels"),
         pytest.param(change("variants", 0, "name", to="x"), id="variant-name"),
         pytest.param(change("variants", to=shares(50, 50)), id="variants-and-shares"),
+        pytest.param(change("analysis", to={"alpha": 0.01}), id="analysis-plan"),
         pytest.param(drop("counting"), id="default-counting-left-out"),
         pytest.param(lambda data: data["conversion_events"][1]["where"].reverse(), id="order-of-filters"),
         pytest.param(
@@ -150,6 +156,20 @@ EVENTS = st.one_of(
 )
 
 
+PERCENTS = st.integers(1, 500_000).map(lambda millionths: Decimal(millionths) / 1_000_000)
+GUARDRAILS = st.sampled_from([GuardrailEvent.UNSUBSCRIBE, GuardrailEvent.COMPLAINT, GuardrailEvent.BOUNCE])
+ANALYSES = st.builds(
+    AnalysisPlan,
+    st.sampled_from(PlanKind),
+    st.decimals("0.001", "0.2", places=4),
+    PERCENTS,
+    st.integers(1, 10**9),
+    st.lists(st.builds(Guardrail, GUARDRAILS, PERCENTS), unique_by=lambda one: one.event).map(tuple),
+    st.none() | st.decimals("0.01", 10**6, places=2),
+    st.sampled_from(WinnerRule),
+)
+
+
 @st.composite
 def variants(draw: st.DrawFn) -> tuple[Variant, ...]:
     ids = draw(st.lists(TEXTS, min_size=1, max_size=5, unique=True))
@@ -174,6 +194,7 @@ def campaigns(draw: st.DrawFn, id_: str) -> Campaign:
         channels,
         draw(LISTS),
         tuple(Step(step, draw(TEXTS)) for step in draw(st.lists(TEXTS, min_size=1, unique=True))) if canvas else (),
+        draw(ANALYSES),
     )
 
 
@@ -229,6 +250,12 @@ def _built(**fields: Any) -> Definitions:
             _built(conversion_events=(ConversionEvent(ConversionKind.SESSION, 60, products=("p",)),)),
             "products does not belong to kind session",
             id="products",
+        ),
+        pytest.param(_built(analysis=AnalysisPlan(alpha=Decimal(1))), "alpha is 1, must be from 0.001", id="alpha"),
+        pytest.param(
+            _built(analysis=AnalysisPlan(smallest_effect=Decimal(3))),
+            'smallest_effect is "300%", must be above 0% and at most 100%',
+            id="smallest-effect",
         ),
     ],
 )

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from afterword.errors import DefinitionError, UserError
 from afterword.intake.definitions import canonical_form, definition_version
-from afterword.model import Campaign, Channel, Counting, Definitions, Op, PropertyFilter, Step, Workspace
+from afterword.model import (
+    AnalysisPlan,
+    Campaign,
+    Channel,
+    Counting,
+    Definitions,
+    Op,
+    PropertyFilter,
+    Step,
+    Workspace,
+)
 from afterword.store.campaign_rules import Status
 from afterword.store.campaigns import CampaignRefused, UnknownCampaign
 from afterword.store.metadata import Metadata
@@ -239,6 +250,13 @@ def test_shares_have_a_history(metadata: Metadata) -> None:
             canvas("welcome", "tips", "hello"),
             "the steps stand in the order tips, hello, must stay hello, tips after launch",
             id="steps-reordered",
+        ),
+        pytest.param(
+            campaign(),
+            replace(campaign(), analysis=AnalysisPlan(alpha=Decimal("0.1"), minimum_sample=1)),
+            "analysis.alpha and analysis.minimum_sample cannot change after launch: how results are judged is said "
+            "before they are seen",
+            id="another-analysis-plan",
         ),
         pytest.param(
             canvas(), campaign("welcome"), "is a Canvas and cannot become a campaign; use another id", id="canvas"

@@ -106,6 +106,18 @@ class Record:
         found = [self._checked_choice(place, noun, kind, item) for place, item in self._items(name, "names")]
         return tuple(dict.fromkeys(choice for choice in found if choice is not None))
 
+    def record(self, name: str, known: Sequence[str]) -> Record | None:
+        """Return a mapping, its unknown keys noted; None if the field is missing."""
+        value = self.data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            self.problem(name, f"{name} is {show(value)}, must be a mapping of {', '.join(known)}")
+            return None
+        record = Record(value, self.place.field(name), self.problems)
+        record.allow(known)
+        return record
+
     def records(self, name: str, known: Sequence[str]) -> Iterator[Record]:
         """Yield the mappings of a list, each with its id in its place, their unknown keys noted."""
         for index, (place, item) in enumerate(self._items(name, "mappings")):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from decimal import Decimal
 
-from afterword.model import Campaign, ConversionEvent, Definitions, PropertyFilter, Step, Variant
+from afterword.model import AnalysisPlan, Campaign, ConversionEvent, Definitions, PropertyFilter, Step, Variant
 
 _VERSION_DIGITS = 16
 
@@ -103,8 +103,29 @@ def _campaign_data(campaign: Campaign) -> dict[str, object]:
             "steps": [_step_data(step) for step in campaign.steps],
             "variants": [_variant_data(variant) for variant in campaign.variants],
             "conversion_events": [_event_data(event) for event in campaign.conversion_events],
+            "analysis": _analysis_data(campaign.analysis),
         }
     )
+
+
+def _analysis_data(plan: AnalysisPlan) -> dict[str, object]:
+    """Return the whole plan, defaults too: what is pinned stays, whatever the defaults of a later version are."""
+    return _present(
+        {
+            "plan": str(plan.plan),
+            "alpha": _number_data(plan.alpha),
+            "smallest_effect": _percent_data(plan.smallest_effect),
+            "minimum_sample": plan.minimum_sample,
+            "guardrails": [{"event": str(one.event), "margin": _percent_data(one.margin)} for one in plan.guardrails],
+            "winsorize": _number_data(plan.winsorize),
+            "rule": str(plan.rule),
+        }
+    )
+
+
+def _percent_data(fraction: object) -> object:
+    # What is no decimal stays as it is, for the check to name it.
+    return f"{_plain_digits(fraction * 100)}%" if isinstance(fraction, Decimal) else fraction
 
 
 def _step_data(step: Step) -> dict[str, object]:

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from afterword.durations import parse_deadline
 from afterword.errors import DefinitionError, UserError, nearest
+from afterword.intake.definition_analysis import read_analysis
 from afterword.intake.definition_fields import (
     Place,
     Problems,
@@ -52,7 +53,7 @@ __all__ = [
 
 _TOP_KEYS = ("workspace", "campaigns", "canvases")
 _WORKSPACE_KEYS = ("timezone", "currency")
-_CAMPAIGN_KEYS = ("id", "name", "channels", "tags", "counting", "steps", "variants", "conversion_events")
+_CAMPAIGN_KEYS = ("id", "name", "channels", "tags", "counting", "steps", "variants", "conversion_events", "analysis")
 _VARIANT_KEYS = ("id", "name", "share", "control")
 _STEP_KEYS = ("id", "name")
 _EVENT_KEYS = ("kind", "deadline", "name", "apps", "products", "where")
@@ -160,7 +161,8 @@ def _read_campaign(record: Record, kind: str) -> Campaign:
     steps = _read_steps(record, kind)
     variants = _read_variants(record)
     events = _read_events(record)
-    return Campaign(id_, kind, name, variants, events, counting, channels, tags, steps)
+    analysis = read_analysis(record, events)
+    return Campaign(id_, kind, name, variants, events, counting, channels, tags, steps, analysis)
 
 
 def _note_duplicate(record: Record, id_: str, places: dict[str, Place]) -> None:

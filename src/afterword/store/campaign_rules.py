@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from enum import StrEnum
 
 from afterword.model import Campaign
@@ -21,7 +22,8 @@ def refusals(old: Campaign, new: Campaign, *, launched: bool) -> list[str]:
     """Return why `old` cannot become `new`, one sentence each; an empty list if it can.
 
     After launch exposures and messages name variants, steps and channels, so these can be added but not taken away;
-    and the control's share stands (rule 30). Conversion events and counting may change: that makes a new version.
+    and the control's share stands (rule 30), and so does the analysis plan. Conversion events and counting may change:
+    that makes a new version.
     """
     if old.kind != new.kind:
         return [f"is a {noun(old)} and cannot become a {noun(new)}; use another id"]
@@ -33,6 +35,18 @@ def refusals(old: Campaign, new: Campaign, *, launched: bool) -> list[str]:
         *_removals("step", (s.id for s in old.steps), (s.id for s in new.steps), "it can stay without messages"),
         *_removals("channel", old.channels, new.channels, "it can stay without messages"),
         *_order_refusals(old, new),
+        *_analysis_refusals(old, new),
+    ]
+
+
+def _analysis_refusals(old: Campaign, new: Campaign) -> list[str]:
+    names = [one.name for one in fields(old.analysis)]
+    changed = [name for name in names if getattr(old.analysis, name) != getattr(new.analysis, name)]
+    if not changed:
+        return []
+    return [
+        f"analysis.{' and analysis.'.join(changed)} cannot change after launch: how results are judged is said before "
+        "they are seen; a new campaign can have another plan"
     ]
 
 

@@ -131,8 +131,10 @@ def _with_events(campaign: Campaign, said: Mapping[str, Any]) -> Campaign:
     events = said["conversion_events"]
     if not isinstance(events, list) or not 0 < len(events) <= MAX_CONVERSION_EVENTS:
         raise bad_request(f"conversion_events must be a list of 1 to {MAX_CONVERSION_EVENTS}")
+    # The plan is about the campaign's own conversion events: guardrails name their letters.
+    data = {name: value for name, value in to_data(campaign).items() if name != "analysis"}
     try:
-        return from_document(campaign.kind, {**to_data(campaign), "conversion_events": events})
+        return from_document(campaign.kind, {**data, "conversion_events": events})
     except DefinitionError as error:
         raise bad_request("\n".join(error.problems)) from None
 

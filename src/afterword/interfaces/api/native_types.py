@@ -8,7 +8,17 @@ from msgspec import Meta
 
 from afterword.intake.amounts import MAX_QUANTITY
 from afterword.interfaces.api.braze_types import Id, UserId
-from afterword.model import MAX_CONVERSION_EVENTS, Channel, ConversionKind, Counting, Op, Outcome
+from afterword.model import (
+    MAX_CONVERSION_EVENTS,
+    Channel,
+    ConversionKind,
+    Counting,
+    GuardrailEvent,
+    Op,
+    Outcome,
+    PlanKind,
+    WinnerRule,
+)
 from afterword.store.campaign_rules import Status
 
 Kind = Literal[
@@ -200,6 +210,28 @@ class ConversionEvent(TypedDict):
     where: NotRequired[list[Filter]]
 
 
+Percentage = Annotated[str, Meta(description="a percentage with its sign, such as `2%`")]
+
+
+class Guardrail(TypedDict):
+    """What must not get worse by more than the margin, in percentage points."""
+
+    event: GuardrailEvent
+    margin: Percentage
+
+
+class Analysis(TypedDict):
+    """How results will be judged; pinned at launch."""
+
+    plan: NotRequired[PlanKind]
+    alpha: NotRequired[Annotated[float, Meta(ge=0.001, le=0.2)]]
+    smallest_effect: NotRequired[Percentage]
+    minimum_sample: NotRequired[Annotated[int, Meta(ge=1, description="users per variant")]]
+    guardrails: NotRequired[list[Guardrail]]
+    winsorize: NotRequired[Annotated[float, Meta(gt=0, description="what a user's revenue counts at most")]]
+    rule: NotRequired[WinnerRule]
+
+
 class Definition(TypedDict):
     """A campaign, or a Canvas if it has steps, with the fields of definition files (docs/definitions.md)."""
 
@@ -211,6 +243,7 @@ class Definition(TypedDict):
     counting: NotRequired[Counting]
     steps: NotRequired[list[Step]]
     conversion_events: NotRequired[Annotated[list[ConversionEvent], Meta(max_length=MAX_CONVERSION_EVENTS)]]
+    analysis: NotRequired[Analysis]
     kind: NotRequired[Literal["campaign", "canvas"]]
     description: NotRequired[str | None]
 
@@ -226,6 +259,7 @@ class Campaign(TypedDict):
     steps: NotRequired[list[Step]]
     variants: list[Variant]
     conversion_events: NotRequired[list[ConversionEvent]]
+    analysis: Analysis
     kind: Literal["campaign", "canvas"]
     description: str
     status: Status
