@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from afterword.model import Selection
 from afterword.selection.allocation import probability_best, shares_of, value_remaining
-from afterword.stats.delayed import Betas, Evidence, learn
+from afterword.selection.bandit import RESUME, WORTH
+from afterword.stats.delayed import LIKENESS, Betas, Evidence, learn
 from benchmarks.simulations.bandit_worlds import PIECES, World
 
 Floats = NDArray[np.float64]
@@ -42,16 +44,15 @@ class Seen:
         return slice(0, max(0, self.step - PIECES + 1))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The product's defaults, in half days."""
 
-    least_users: int = 250
-    least_conversions: int = 25
-    floor: float = 0.01
-    half_life: float | None = 90.0
-    likeness: float = 10.0
-    resume: float = 0.5
+    users: int = Selection().training_users
+    conversions: int = Selection().training_conversions
+    floor: float = Selection().floor_hundredths / 10_000
+    half_life: float = (Selection().half_life_seconds or 0) / 43_200
+    likeness: float = LIKENESS
 
 
 @dataclass(slots=True)
@@ -74,8 +75,8 @@ def _equal(seen: Seen) -> Floats:
 
 def _trained(n: Floats, converted: Floats, settings: Settings) -> NDArray[np.bool_]:
     """Which variants may be judged: enough users of their own, and enough conversions over all."""
-    enough = converted.sum(axis=-1, keepdims=True) >= settings.least_conversions
-    return np.asarray((n >= settings.least_users) & enough)
+    enough = converted.sum(axis=-1, keepdims=True) >= settings.conversions
+    return np.asarray((n >= settings.users) & enough)
 
 
 def _allocated(seen: Seen, best: Floats, trained: NDArray[np.bool_], floor: float) -> Floats:
@@ -90,9 +91,7 @@ def equal_split(seen: Seen, settings: Settings, generator: np.random.Generator, 
     return _equal(seen)
 
 
-def _thompson(
-    seen: Seen, n: Floats, converted: Floats, settings: Settings, generator: np.random.Generator
-) -> Floats:
+def _thompson(seen: Seen, n: Floats, converted: Floats, settings: Settings, generator: np.random.Generator) -> Floats:
     trained = _trained(n, converted, settings) & seen.here
     draws = Betas(1 + converted, 1 + n - converted).draws(generator, DRAWS)
     return _allocated(seen, probability_best(draws, trained), trained, settings.floor)
@@ -123,7 +122,7 @@ def evidence_of(seen: Seen, settings: Settings) -> Evidence:
     cohorts = max(seen.step, 1)
     age = seen.step - np.arange(cohorts)
     lived = (np.arange(PIECES) < age[:, None]).astype(np.float64)
-    weight = np.ones(cohorts) if settings.half_life is None else 0.5 ** (age / settings.half_life)
+    weight = 0.5 ** (age / settings.half_life)
     return Evidence(
         np.ones(PIECES), seen.at_risk, seen.came, seen.n[..., :cohorts], seen.converted[..., :cohorts], lived, weight
     )
@@ -136,10 +135,10 @@ def afterword(seen: Seen, settings: Settings, generator: np.random.Generator, st
     best = probability_best(draws, trained)
     leader = np.where(stops.now, stops.leader, best.argmax(axis=-1))
     of_leader = np.take_along_axis(best, leader[:, None], axis=-1)[:, 0]
-    closed = seen.n[..., seen.closed].sum(axis=-1) >= settings.least_users
+    closed = seen.n[..., seen.closed].sum(axis=-1) >= settings.users
     ready = ((trained & closed) | ~seen.here).all(axis=-1)
-    stops.now &= ready & (of_leader >= settings.resume)
-    sure = ready & ~stops.now & (value_remaining(draws, trained) < 0.01)
+    stops.now &= ready & (of_leader >= RESUME)
+    sure = ready & ~stops.now & (value_remaining(draws, trained) < WORTH)
     stops.leader = np.where(sure, best.argmax(axis=-1), leader)
     newly = sure & (stops.first < 0)
     stops.first[newly] = seen.step

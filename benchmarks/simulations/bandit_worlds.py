@@ -6,7 +6,7 @@ which follows the variant's delays; deadlines are 14 days.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,9 +72,7 @@ def steps(parts: Sequence[tuple[int, float]], mean_days: float) -> Floats:
     return share
 
 
-def world(
-    name: str, rates: Sequence[float], delays: Sequence[Floats], users: int, starts: Sequence[int] = ()
-) -> World:
+def world(name: str, rates: Sequence[float], delays: Sequence[Floats], users: int, starts: Sequence[int] = ()) -> World:
     """A world whose rates stay."""
     return World(
         name,
@@ -116,6 +114,3 @@ def all_worlds() -> list[World]:
         ),
         world("newcomer", [0.050, 0.055, 0.075], [usual], 150, starts=[0, 0, 30]),
     ]
-
-
-Named = Callable[[], list[World]]

@@ -18,6 +18,7 @@ import numpy as np
 from afterword.model import Selection
 from afterword.selection.allocation import (
     WHOLE_HUNDREDTHS,
+    Flags,
     in_hundredths,
     probability_best,
     shares_of,
@@ -103,7 +104,7 @@ class Decision:
 
 def decide(situation: Situation, settings: Selection, seed: int) -> Decision:
     """Decide on shares."""
-    learned = learn(situation.evidence(settings.half_life_days))
+    learned = learn(situation.evidence(settings.half_life_seconds))
     trained = _trained(situation, settings)
     draws = learned.rates.draws(np.random.default_rng(seed), DRAWS)
     best = probability_best(draws, trained)
@@ -135,16 +136,16 @@ def replayed(decision: Decision) -> Decision:
     return decide(decision.situation, decision.settings, decision.seed)
 
 
-def _trained(situation: Situation, settings: Selection) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _trained(situation: Situation, settings: Selection) -> Flags:
     conversions = sum(sum(one.converted) for one in situation.candidates)
-    enough = conversions >= settings.least_conversions
-    return np.array([enough and sum(one.n) >= settings.least_users for one in situation.candidates])
+    enough = conversions >= settings.training_conversions
+    return np.array([enough and sum(one.n) >= settings.training_users for one in situation.candidates])
 
 
 def _stage(
     situation: Situation,
     settings: Selection,
-    trained: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    trained: Flags,
     best: Floats,
     draws: Floats,
 ) -> tuple[Stage, int | None, float | None]:
@@ -159,7 +160,7 @@ def _stage(
         before = names.index(situation.settled_on)
         if best[before] >= RESUME:
             return Stage.SETTLED, before, remaining
-    ended = min(_closed(situation, one) for one in situation.candidates) >= settings.least_users
+    ended = min(_closed(situation, one) for one in situation.candidates) >= settings.training_users
     return (Stage.SETTLED if ended and remaining < WORTH else Stage.LEARNING), leader, remaining
 
 
@@ -172,7 +173,7 @@ def _standings(
     situation: Situation,
     learned: Learned,
     draws: Floats,
-    trained: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    trained: Flags,
     shares: list[int],
 ) -> tuple[Standing, ...]:
     best = probability_best(draws, trained)

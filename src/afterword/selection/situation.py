@@ -23,6 +23,7 @@ PRIMARY = "A"
 HOUR, DAY = 3600, 86_400
 EDGES = (1, 2, 4, 8, 16, *range(24, 168, 24), *range(168, 721, 48))
 """Hours of age at which pieces end: the first hours apart, then days, then pairs of days."""
+INSTANT = 1 / HOUR
 BLOCK = 7
 """Days of first exposure that are kept together once all their windows are closed."""
 
@@ -58,6 +59,8 @@ class Candidate:
     """Hours that exposures were watched unconverted, per piece of age."""
     came: tuple[int, ...]
     """Conversions per piece of age."""
+    persons_per_unit: float = 1.0
+    """Below 1 where exposures or channels are counted, which tell less than as many persons (rule 17)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +80,20 @@ class Situation:
     settled_on: str | None = None
     """The variant on which the decision before this one had settled."""
 
-    def evidence(self, half_life_days: float | None) -> Evidence:
+    def evidence(self, half_life_seconds: float | None) -> Evidence:
         """Return the arrays [candidate, ...] of `afterword.stats.delayed`."""
         ends = np.array(self.pieces)
         starts = np.concatenate([[0.0], ends[:-1]])
         middle = np.array([(cohort.youngest + cohort.oldest) / 2 for cohort in self.cohorts])
-        forgotten = np.ones_like(middle) if half_life_days is None else 0.5 ** (middle / 24 / half_life_days)
+        forgotten = np.ones_like(middle) if half_life_seconds is None else 0.5 ** (middle * HOUR / half_life_seconds)
+        persons = np.array([one.persons_per_unit for one in self.candidates])[:, None]
         lived = [np.ones_like(ends) if one.closed else _lived(starts, ends, one) for one in self.cohorts]
         return Evidence(
             widths=ends - starts,
             at_risk=np.array([one.watched for one in self.candidates], np.float64),
             came=np.array([one.came for one in self.candidates], np.float64),
-            n=np.array([one.n for one in self.candidates], np.float64),
-            converted=np.array([one.converted for one in self.candidates], np.float64),
+            n=np.array([one.n for one in self.candidates], np.float64) * persons,
+            converted=np.array([one.converted for one in self.candidates], np.float64) * persons,
             lived=np.array(lived).reshape(len(self.cohorts), len(ends)),
             weight=forgotten,
         )
@@ -106,9 +110,7 @@ def _lived(starts: Floats, ends: Floats, cohort: Cohort) -> Floats:
     return np.asarray((area(old) - area(young)) / ((old - young) * (ends - starts)))
 
 
-def situation_of(
-    campaign: Campaign, report: Mapping[str, Any], as_of: int, settled_on: str | None = None
-) -> Situation:
+def situation_of(campaign: Campaign, report: Mapping[str, Any], as_of: int, settled_on: str | None = None) -> Situation:
     """Return the situation of a campaign as of a time.
 
     Args:
@@ -142,12 +144,23 @@ def situation_of(
         pieces,
         tuple(spans.cohorts()),
         tuple(
-            Candidate(one.id, one.share_hundredths, *spans.of(one.id), *_in_pieces(_delays(delays[one.id]), pieces))
+            Candidate(
+                one.id,
+                one.share_hundredths,
+                *spans.of(one.id),
+                *_in_pieces(_delays(delays[one.id]), pieces),
+                _persons_per_unit(report, one.id),
+            )
             for one in candidates
         ),
         tuple((one.id, one.share_hundredths) for one in campaign.variants if one not in candidates),
         settled_on,
     )
+
+
+def _persons_per_unit(report: Mapping[str, Any], variant: str) -> float:
+    row = next(one for one in report["variants"] if one["id"] == variant)
+    return round(row["persons"] / row["exposed"], 6) if row["exposed"] else 1.0
 
 
 def _delays(entry: Mapping[str, Any]) -> Delays:
@@ -193,16 +206,15 @@ class _Spans:
 
     def cohorts(self) -> list[Cohort]:
         """Return the spans, the oldest first."""
-        return [
-            Cohort(
-                date.fromordinal(first).isoformat(),
-                date.fromordinal(last).isoformat(),
-                max(0.0, self._age(last + 1)),
-                self._age(first),
-                closed,
-            )
-            for closed, first, last in self._ordered()
-        ]
+        return [self._cohort(*span) for span in self._ordered()]
+
+    def _cohort(self, closed: bool, first: int, last: int) -> Cohort:
+        oldest, youngest = self._age(first), max(0.0, self._age(last + 1))
+        if not closed:  # of a day on whose windows the deadline falls, these are the later ones
+            oldest = min(oldest, self._deadline / HOUR)
+            youngest = min(youngest, oldest - INSTANT)
+        first_day, last_day = (date.fromordinal(day).isoformat() for day in (first, last))
+        return Cohort(first_day, last_day, round(youngest, 6), round(oldest, 6), closed)
 
     def of(self, variant: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return persons and converted persons of one variant per span."""

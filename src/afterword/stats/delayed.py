@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LIKENESS = 10.0
-"""How alike the delays of groups are held to be, in conversions: with as many of its own a group's delays count half."""
+"""How alike the delays of groups are held to be: with as many conversions of its own a group's delays count half."""
 DAY_EVIDENCE = 30.0
 """With as many expected conversions a cohort's own level (a weekday, a season) counts half, all groups together."""
 LEVEL_EVIDENCE = 2.0
@@ -35,7 +35,7 @@ FIRST_THOUGHT = 0.2
 """Before anything is known conversions are thought to be evenly spread over log(1 + age / this part of the window)."""
 UNSEEN = 1.0
 """How many conversions that thought is worth, over all ages."""
-ROUNDS = 6
+ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Learned:
     rates: Betas
     arrived: Floats
     """[..., group, piece]: F at the end of each piece."""
+    due: Floats
+    """[..., group]: the share of the conversions that should have come by now."""
     trials: Floats
     """[..., group]: how many trials the group's windows count as, forgetting included."""
     spread: Floats
@@ -119,7 +121,8 @@ def learn(evidence: Evidence, likeness: float = LIKENESS) -> Learned:
     successes = converted.sum(axis=-1)
     counted = np.maximum((trials * level).sum(axis=-1), successes)
     spread = _spread(arriving, by_age, n, evidence.lived, certainty)
-    return Learned(_widened(1 + successes, 1 + counted - successes, spread), arrived, counted, spread)
+    due = _ratio((n * by_age).sum(axis=-1), n.sum(axis=-1))
+    return Learned(_widened(1 + successes, 1 + counted - successes, spread), arrived, due, counted, spread)
 
 
 def _hazards(evidence: Evidence, likeness: float) -> tuple[Floats, Floats]:
