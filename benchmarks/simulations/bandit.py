@@ -28,7 +28,11 @@ class Outcome:
     stopped: NDArray[np.int64]
     """The step at which it stopped, -1 for never."""
     stop_loss: Floats
-    """How much lower than the best's (of the end) the rate of the variant is that it stopped on, relative."""
+    """How much lower than the best's of then the rate of the variant is that it stopped on, relative."""
+    n: Floats
+    """[replication, variant, step]: users exposed."""
+    converted: Floats
+    """[replication, variant, step]: of these, those who convert within the deadline."""
 
 
 class _Run:
@@ -37,7 +41,7 @@ class _Run:
     def __init__(self, world: World, replications: int, seed: int) -> None:
         variants = world.rates.shape[1]
         self._world = world
-        self._conversions = np.zeros((replications, variants, STEPS, PIECES))
+        self.conversions = np.zeros((replications, variants, STEPS, PIECES))
         self._alive = np.zeros((replications, variants, STEPS))
         empty = np.zeros((replications, variants, PIECES))
         cohorts = np.zeros((replications, variants, STEPS))
@@ -59,7 +63,7 @@ class _Run:
         cell = (np.arange(replications)[:, None] * variants + assigned) * PIECES + piece
         counted = np.bincount(cell[piece >= 0], minlength=replications * variants * PIECES)
         seen.n[..., step] = self._alive[..., step] = n
-        self._conversions[..., step, :] = counted.reshape(replications, variants, PIECES)
+        self.conversions[..., step, :] = counted.reshape(replications, variants, PIECES)
         rates = self._world.rates[step]
         available = np.where(seen.here, rates, 0.0)
         self.regret += available.max() * n.sum(axis=-1) - n @ rates
@@ -70,7 +74,7 @@ class _Run:
         seen = self.seen
         pieces = np.arange(min(PIECES, seen.step + 1))
         cohorts = seen.step - pieces
-        came = self._conversions[..., cohorts, pieces]
+        came = self.conversions[..., cohorts, pieces]
         seen.came[..., pieces] += came
         seen.at_risk[..., pieces] += self._alive[..., cohorts] - came / 2
         self._alive[..., cohorts] -= came
@@ -98,7 +102,8 @@ def _outcome(world: World, run: _Run) -> Outcome:
     rates = np.where(np.array(world.starts) <= (then % STEPS)[:, None], world.rates[then], 0.0)
     of_leader = np.take_along_axis(rates, run.stops.first_leader[:, None], axis=-1)[:, 0]
     loss = np.where(then >= 0, 1 - of_leader / rates.max(axis=-1), 0.0)
-    return Outcome(run.regret, run.on_best / (world.users * STEPS), run.stops.first, loss)
+    on_best = run.on_best / (world.users * STEPS)
+    return Outcome(run.regret, on_best, run.stops.first, loss, run.seen.n, run.conversions.sum(axis=-1))
 
 
 def standard_error(values: Floats) -> float:

@@ -102,11 +102,10 @@ def test_forgetting_counts_the_old_less() -> None:
 def test_problems_side_by_side_are_learned_apart() -> None:
     one = evidence([0.1, 0.05], [EARLY, LATE], np.full((2, 3), 900.0), np.array([2.0, 9.0, 30.0]))
     other = evidence([0.3, 0.02], [LATE, EARLY], np.full((2, 3), 500.0), np.array([2.0, 9.0, 30.0]), seed=5)
-    both = Evidence(
-        DAYS,
-        *(np.stack([getattr(one, f), getattr(other, f)]) for f in ("at_risk", "came", "n", "converted", "lived")),
-        one.weight,
+    at_risk, came, n, converted, lived = (
+        np.stack([getattr(one, name), getattr(other, name)]) for name in ("at_risk", "came", "n", "converted", "lived")
     )
+    both = Evidence(DAYS, at_risk, came, n, converted, lived, one.weight)
     together = learn(both)
     for place, alone in enumerate((learn(one), learn(other))):
         assert together.rates.a[place] == pytest.approx(alone.rates.a)
@@ -114,10 +113,8 @@ def test_problems_side_by_side_are_learned_apart() -> None:
 
 
 def test_without_anybody_nothing_is_known() -> None:
-    empty = Evidence(
-        DAYS, np.zeros((2, PIECES)), np.zeros((2, PIECES)), np.zeros((2, 0)), np.zeros((2, 0)), np.zeros((0, PIECES)),
-        np.zeros(0),
-    )  # fmt: skip
+    pieces, nobody = np.zeros((2, PIECES)), np.zeros((2, 0))
+    empty = Evidence(DAYS, pieces, pieces, nobody, nobody, np.zeros((0, PIECES)), np.zeros(0))
     found = learn(empty)
     assert np.isfinite(found.rates.mean).all()
     assert found.rates.mean == pytest.approx([0.5, 0.5])

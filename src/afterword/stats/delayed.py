@@ -151,7 +151,8 @@ def _hazards(evidence: Evidence, likeness: float) -> tuple[Floats, Floats]:
         level = (LEVEL_EVIDENCE + (trust * came).sum(axis=-1)) / (LEVEL_EVIDENCE + (trust * expected).sum(axis=-1))
     own = likeness * share[..., None, :]
     certainty = own + came
-    return certainty / (own / (level[..., None] * common[..., None, :]) + at_risk), certainty
+    hazard: Floats = certainty / (own / (level[..., None] * common[..., None, :]) + at_risk)
+    return hazard, certainty
 
 
 def _spread(arriving: Floats, by_age: Floats, n: Floats, lived: Floats, certainty: Floats) -> Floats:
@@ -164,7 +165,7 @@ def _spread(arriving: Floats, by_age: Floats, n: Floats, lived: Floats, certaint
     due = np.einsum("...gc,...ck->...gk", n, lived) * arriving
     due = _ratio(due, (n * by_age).sum(axis=-1)[..., None])
     variance = (np.square(arriving - due) / certainty).sum(axis=-1)
-    return np.sqrt(variance)
+    return np.asarray(np.sqrt(variance))
 
 
 def _widened(a: Floats, b: Floats, spread: Floats) -> Betas:
