@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afterword.store.bucket_tables import BUCKETS, BucketTable, first_table, next_table, packed, salt_of, unpacked
+from afterword.store.bucket_tables import (
+    BUCKETS,
+    BucketTable,
+    first_buckets,
+    first_table,
+    next_buckets,
+    next_table,
+    packed,
+    salt_of,
+    unpacked,
+)
 
 
 def moved(old: BucketTable, new: BucketTable) -> int:
@@ -86,10 +96,19 @@ def test_another_sum_or_a_variant_less_is_a_fault_of_ours(shares: dict[str, int]
         next_table(launched, shares, launched)
 
 
-def test_a_table_reads_back_and_is_small() -> None:
-    launched = first_table({f"v{number}": 1250 for number in range(8)})
-    assert unpacked(launched.variants, packed(launched)) == launched
-    assert len(packed(launched)) < 100
+def test_buckets_remember_which_of_them_ever_moved() -> None:
+    launched = first_buckets("cart-rescue", {"a": 4500, "b": 4500})
+    away = next_buckets(launched, {"a": 4400, "b": 4600}, launched)
+    back = next_buckets(away, {"a": 4500, "b": 4500}, launched)
+    assert [sum(each.moved) for each in (launched, away, back)] == [0, 100, 100]
+    assert back.table.codes == launched.table.codes
+
+
+def test_buckets_read_back_and_are_small() -> None:
+    launched = first_buckets("cart-rescue", {f"v{number}": 1250 for number in range(8)})
+    columns = packed(launched)
+    assert unpacked(columns) == launched
+    assert len(columns["codes"]) + len(columns["moved"]) < 100
 
 
 def test_every_campaign_has_a_salt_of_its_own() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afterword.model import Campaign
-from afterword.store.bucket_tables import BUCKETS, BucketTable, first_table, salt_of
+from afterword.store.bucket_tables import BUCKETS, Buckets, BucketTable, first_buckets
 
 CONTROL, VARIANT = "control:", "variant:"
 """What a hash is for; both have the same length, so that no salt and id can be taken for another."""
@@ -46,13 +46,13 @@ class Split:
         return self.table.variants if self.control is None else (*self.table.variants, self.control)
 
 
-def split_of(campaign: Campaign) -> Split:
-    """Return what a campaign is launched with: its first share epoch."""
-    control = next((variant for variant in campaign.variants if variant.control), None)
-    shares = {variant.id: variant.share_hundredths for variant in campaign.variants if not variant.control}
-    table = first_table(shares)
-    name = None if control is None else control.id
-    return Split(salt_of(campaign.id), name, BUCKETS - len(table.codes), table)
+def split_of(campaign: Campaign, buckets: Buckets | None = None) -> Split:
+    """Return how a campaign is split while `buckets` stand; without them, how it is launched."""
+    control = next((variant.id for variant in campaign.variants if variant.control), None)
+    if buckets is None:
+        messages = {variant.id: variant.share_hundredths for variant in campaign.variants if not variant.control}
+        buckets = first_buckets(campaign.id, messages)
+    return Split(buckets.salt, control, BUCKETS - len(buckets.table.codes), buckets.table)
 
 
 def numbers(salt: str, purpose: str, users: Sequence[str]) -> Numbers:

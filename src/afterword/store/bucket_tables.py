@@ -7,10 +7,12 @@ which a hash of its own fills; the others stand in the table, so that every shar
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 BUCKETS = 10_000
 SALT_LENGTH = 32
@@ -90,11 +92,52 @@ def _released(codes: bytearray, code: int, count: int, homes: list[int]) -> list
     return sorted(own, key=lambda bucket: (homes[bucket] == code, -bucket))[:count]
 
 
-def packed(table: BucketTable) -> bytes:
-    """Return the codes as they are stored: some tens to some thousands of bytes."""
-    return zlib.compress(table.codes, 9)
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """What is kept of a share epoch."""
+
+    salt: str
+    table: BucketTable
+    moved: bytes
+    """For each bucket 1 if it has had several variants since the launch, so that a user in it may have been told
+    another one, else 0."""
 
 
-def unpacked(variants: tuple[str, ...], data: bytes) -> BucketTable:
-    """Return the table that was `packed`."""
-    return BucketTable(variants, zlib.decompress(data))
+def first_buckets(campaign_id: str, shares: Mapping[str, int]) -> Buckets:
+    """Return what a launch begins with, from the shares of the message variants."""
+    table = first_table(shares)
+    return Buckets(salt_of(campaign_id), table, bytes(len(table.codes)))
+
+
+def next_buckets(old: Buckets, shares: Mapping[str, int], home: Buckets) -> Buckets:
+    """Return what a change of shares leads to; see `next_table`."""
+    table = next_table(old.table, shares, home.table)
+    # A variant's code never changes, as variants are only added.
+    changed = zip(old.moved, old.table.codes, table.codes, strict=True)
+    return Buckets(old.salt, table, bytes(moved or was != becomes for moved, was, becomes in changed))
+
+
+class Packed(TypedDict):
+    """The columns that are stored: some tens to some thousands of bytes."""
+
+    salt: str
+    variants: str
+    codes: bytes
+    moved: bytes
+
+
+def packed(buckets: Buckets) -> Packed:
+    """Return what is stored."""
+    variants = json.dumps(buckets.table.variants)
+    return Packed(
+        salt=buckets.salt,
+        variants=variants,
+        codes=zlib.compress(buckets.table.codes, 9),
+        moved=zlib.compress(buckets.moved, 9),
+    )
+
+
+def unpacked(columns: Packed) -> Buckets:
+    """Return what was `packed`."""
+    table = BucketTable(tuple(json.loads(columns["variants"])), zlib.decompress(columns["codes"]))
+    return Buckets(columns["salt"], table, zlib.decompress(columns["moved"]))
