@@ -154,6 +154,11 @@ class Campaigns:
             one(connection, campaign_id)
             return history.shares(connection, campaign_id)
 
+    def epoch(self, campaign_id: str) -> tuple[StoredCampaign, history.Epoch | None]:
+        """Return a campaign and the share epoch that stands, None before the launch. Raises `UnknownCampaign`."""
+        with self._database.reading() as connection:
+            return one(connection, campaign_id), history.epoch(connection, campaign_id)
+
     def definitions(self, at: int | None = None) -> Definitions:
         """Return the definitions of all campaigns launched by `at` (None: all) as they stood then.
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from afterword.intake.definitions import check_definitions
 from afterword.model import Definitions, Workspace
 from afterword.store.campaigns import Campaigns
+from afterword.store.holdouts import Holdouts
 from afterword.store.idempotency import Idempotency
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
@@ -26,6 +27,7 @@ class Metadata:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.campaigns = Campaigns(database)
+        self.holdouts = Holdouts(database)
         self.keys = Keys(database)
         self.idempotency = Idempotency(database)
         self.webhooks = Webhooks(database)

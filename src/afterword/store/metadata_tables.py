@@ -69,6 +69,28 @@ shares = Table(
     Column("changed_at", BigInteger, nullable=False),
 )
 
+buckets = Table(
+    "buckets",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # of the shares
+    Column("salt", Text, nullable=False),
+    Column("variants", Text, nullable=False),  # JSON: a list of ids; the position is the code
+    Column("codes", LargeBinary, nullable=False),  # compressed: one byte for each bucket
+    Column("moved", LargeBinary, nullable=False),  # compressed: whether the bucket has had several variants
+)
+
+holdouts = Table(
+    "holdouts",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("share", Integer, nullable=False),  # hundredths of a percent
+    Column("from_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
 keys = Table(
     "keys",
     tables,
