@@ -25,6 +25,7 @@ from afterword.errors import UserError
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
 from afterword.interfaces.api.limits import Rate
+from afterword.interfaces.api.selection import selecting_of
 from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
@@ -34,6 +35,7 @@ from afterword.interfaces.rewriting import in_process_of_its_own
 from afterword.workspace.data_directory import LOG, is_beyond_repair, open_answering
 from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
+from afterword.workspace.selecting import Scheduler
 
 LOGGER = logging.getLogger("afterword")
 STATE = "/internal/state"
@@ -120,7 +122,8 @@ def _run(told: Configuration) -> bool:
             server.should_exit = True
 
         cleaning = data.cleaning
-        app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
+        reading = Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now)
+        app, scheduler = make_reading_app(reading), Scheduler(selecting_of(reading), tell)
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
@@ -145,9 +148,11 @@ def _run(told: Configuration) -> bool:
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
         cleaning.start(in_process_of_its_own(Path(told.path) / LOG), begin_again)
         deliverer.start()
+        scheduler.start()
         try:
             server.run()
         finally:
+            scheduler.stop()
             cleaning.stop()
             deliverer.stop()
     return again.is_set()

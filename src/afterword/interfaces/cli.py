@@ -26,6 +26,7 @@ from afterword.interfaces import (
     options,
     output,
     reading_cli,
+    select_cli,
 )
 from afterword.interfaces.arguments import DEBUG, SETTINGS, hoist_common, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
@@ -182,6 +183,7 @@ def run(
 app.command()(reading_cli.report)
 app.command()(reading_cli.explain)
 app.command()(reading_cli.users)
+app.command()(select_cli.select)
 
 
 @app.command()

@@ -4,3 +4,4 @@
 - `bandit`: Intelligent Selection: decisions on the shares of a recurring campaign, each with its inputs and reason
 - `situation`: what such a decision is made from; `wording`: why it is as it is, in words
 - `allocation`: from what the rates may be to shares (Thompson sampling), and when to stop
+"""

@@ -14,6 +14,7 @@ from afterword.store.idempotency import Idempotency
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
+from afterword.store.selections import Selections
 from afterword.store.settings_table import read_workspace, write_workspace
 from afterword.store.webhooks import Webhooks
 
@@ -29,6 +30,7 @@ class Metadata:
         self.campaigns = Campaigns(database)
         self.holdouts = Holdouts(database)
         self.keys = Keys(database)
+        self.selections = Selections(database)
         self.idempotency = Idempotency(database)
         self.webhooks = Webhooks(database)
 

@@ -91,6 +91,28 @@ holdouts = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+selection_decisions = Table(
+    "selection_decisions",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("decided_at", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),  # schedule or request
+    Column("stage", Text, nullable=False),
+    Column("shares", Text, nullable=False),  # JSON: variant id -> hundredths of a percent
+    Column("shares_before", Text, nullable=False),  # likewise: those that the decision was made from
+    Column("settled_on", Text),
+    Column("document", Text, nullable=False),  # JSON: the whole decision, with its inputs and its seed
+    Column("applied_at", BigInteger),
+)
+
+selection_pauses = Table(
+    "selection_pauses",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("paused_at", BigInteger, nullable=False),
+)
+
 keys = Table(
     "keys",
     tables,

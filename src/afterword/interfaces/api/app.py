@@ -33,6 +33,7 @@ from afterword.interfaces.api import (
     pages,
     recomputing,
     segment,
+    selection,
     watching,
     webhooks,
 )
@@ -104,6 +105,7 @@ ASKING = (
     *day_series.OPERATIONS,
     *exports.OPERATIONS,
     *explorations.OPERATIONS,
+    *selection.OPERATIONS,
     *braze_reading.OPERATIONS,
     *braze_usage.OPERATIONS,
     *braze_export.OPERATIONS,
