@@ -30,7 +30,7 @@ def read(selection: object, **changes: Any) -> Campaign:
 def problems(selection: object, **changes: Any) -> list[str]:
     with pytest.raises(DefinitionError) as caught:
         read(selection, **changes)
-    return caught.value.problems
+    return list(caught.value.problems)
 
 
 def test_the_mode_alone_means_the_defaults() -> None:

@@ -13,7 +13,7 @@ from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.selections import Cause, StoredDecision, UnknownDecision
 from tests.store.campaign_world import campaign
 
-SHARES = {"a": 45, "b": 45, "control": 10}
+SHARES: dict[str, float] = {"a": 45, "b": 45, "control": 10}
 BEFORE = {"a": 4500, "b": 4500, "control": 1000}
 AFTER = {"a": 1000, "b": 8000, "control": 1000}
 

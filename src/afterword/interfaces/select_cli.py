@@ -82,7 +82,7 @@ def _show(found: dict[str, Any]) -> None:
     named = {one["id"] for one in found["variants"]}
     for name, share in found["shares"].items():
         if name not in named:
-            rows.append(dict(zip(HEADINGS, (name, f"{share:g} %", KEPT, *[None] * 5), strict=True)))
+            rows.append(dict(zip(HEADINGS, (name, f"{share:g} %", KEPT, *[""] * 5), strict=True)))
     output.say_rows(rows)
     output.say(f"\n{found['reason']}")
     if "number" in found:

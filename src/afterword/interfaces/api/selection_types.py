@@ -27,7 +27,7 @@ class SelectionSettings(TypedDict):
     automatic: NotRequired[bool]
 
 
-class Standing(TypedDict):
+class SelectionVariant(TypedDict):
     """What a decision knows of a variant."""
 
     id: str
@@ -65,7 +65,7 @@ class Decision(DecisionSummary):
     ]
     reason: str
     seed: int
-    variants: list[Standing]
+    variants: list[SelectionVariant]
     inputs: Annotated[dict[str, Any], Meta(description="the situation and the settings")]
     replays: Annotated[bool, Meta(description="whether inputs and seed give the same decision again, here and now")]
 
