@@ -109,6 +109,18 @@ def test_means_have_the_sequence_of_the_paper_around_the_difference() -> None:
     assert p == pytest.approx(p_of(0.2 / (half / reach(10_000)), 10_000), rel=1e-9)
 
 
+def test_small_arm_that_missed_the_large_purchases_is_no_surer_than_the_large_one() -> None:
+    large = spread(90_000, 1.0, 9.0)
+    lucky, plain = spread(10_000, 0.5, 2.0), spread(10_000, 0.5, 9.0)
+    ours, as_wide = difference_sequence(large, lucky), difference_sequence(large, plain)
+    assert ours is not None
+    assert as_wide is not None
+    assert ours.high - ours.low == pytest.approx(as_wide.high - as_wide.low, rel=1e-3)
+    turned = difference_sequence(lucky, large)
+    assert turned is not None
+    assert (turned.low, turned.high) == pytest.approx((-ours.high, -ours.low))
+
+
 def test_lift_of_means_is_fiellers() -> None:
     lift = lift_sequence(spread(40_000, 1.5, 2.0), spread(40_000, 1.0, 2.0))
     assert lift is not None

@@ -207,10 +207,10 @@ def pearson(groups: Sequence[Counts]) -> ChiSquared | None:
     spread = sum((group.converted - group.n * pooled) ** 2 / group.n for group in held)
     statistic = spread / (pooled * (1 - pooled))
     df = len(held) - 1
-    return ChiSquared(statistic, df, _chi_squared_tail(statistic, df))
+    return ChiSquared(statistic, df, chi_squared_tail(statistic, df))
 
 
-def _chi_squared_tail(statistic: float, df: int) -> float:
+def chi_squared_tail(statistic: float, df: int) -> float:
     """The upper tail of chi-squared with a whole number of degrees of freedom: a finite sum.
 
     Q(k/2, h) with h half the statistic, raised two degrees at a time: Q(a+1, h) = Q(a, h) + h^a e^-h / Gamma(a+1).

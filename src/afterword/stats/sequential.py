@@ -148,7 +148,8 @@ def difference_sequence(
 
     Limits of both arms at `reach` errors, put together as Newcombe does: Wilson's limits for shares (of units that
     resemble each other with the design effect by the delta method over persons), symmetric ones for means, where this
-    is the paper's sequence itself. `adjusted` takes the estimates adjusted by the covariate (`adjusted.py`), with
+    is the paper's sequence itself but that the variance of a person in the smaller arm is taken to be at least that in
+    the larger one. `adjusted` takes the estimates adjusted by the covariate (`adjusted.py`), with
     their variance; it answers None where the covariate does not vary.
     """
     sides = _sides(group, control, adjusted)
@@ -244,23 +245,44 @@ def _begun(group: Sums | Winsorised, control: Sums | Winsorised) -> bool:
 
 def _sides(group: Sums | Winsorised, control: Sums | Winsorised, adjusted: bool) -> tuple[_Side, _Side] | None:
     """Both arms; None where one has nobody, or so few that nothing is known of its variance."""
-    if not adjusted:
-        one, other = _side(bare(group)), _side(bare(control))
-        return None if one is None or other is None else (one, other)
-    both = adjusted_ratios([group, control])
-    means = [_Mean(e.value, e.variance) for e in both.estimates if e and e.variance is not None] if both else []
-    return (means[0], means[1]) if len(means) == 2 else None
-
-
-def _side(sums: Sums) -> _Side | None:
-    if not sums.m or sums.n < 2:
+    one, other = bare(group), bare(control)
+    if not one.m or not other.m or min(one.n, other.n) < 2:
         return None
+    if adjusted:
+        both = adjusted_ratios([one, other])
+        means = [_Mean(e.value, e.variance) for e in both.estimates if e and e.variance is not None] if both else []
+        return _cautious(means[0], one.n, means[1], other.n) if len(means) == 2 else None
+    if _are_shares(one) and _are_shares(other):
+        return _share(one), _share(other)
+    return _cautious(_mean(one), one.n, _mean(other), other.n)
+
+
+def _share(sums: Sums) -> _Share:
     r = sums.y / sums.m
-    squares = residue(sums.yy - 2 * r * sums.my + r * r * sums.mm, sums.yy + r * r * sums.mm)
-    if _are_shares(sums):
-        spread = r * (1 - r) * sums.m * sums.m
-        return _Share(r, min(sums.m, spread / squares) if squares and spread else sums.n)
-    return _Mean(r, squares / (sums.m * sums.m) * sums.n / (sums.n - 1))
+    spread, squares = r * (1 - r) * sums.m * sums.m, _squares(sums, r)
+    return _Share(r, min(sums.m, spread / squares) if squares and spread else sums.n)
+
+
+def _mean(sums: Sums) -> _Mean:
+    r = sums.y / sums.m
+    return _Mean(r, _squares(sums, r) / (sums.m * sums.m) * sums.n / (sums.n - 1))
+
+
+def _squares(sums: Sums, r: float) -> float:
+    """The sum of squared residuals y - r m over persons."""
+    return residue(sums.yy - 2 * r * sums.my + r * r * sums.mm, sums.yy + r * r * sums.mm)
+
+
+def _cautious(one: _Mean, n: int, other: _Mean, m: int) -> tuple[_Mean, _Mean]:
+    """The same means; a person of the smaller arm varies at least as much as one of the larger.
+
+    Where few persons make most of the revenue, a small arm without them has too small a mean and too small a variance
+    at once, and would be sure of it.
+    """
+    least = one.variance * n if n > m else other.variance * m
+    if n > m:
+        return one, _Mean(other.value, max(other.variance, least / m))
+    return _Mean(one.value, max(one.variance, least / n)), other
 
 
 def _are_shares(sums: Sums) -> bool:
