@@ -7,7 +7,13 @@ CODE := src tests benchmarks examples
 # One more than the two cores that it is made for: tests of servers wait a good deal.
 PYTEST := $(PY) -m pytest -n 3 --dist worksteal
 
-.PHONY: help demo test test-all lint bench bench-serve docs lock browser clean
+# Tests that between them compile everything.
+COMPILES := "tests/workspace/test_live.py::test_any_batching_gives_what_a_run_gives[3]" tests/reports/test_counted.py \
+	"tests/attribution/test_engine_paths.py::test_batches_of_any_size_give_the_same[7]"
+# Compiled modules are kept, also where the environment says not to: the tests start some hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo test test-all checked compiled lint bench bench-serve docs lock browser clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,11 +21,18 @@ help: ## say what can be made
 demo: $(READY) ## run a published e-mail test and two more campaigns through Afterword
 	@.venv/bin/afterword demo $(DEMO)
 
-test: lint browser ## lint, types and the quick tests: the gate of every change
+test: checked browser ## lint, types and the quick tests: the gate of every change
 	$(PYTEST) -m "not slow" $(TESTS)
 
-test-all: lint browser ## everything, with 50,000 generated histories against the oracle and 20 crashes of a server
+test-all: checked browser ## everything, with 50,000 generated histories against the oracle and 20 crashes of a server
 	AFTERWORD_HISTORIES=50000 AFTERWORD_CRASH_ROUNDS=20 $(PYTEST) $(TESTS)
+
+# Types are checked on one core while the other compiles.
+checked: $(READY)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint compiled
+
+compiled: $(READY) # once, what each process of the tests would compile for itself
+	@NUMBA_CACHE_DIR=.pytest_cache/numba/shared $(PY) -m pytest --quiet $(COMPILES)
 
 lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff check $(CODE)

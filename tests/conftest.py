@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 FOR_TESTS = ("AFTERWORD_HISTORIES", "AFTERWORD_CRASH_ROUNDS")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "numba"
+
+
+def newest(directory: Path) -> float:
+    """When the last file of a directory was written; 0 where there is none."""
+    return max((path.stat().st_mtime for path in directory.rglob("*") if path.is_file()), default=0.0)
+
+
 if WORKER is not None:
     # Numba gives the files of its cache numbers without a lock: two processes that compile one function for two types
-    # at once can take the same number, and one then loads the other's machine code. So each has a cache of its own.
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "numba" / WORKER)
+    # at once can take the same number, and one then loads the other's machine code. So each has a cache of its own,
+    # which begins with what `make compiled` left, half a minute of compiling.
+    shared, own = COMPILED / "shared", COMPILED / WORKER
+    if newest(shared) > newest(own):
+        shutil.rmtree(own, ignore_errors=True)
+        shutil.copytree(shared, own)
+    os.environ["NUMBA_CACHE_DIR"] = str(own)
 
 
 @pytest.fixture(autouse=True)

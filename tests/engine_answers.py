@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from decimal import Decimal
 from typing import Any
 
-from afterword.model import Campaign, Counting
+from afterword.model import LETTERS, Campaign, Counting
+from afterword.reports.person_json import read_json
+from afterword.reports.series import iso_day
 from tests.engine import Ran
 from tests.oracle import Answer
 from tests.oracle_counts import TOTAL, TOTAL_WITH_CONTROL, LetterCounts, RowCounts, StepCounts, unit_name
+from tests.oracle_persons import GUARDRAILS, PersonCounts
 from tests.oracle_verdicts import overall
 
 Numbers = dict[str, Any]
@@ -75,6 +79,36 @@ def steps_of_oracle(steps: dict[str, StepCounts]) -> Numbers:
             **_exact_money(step.booked, step.unconverted),
         }
         for name, step in steps.items()
+    }
+
+
+def persons_of(report: Numbers, campaign: Campaign) -> Numbers:
+    """What persons did by the time they came of age, by variant, metric and day."""
+    persons = read_json(campaign_of(report, campaign.id)["persons"], campaign)
+    return {
+        variant.id: {
+            "first_exposed": {iso_day(day): n for day, n in persons.first_exposed[place]},
+            "unconverted": _texts(
+                {currency: Decimal(n) / 1_000_000 for currency, n in persons.unconverted[place].items()}
+            ),
+            **{
+                metric: {iso_day(day): tuple(map(float, astuple(sums))) for day, sums in days}
+                for metric, days in persons.metrics[place].items()
+            },
+        }
+        for place, variant in enumerate(campaign.variants)
+    }
+
+
+def persons_of_oracle(counts: dict[str, PersonCounts], campaign: Campaign) -> Numbers:
+    metrics = (*LETTERS[: len(campaign.conversion_events)], "revenue", *GUARDRAILS)
+    return {
+        variant: {
+            "first_exposed": {day.isoformat(): n for day, n in one.first_exposed.items()},
+            "unconverted": _texts(one.unconverted),
+            **{metric: {day.isoformat(): sums for day, sums in one.sums(metric).items()} for metric in metrics},
+        }
+        for variant, one in counts.items()
     }
 
 

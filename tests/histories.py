@@ -44,6 +44,7 @@ PRODUCTS = ("sku-1", "SKU-1", "sku-2", None)
 NAMES = ("added_to_cart", "added_to_cart", "viewed")
 VERSIONS = ("1.2", "1.2.0", " 1.2 ", "1.9", "1.10", "1.2.3", "2", "1.3.0", "1.2.3-beta2", "3.7.0 (134)", None)
 EVENTS = tuple(EventKind)[:6] + tuple(EventKind)[8:10]
+BAD_NEWS = (EventKind.MESSAGE_UNSUBSCRIBE, EventKind.MESSAGE_COMPLAINT, EventKind.MESSAGE_BOUNCED)
 CURRENCIES = ("EUR", "USD", "JPY")
 PRICES = tuple(map(Decimal, ("0", "0.01", "49.90", "50", "50.000001", "19.99", "999999.99")))
 RATES = tuple(map(Decimal, ("0.5", "0.923", "1.000000000001", "0.25")))
@@ -122,7 +123,9 @@ def generate_world(rng: random.Random, *, users: int) -> World:
         _History(rng, definitions, person, ids, exposures, events, steps).live()
     _confuse(rng, events, exposures, steps)
     facts = Facts(exposures, events, steps, _merges(rng, people), _rates(rng))
-    return World(definitions, facts, _as_of(rng, definitions, facts))
+    as_of = _as_of(rng, definitions, facts)
+    _surround(random.Random(rng.getrandbits(32)), definitions, exposures, events)
+    return World(definitions, facts, as_of)
 
 
 # ---- definitions
@@ -315,6 +318,32 @@ class _History:
                 same = [e for e in events if e.at == exposure.at] or events
                 chosen = self.rng.choice(same if self.rng.random() < 0.5 else events)
                 self.exposures[i] = replace(exposure, trigger_event_id=chosen.event_id)
+
+
+# ---- around exposures
+
+
+def _surround(
+    rng: random.Random, definitions: Definitions, exposures: Sequence[ExposureFact], events: list[EventFact]
+) -> None:
+    """Add what happened near the beginning of the 14 days before an exposure, and bad news near the window's end."""
+    campaigns = {campaign.id: campaign for campaign in definitions.campaigns}
+    for number, x in enumerate(exposures):
+        edge = rng.choice((-1, 0, 0, 1))
+        id_ = f"{rng.choice('aé😀')}-around{number}"
+        if rng.random() < 0.25:
+            at = x.at - rng.choice((1, 1, 14, 14, 10)) * DAY + edge
+            event = EventFact(x.user_id, EventKind.CUSTOM, at, id_, name=rng.choice(NAMES))
+            if rng.random() < 0.6:
+                price, currency = rng.choice(PRICES), rng.choice(CURRENCIES)
+                event = replace(event, kind=EventKind.PURCHASE, name=None, price=price, currency=currency)
+            events.append(event)
+        elif rng.random() < 0.3:
+            at = x.at + rng.choice((0, 0, 1)) * campaigns[x.campaign_id].revenue_window_seconds * SECOND + edge
+            kind = rng.choice(BAD_NEWS)
+            machine = rng.choice((None, None, None, True))
+            event = EventFact(x.user_id, kind, at, id_, campaign_id=x.campaign_id, machine=machine)
+            events.append(event)
 
 
 # ---- what goes wrong on the way

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from afterword.model import LETTERS, Campaign, Counting
 from tests.oracle import SECOND, Answer, Conversion, Credited, Scope, conversions_of, window_end
-from tests.oracle_facts import ExposureFact
+from tests.oracle_facts import EventFact, ExposureFact
 
 TOTAL, TOTAL_WITH_CONTROL = "total", "total_with_control"
 MAX_RATE_AGE_DAYS = 7
@@ -201,3 +201,12 @@ def _rate(found: Answer, currency: str, day: date) -> Decimal | None:
         if rate.currency == currency and 0 <= age <= MAX_RATE_AGE_DAYS and (best is None or rate.date > best.date):
             best = rate
     return None if best is None else best.rate
+
+
+def booked_at(found: Answer, purchase: EventFact, amount: Decimal) -> Decimal | None:
+    """An amount of a purchase's currency in the reporting one, by the rate of its day; None if there is none."""
+    assert purchase.currency is not None
+    own, currency = found.definitions.workspace.currency, purchase.currency.upper()
+    day = day_of(purchase.at, ZoneInfo(found.definitions.workspace.timezone))
+    rate = Decimal(1) if currency == own else _rate(found, currency, day)
+    return None if rate is None else amount * rate

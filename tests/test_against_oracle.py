@@ -19,6 +19,8 @@ from tests.engine_answers import (
     facts_counted,
     facts_of_oracle,
     members,
+    persons_of,
+    persons_of_oracle,
     row_of,
     row_of_oracle,
     steps_of,
@@ -28,11 +30,12 @@ from tests.engine_answers import (
 from tests.histories import World, generate_world, worlds
 from tests.oracle import Answer, answer
 from tests.oracle_counts import TOTAL_WITH_CONTROL, campaign_counts, step_counts
+from tests.oracle_persons import person_counts
 from tests.oracle_verdicts import verdicts as verdicts_of_oracle
 
 QUICK_HISTORIES = 2_000
 HISTORIES = int(os.environ.get("AFTERWORD_HISTORIES", QUICK_HISTORIES))
-RUNS = max(20, HISTORIES // 1_000)
+RUNS = max(12, HISTORIES // 1_000)
 """At 50,000 histories 50 runs; each run has its own definitions, so that more is not merely more of the same."""
 EXPLAINED = 2 if HISTORIES <= QUICK_HISTORIES else 10
 """Users explained per run: each takes a reading of the files."""
@@ -86,6 +89,8 @@ def compare(world: World, ran: engine.Ran) -> Answer:
     for campaign in world.definitions.campaigns:
         for name, row in campaign_counts(found, campaign).items():
             assert row_of(report, campaign.id, name) == row_of_oracle(row, name), f"{campaign.id} {name}"
+        persons = persons_of_oracle(person_counts(found, campaign.id), campaign)
+        assert persons_of(report, campaign) == persons, campaign.id
         assert steps_of(report, campaign.id) == steps_of_oracle(step_counts(found, campaign)), campaign.id
     return found
 

@@ -14,6 +14,7 @@ from afterword.errors import UserError
 from afterword.interfaces.api.server import Policy, make_policy
 from afterword.interfaces.cli import app, main
 from afterword.settings import (
+    ANSWER_NICE,
     BATCH_SIZE,
     BODY_SIZE,
     CHANGES_DAYS,
@@ -88,7 +89,12 @@ def test_a_size_has_bounds() -> None:
 
 def test_the_servers_limits_are_its_settings_defaults() -> None:
     limits = [setting.default or "" for setting in (RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE)]
-    assert make_policy(*limits, changes_days=int(CHANGES_DAYS.default or 0)) == Policy()
+    days, nice = int(CHANGES_DAYS.default or 0), int(ANSWER_NICE.default or 0)
+    assert make_policy(*limits, changes_days=days, nice=nice) == Policy()
+    with pytest.raises(UserError, match="changes-days is 0, must be at least 1"):
+        make_policy(*limits, changes_days=0, nice=nice)
+    with pytest.raises(UserError, match="answer-nice is 20, must be from 0 "):
+        make_policy(*limits, changes_days=days, nice=20)
 
 
 class TestSettingsFile:

@@ -73,13 +73,20 @@ CHANGES_DAYS = Setting(
     "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
 )
 
+ANSWER_NICE = Setting(
+    "answer-nice",
+    "19",
+    "How far the process that loads facts and answers gives way to others, from 0 (not at all) to 19 (wholly): facts "
+    "are acknowledged first.",
+)
+
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
     *(RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE),
-    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS),
+    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS, ANSWER_NICE),
 )
 
-WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_LOG_DAYS.name)
+WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_LOG_DAYS.name, ANSWER_NICE.name)
 
 FILE_NAME = "afterword.toml"
 """In the working directory, where no settings file is named."""

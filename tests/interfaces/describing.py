@@ -11,7 +11,7 @@ from starlette.routing import Match
 from afterword.interfaces.api.answers import JSON, Form, form_of
 from afterword.interfaces.api.app import DESCRIBED
 from afterword.interfaces.api.braze_types import Refusal
-from afterword.interfaces.api.operations import Answered, DescribedRoute, Operation
+from afterword.interfaces.api.operations import Answered, DescribedRoute, Operation, keep_apart
 from afterword.interfaces.api.segment_types import SegmentRefusal
 
 OPERATIONS = DESCRIBED
@@ -22,6 +22,7 @@ async def _nothing(_request: Any) -> Any:
 
 
 ROUTES = tuple(DescribedRoute(each, _nothing) for each in OPERATIONS)
+keep_apart(ROUTES)
 FAULT = 500
 """Not described: it is never meant to happen, but where a test asks for a fault."""
 

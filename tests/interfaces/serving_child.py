@@ -43,9 +43,6 @@ from afterword.log.writer import GATHER_SECONDS
 from afterword.store.idempotency import Idempotency
 from afterword.workspace import reopened_log
 
-# Tests take the whole machine: with the lowest priority a server would not get on beside them.
-answering.NICE = 0
-
 
 class Faults:
     """What is to go wrong, looked up in files again and again."""

@@ -28,8 +28,9 @@ Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; return what it prints."""
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process; return what it prints. What it writes where it stands is the test's."""
+    monkeypatch.chdir(tmp_path)
 
     def command(*words: object, code: int = 0) -> str:
         capsys.readouterr()

@@ -52,6 +52,14 @@ CREATE TABLE received(
     campaign INTEGER, variant INTEGER, step INTEGER, user INTEGER, exposure BIGINT, received_at BIGINT,
     received_day DATE
 );
+CREATE TABLE persons(
+    campaign INTEGER, variant INTEGER, user INTEGER, first_exposed_at BIGINT, first_day DATE, y_a INTEGER, y_b INTEGER,
+    y_c INTEGER, y_d INTEGER, m_a INTEGER, m_b INTEGER, m_c INTEGER, m_d INTEGER, x_a INTEGER, x_b INTEGER, x_c INTEGER,
+    x_d INTEGER, earned BIGINT, earned_before BIGINT, apart BOOLEAN, guards UTINYINT
+);
+CREATE TABLE person_money(
+    campaign INTEGER, user INTEGER, currency SMALLINT, occurred_day DATE, before BOOLEAN, net BIGINT
+);
 CREATE TABLE counted_revenue(
     campaign INTEGER, variant INTEGER, step INTEGER, currency INTEGER, exposed_day DATE, occurred_day DATE,
     purchases BIGINT, upper BIGINT, lower BIGINT

@@ -20,6 +20,9 @@ VALUES: dict[str, object] = {
     "last_hour": [1],
     "letter": [0],
     "hour": [0],
+    "currencies": ["EUR"],
+    "first": 1,
+    "last": 1,
     **{f"deadline_{letter}": [1] for letter in "abcd"},
 }
 FIRST = ["report_campaigns", "report_variants", "revenue_cells"]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from afterword.attribution.compiled import I32, I64
 from afterword.attribution.days import Calendar
 from afterword.attribution.histories import History
+from afterword.attribution.persons import Money, Persons, Purchases, Results, find_persons
 from afterword.attribution.runs import Text
 from afterword.attribution.sorting import order_rows, taken
 from afterword.attribution.streams import (
@@ -23,6 +24,7 @@ from afterword.attribution.streams import (
     new_state,
 )
 from afterword.attribution.sweep import sweep_compiled
+from afterword.model import LETTERS as LETTER_NAMES
 from afterword.model import Channel
 
 Rows = dict[str, NDArray[Any]]
@@ -50,6 +52,10 @@ class Derived:
     recipients: Rows
     exposures: Rows
     received: Rows
+    persons: Rows
+    """Persons who were exposed to one variant of a campaign, and what they had done at a fixed age (`persons`)."""
+    person_money: Rows
+    """Single purchases of those of them whose `apart` is set."""
     channel_unclear: I64
     """Rows of opens and clicks to be rejected: nobody says their channel."""
     without_exposure: I64
@@ -102,7 +108,7 @@ def _joined(parts: list[Rows]) -> Rows:
     return parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
-def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds) -> Derived:
+def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds, home: int) -> Derived:
     """Sweep one part and return its derived rows.
 
     Args:
@@ -110,9 +116,12 @@ def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds)
         rules: the sweep's tables.
         calendar: the workspace's days.
         refunds: what was refunded.
+        home: the number of the reporting currency, -2 if no purchase has it.
 
     """
-    found, conversions, credited = run_sweep(history, rules)
+    found, *parts = run_sweep(history, rules)
+    conversions, credited = map(_joined, parts)
+    persons, money = _persons(history, rules, calendar, conversions, credited, refunds, home)
     x = history.exposures
     exposed = _Exposed(
         np.repeat(
@@ -122,11 +131,13 @@ def derive(history: History, rules: Rules, calendar: Calendar, refunds: Refunds)
         calendar.days(x.time),
     )
     return Derived(
-        _conversions(history, rules, calendar, _joined(conversions), exposed),
-        _credited(history, calendar, _joined(credited), exposed, refunds),
+        _conversions(history, rules, calendar, conversions, exposed),
+        _credited(history, calendar, credited, exposed, refunds),
         _recipients(history, calendar, found, exposed),
         _exposures(history, found, exposed),
         _received(history, calendar, found, exposed),
+        persons,
+        money,
         history.event_facts.at("row", history.channel_unclear),
         history.step_facts.at("row", np.flatnonzero(found.step_exposure < 0).astype(np.int32)),
     )
@@ -198,6 +209,51 @@ def _credited(history: History, calendar: Calendar, c: Rows, exposed: _Exposed, 
         "currency": facts.at("label", event),
     }
     return Named(rows, history.exposure_facts.id_text(exposure), facts.id_text(event))
+
+
+def _persons(
+    history: History, rules: Rules, calendar: Calendar, conversions: Rows, credited: Rows, refunds: Refunds, home: int
+) -> tuple[Rows, Rows]:
+    facts = history.event_facts
+    found = Results(
+        conversions["exposure"], conversions["time"], conversions["letter"], credited["exposure"], credited["event"]
+    )
+    value, label, row = (facts.columns[name] for name in ("value", "label", "row"))
+    purchases = Purchases(facts.order, value, label, row, refunds.purchase, refunds.amount, home)
+    people, money = find_persons(history, rules, found, purchases)
+    return _people(history, calendar, people), _money(history, calendar, people, money)
+
+
+def _people(history: History, calendar: Calendar, people: Persons) -> Rows:
+    letters = {
+        f"{name}_{letter.lower()}": getattr(people, name)[:, place].copy()
+        for name in ("y", "m", "x")
+        for place, letter in enumerate(LETTER_NAMES)
+    }
+    return {
+        "campaign": people.campaign,
+        "variant": people.variant,
+        "user": people.user + np.int32(history.first_user),
+        "first_exposed_at": people.first,
+        "first_day": calendar.days(people.first),
+        **letters,
+        "earned": people.earned,
+        "earned_before": people.earned_before,
+        "apart": people.apart,
+        "guards": people.guards,
+    }
+
+
+def _money(history: History, calendar: Calendar, people: Persons, money: Money) -> Rows:
+    facts = history.event_facts
+    return {
+        "campaign": taken(people.campaign, money.person),
+        "user": taken(people.user, money.person) + np.int32(history.first_user),
+        "currency": facts.at("label", money.event),
+        "occurred_day": calendar.days(taken(history.events.time, money.event)),
+        "before": money.before,
+        "net": money.net,
+    }
 
 
 def _recipients(history: History, calendar: Calendar, found: Found, exposed: _Exposed) -> Rows:

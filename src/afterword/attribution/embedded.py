@@ -113,7 +113,8 @@ def attribute(
     without_exposure = [read.kept("step_messages", read.unexposed_steps)]
     if calendar is not None and users:
         rules = matching.rules(read.classes.rows)
-        work = _Work(read.stores(), users, parts, rules, read.vocabulary(), calendar, refunds.refunds)
+        home = read.labels.currency(definitions.workspace.currency)
+        work = _Work(read.stores(), users, parts, rules, read.vocabulary(), calendar, refunds.refunds, home)
         for number, derived in enumerate(work.derive(limits.threads), start=1):
             tables.add(derived)
             step("sweeping users", number / parts)
@@ -143,6 +144,7 @@ class _Work:
     words: Vocabulary
     calendar: Calendar
     refunds: Refunds
+    home: int
 
     def derive(self, threads: int) -> Iterator[Derived]:
         """Yield what each part derives, in order of users; a few parts are under way at once."""
@@ -161,7 +163,7 @@ class _Work:
         users = min(size, self.users - first)
         history = load_history(self.stores, part, first, users, self.rules, self.words)
         # A purchase's label is its currency, so labels number the currencies too.
-        return derive(history, self.rules, self.calendar, self.refunds)
+        return derive(history, self.rules, self.calendar, self.refunds, self.home)
 
 
 def _summary(read: Read, late: LateRejections, as_of: int, unmatched: int, results: ResultRows) -> Attribution:

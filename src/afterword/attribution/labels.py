@@ -131,6 +131,11 @@ class Labels:
                 if key in known:
                     self.names[known[key]], self.what[known[key]] = word, what
 
+    def currency(self, code: str) -> int:
+        """Return the number of a currency, -2 (which is no label, and not the missing one) if there is none."""
+        named = zip(self.what, self.names, strict=True)
+        return next((number for number, label in enumerate(named) if label == (CURRENCY, code)), -2)
+
     def _words(self, con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, list[str], U64]]:
         if not self._count:
             return []

@@ -16,13 +16,16 @@ import numpy as np
 from afterword.attribution.compiled import I8, I32, I64, U8
 from afterword.attribution.filters import filter_condition
 from afterword.attribution.streams import (
+    BOUNCED,
     CLICK,
+    COMPLAINED,
     NO_ROLE,
     OPEN,
     PER_CHANNEL,
     PER_EXPOSURE,
     PER_USER,
     PURCHASE,
+    UNSUBSCRIBED,
     Rules,
 )
 from afterword.attribution.tokens import APP, IRRELEVANT, KINDS, NAME, PRODUCT, TokenTable, token_table
@@ -52,6 +55,12 @@ EVENT_KINDS: dict[ConversionKind, tuple[EventKind, ...]] = {
     ConversionKind.MESSAGE_OPEN: (EventKind.MESSAGE_OPEN,),
     ConversionKind.MESSAGE_CLICK: (EventKind.MESSAGE_CLICK,),
 }
+GUARDS = {
+    EventKind.MESSAGE_UNSUBSCRIBE: UNSUBSCRIBED,
+    EventKind.MESSAGE_COMPLAINT: COMPLAINED,
+    EventKind.MESSAGE_BOUNCED: BOUNCED,
+}
+"""Kinds of events that nothing converts on, but that a campaign must not have more of."""
 
 _KEYS = {
     EventKind.PURCHASE: PRODUCT,
@@ -164,14 +173,16 @@ class Matching:
         match: U8 = np.zeros((len(classes), len(campaigns)), np.uint8)
         role: U8 = np.zeros(len(classes), np.uint8)
         message: I32 = np.full(len(classes), -1, np.int32)
+        guard: U8 = np.zeros(len(classes), np.uint8)
         for row, (token_index, *bits) in enumerate(classes):
             if token_index == IRRELEVANT:
                 continue
             token = self.tokens[token_index - 1]
             role[row] = _role(token)
             message[row] = token.campaign
+            guard[row] = GUARDS.get(token.kind, 0)
             self._match_class(match[row], token, bits)
-        return Rules(counting, deadline, window, match, role, message)
+        return Rules(counting, deadline, window, match, role, message, guard)
 
     def _match_class(self, row: U8, token: Token, bits: Sequence[int]) -> None:
         for index, campaign in enumerate(self.definitions.campaigns):
@@ -215,7 +226,7 @@ def _filters(events: Iterable[ConversionEvent]) -> list[Guarded]:
 def _tokens(
     events: Sequence[ConversionEvent], campaigns: int, kinds: set[ConversionKind], machine_messages: bool
 ) -> list[Token]:
-    """Return all tokens; those of one campaign's opens (and clicks) follow each other."""
+    """Return all tokens; those of one kind of news about messages follow each other, campaign by campaign."""
     tokens = [Token(EventKind.PURCHASE)]
     if kinds & {ConversionKind.SESSION, ConversionKind.UPGRADE}:
         tokens.append(Token(EventKind.SESSION))
@@ -224,6 +235,8 @@ def _tokens(
     for kind in (EventKind.MESSAGE_OPEN, EventKind.MESSAGE_CLICK):
         for machine in (False, True) if machine_messages else (False,):
             tokens += [Token(kind, None, campaign, machine) for campaign in range(campaigns)]
+    for kind in GUARDS:
+        tokens += [Token(kind, None, campaign) for campaign in range(campaigns)]
     mentioned: dict[Token, None] = {}
     for event in events:
         for kind in EVENT_KINDS[event.kind]:

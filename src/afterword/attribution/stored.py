@@ -28,6 +28,12 @@ CREATE OR REPLACE TEMP TABLE credited (campaign INTEGER, variant INTEGER, channe
     amount BIGINT, refunded BIGINT, currency INTEGER);
 CREATE OR REPLACE TEMP TABLE received (campaign INTEGER, variant INTEGER, step INTEGER, "user" INTEGER,
     exposure BIGINT, received_at BIGINT, received_day DATE);
+CREATE OR REPLACE TEMP TABLE persons (campaign INTEGER, variant INTEGER, "user" INTEGER, first_exposed_at BIGINT,
+    first_day DATE, y_a INTEGER, y_b INTEGER, y_c INTEGER, y_d INTEGER, m_a INTEGER, m_b INTEGER, m_c INTEGER,
+    m_d INTEGER, x_a INTEGER, x_b INTEGER, x_c INTEGER, x_d INTEGER, earned BIGINT, earned_before BIGINT,
+    apart BOOLEAN, guards UTINYINT);
+CREATE OR REPLACE TEMP TABLE person_money (campaign INTEGER, "user" INTEGER, currency INTEGER, occurred_day DATE,
+    before BOOLEAN, net BIGINT);
 """
 STORE_ROWS = 1 << 18
 
@@ -64,7 +70,7 @@ class StoredTables:
 
     def end(self) -> None:
         """Write what is waiting."""
-        for name in ("recipients", "exposures", "received") if self._waiting else ():
+        for name in ("recipients", "exposures", "received", "persons", "person_money") if self._waiting else ():
             self._insert(name, [getattr(part, name) for part in self._waiting])
         for name in ("conversions", "credited") if self._waiting else ():
             self._insert(name, [getattr(part, name).rows for part in self._waiting])

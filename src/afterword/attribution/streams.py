@@ -20,6 +20,8 @@ UNWATCHED = -NEVER
 PER_USER, PER_EXPOSURE, PER_CHANNEL = 0, 1, 2
 CONVERSIONS, REVENUE = 1, 2
 NO_ROLE, PURCHASE, OPEN, CLICK = 0, 1, 2, 3
+UNSUBSCRIBED, COMPLAINED, BOUNCED = 1, 2, 4
+"""What must not get worse: bits."""
 NOT_NAMED, NAMED_UNKNOWN = -1, -2
 
 CONVERTED, ALREADY, LATE, CREDITED, REVENUE_LATE = 0, 1, 2, 3, 4
@@ -40,7 +42,9 @@ class Rules(NamedTuple):
     role: U8
     """(K,) NO_ROLE, PURCHASE, OPEN or CLICK."""
     campaign: I32
-    """(K,) the campaign whose message was opened or clicked, else -1."""
+    """(K,) the campaign whose message the event is about, else -1."""
+    guard: U8
+    """(K,) UNSUBSCRIBED, COMPLAINED, BOUNCED, else 0."""
 
 
 class Events(NamedTuple):

@@ -84,7 +84,7 @@ def find_tokens(table: TokenTable, kind: U8, product: U64, name: U64, app: U64, 
                     out[i] = table.token[place]
                     break
                 place = (place + np.uint64(1)) & mask
-        elif k in (_OPEN, _CLICK):
+        elif table.by_campaign[k, 0] >= 0:
             first = table.by_campaign[k, machine[i]]
             out[i] = IRRELEVANT if first < 0 or campaign[i] < 0 else first + campaign[i]
     return out

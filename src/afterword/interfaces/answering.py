@@ -42,8 +42,6 @@ STATE = "/internal/state"
 FIRST_VARIANTS = "/internal/first-variants"
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
-NICE = 19
-"""Results may wait; an acknowledgement may not."""
 STOP_SECONDS = 10
 
 
@@ -64,6 +62,7 @@ class Configuration:
     command_key: CommandKey
     erase_within: int
     """Microseconds."""
+    nice: int
 
     @classmethod
     def read(cls, line: str) -> Configuration:
@@ -85,12 +84,12 @@ class AskedFirst(msgspec.Struct):
 
 def main() -> int:
     """Run until standard input ends; return the exit code."""
-    with suppress(OSError):
-        os.nice(NICE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     log_to_stderr()
     told = Configuration.read(sys.stdin.readline())
+    with suppress(OSError):
+        os.nice(told.nice)
     try:
         return AGAIN if _run(told) else 0
     except UserError as error:

@@ -298,6 +298,7 @@ def serve(
     free_space: options.FreeSpace = "256MiB",
     unloaded_size: options.UnloadedSize = "2GiB",
     changes_days: options.ChangesDays = 30,
+    answer_nice: options.AnswerNice = 19,
     erase_within: options.EraseWithin = "24 hours",
     keep_log_days: options.KeepLogDays = None,
     keep_log_bytes: options.KeepLogBytes = None,
@@ -311,7 +312,8 @@ def serve(
     from afterword.interfaces.upkeep import read_upkeep
 
     upkeep = read_upkeep(erase_within, keep_log_days, keep_log_bytes)
-    policy = make_policy(rate, track_rate, body_size, batch_size, free_space, unloaded_size, changes_days=changes_days)
+    sizes = (body_size, batch_size, free_space, unloaded_size)
+    policy = make_policy(rate, track_rate, *sizes, changes_days=changes_days, nice=answer_nice)
     serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata, upkeep)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from afterword.settings import (
+    ANSWER_NICE,
     BATCH_SIZE,
     BODY_SIZE,
     CHANGES_DAYS,
@@ -167,6 +168,7 @@ BatchSize: TypeAlias = Annotated[str, _setting(BATCH_SIZE, "SIZE")]
 FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
 UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
 ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
+AnswerNice: TypeAlias = Annotated[int, _setting(ANSWER_NICE, "N")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

@@ -96,8 +96,6 @@ def serve(
     """
     if not 0 <= port <= LAST_PORT:
         raise UserError(f"port is {port}, must be between 0 (any that is free) and {LAST_PORT}")
-    if policy.changes_days < 1:
-        raise UserError(f"changes-days is {policy.changes_days}, must be at least 1")
     # Who uses these two is the other process, which would be started again and again over a mistake.
     memory_bytes(memory)
     thread_count(threads, 1)
@@ -140,6 +138,7 @@ def serve(
                 durable,
                 command_key,
                 upkeep.erase_within,
+                policy.nice,
             ).line(),
             lambda: intake.log.durable,
             intake.log.seal,

@@ -25,6 +25,7 @@ from afterword.errors import UserError
 from afterword.model import LETTERS, Campaign, Counting, Definitions, Outcome
 from afterword.reports import ages, keys, steps, units
 from afterword.reports.grouping import Cells, add, count, count_users, new_cells
+from afterword.reports.persons import PersonCount
 from afterword.reports.queried import describe
 from afterword.reports.revenue import load_revenue
 from afterword.reports.sql import empty, joined
@@ -78,6 +79,7 @@ class Count:
         """Prepare for what happened until `as_of`."""
         self._con = con
         self._known = known_of(self._definitions.campaigns, as_of)
+        self._person_days = PersonCount(self._definitions, as_of)
         self._persons = _Waiting()
         self._received = _Waiting()
         self._person_sums: tuple[list[units.PersonSums], list[units.PersonSums]] = ([], [])
@@ -91,6 +93,7 @@ class Count:
         self._add_conversions(derived.conversions.rows)
         credited = derived.credited.rows
         self._credited = add(self._credited, self._credits.keys(credited), credited["amount"] - credited["refunded"])
+        self._person_days.add(derived.persons, derived.person_money)
         self._received.add(derived.received)
         if self._persons.rows + self._received.rows >= QUERY_ROWS:
             self.end()
@@ -154,6 +157,7 @@ class Count:
             quartiles=ages.quartiles(partial(_ages, rows), histograms, campaigns),
             steps=steps.StepTables(keys.conversion_marks_of(conversions.marks), joined(steps.Received, self._steps)),
             revenue=revenue,
+            persons=self._person_days.days(self._con),
         )
 
 

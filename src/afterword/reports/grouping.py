@@ -7,6 +7,7 @@ stay in the processor's cache, which is what the time depends on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,13 @@ def new_cells(extra: int = 0, capacity: int = FEW_CELLS) -> Cells:
 
 
 @inlinable
-def _is_full(cells: Cells) -> bool:
+def is_full(cells: Cells) -> bool:
     """Half full, that is, so that a key is found almost at once."""
     return bool(2 * cells.used[0] >= cells.table.shape[0])
 
 
 @inlinable
-def _cell_of(cells: Cells, key: Int) -> Int:
+def cell_of(cells: Cells, key: Int) -> Int:
     """The place of a key's cell, which is made if there is none; the caller adds to its count."""
     table = cells.table
     last = table.shape[0] - 1
@@ -60,7 +61,7 @@ def _cell_of(cells: Cells, key: Int) -> Int:
 def _move(cells: Cells, into: Cells) -> None:
     for row in range(cells.table.shape[0]):
         if cells.table[row, N]:
-            at = _cell_of(into, cells.table[row, 0])
+            at = cell_of(into, cells.table[row, 0])
             for place in range(N, cells.table.shape[1]):  # copying the slice would take a second to compile
                 into.table[at, place] = cells.table[row, place]
 
@@ -75,19 +76,19 @@ def _grown(cells: Cells) -> Cells:
 @compiled_without_allocation
 def _count(row: int, cells: Cells, keys: I64) -> int:
     for one in range(row, keys.shape[0]):
-        if _is_full(cells):
+        if is_full(cells):
             return one
         if keys[one] >= 0:
-            cells.table[_cell_of(cells, keys[one]), N] += 1
+            cells.table[cell_of(cells, keys[one]), N] += 1
     return -1
 
 
 @compiled_without_allocation
 def _count_users(row: int, cells: Cells, keys: I64, users: I32) -> int:
     for one in range(row, keys.shape[0]):
-        if _is_full(cells):
+        if is_full(cells):
             return one
-        at = _cell_of(cells, keys[one])
+        at = cell_of(cells, keys[one])
         if cells.table[at, N + 1] != users[one] + 1:
             cells.table[at, N + 1] = users[one] + 1
             cells.table[at, N] += 1
@@ -97,13 +98,22 @@ def _count_users(row: int, cells: Cells, keys: I64, users: I32) -> int:
 @compiled_without_allocation
 def _add(row: int, cells: Cells, keys: I64, values: I64) -> int:
     for one in range(row, keys.shape[0]):
-        if _is_full(cells):
+        if is_full(cells):
             return one
-        at = _cell_of(cells, keys[one])
+        at = cell_of(cells, keys[one])
         cells.table[at, N] += 1
         cells.table[at, N + 1] += values[one] >> 32
         cells.table[at, N + 2] += values[one] & 0xFFFFFFFF
     return -1
+
+
+def filled(cells: Cells, fill: Callable[[int, Cells], int]) -> Cells:
+    """Fill in cells from row 0 on: `fill` returns the row at which they were full, -1 at the end."""
+    row = fill(0, cells)
+    while row >= 0:
+        cells = _grown(cells)
+        row = fill(row, cells)
+    return cells
 
 
 def count(cells: Cells, keys: I64) -> Cells:

@@ -9,6 +9,7 @@ import duckdb
 
 from afterword.model import LETTERS, Campaign, Counting, Definitions
 from afterword.reports import ages, series, steps, units
+from afterword.reports.persons import query_persons
 from afterword.reports.revenue import load_revenue
 from afterword.reports.sql import fetch, query
 from afterword.reports.tables import Outcomes, Tables
@@ -29,6 +30,7 @@ def query_tables(con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of
         quartiles=ages.quartiles(partial(ages.ages_in, con), histograms, campaigns),
         steps=steps.load_steps(con),
         revenue=load_revenue(con, len(campaigns), definitions.workspace.currency),
+        persons=query_persons(con, definitions, as_of_us),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions, Outcome
-from afterword.reports import ages, series, steps, units
+from afterword.reports import ages, person_json, series, steps, units
 from afterword.reports.facts import FactCounts
 from afterword.reports.queried import query_tables
 from afterword.reports.sql import among
@@ -98,6 +98,7 @@ def _campaign(tables: Tables, definitions: Definitions, index: int, version: str
         "by_day": days.by_day(),
         "by_exposure_day": days.by_exposure_day(),
         "by_first_exposure_day": series.by_first_exposure_day(campaign, scopes, workspace.timezone),
+        "persons": person_json.as_json(tables.persons[index], campaign, workspace.timezone),
         "delays": _delays(tables, index, campaign),
         "warnings": warnings_of(rows[count + 1], tables.revenue[index], campaign),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from afterword.reports import ages, series, steps, units
+from afterword.reports.persons import PersonDays
 from afterword.reports.revenue import CampaignRevenue
 from afterword.reports.sql import Columns, Ints
 
@@ -33,3 +34,4 @@ class Tables:
     quartiles: ages.Quartiles
     steps: steps.StepTables
     revenue: list[CampaignRevenue]
+    persons: list[PersonDays]

@@ -9,6 +9,7 @@ the last digits; loading SciPy for them would cost more than a whole report.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -45,6 +46,17 @@ class Comparison:
     interval: Interval | None = None
     lift: float | None = None
     confidence: float | None = None
+    lift_interval: Interval | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChiSquared:
+    """Pearson's statistic, its degrees of freedom and the probability of a larger one without any difference."""
+
+    statistic: float
+    df: int
+    p_value: float
 
 
 @cache
@@ -111,6 +123,47 @@ def lift(group: Counts, control: Counts) -> float | None:
     return None if p1 is None or not p0 else (p1 - p0) / p0
 
 
+def lift_interval(group: Counts, control: Counts, level: float = LEVEL) -> Interval | None:
+    """The interval of the relative difference; None if either group is empty.
+
+    Fieller's argument with Wilson's limits: the ratios t for which the hybrid score interval of p1 - t p0 holds
+    zero. With the Wilson intervals (l1, u1) of p1 and (l0, u0) of p0 they go from the smaller root of
+    (p1 - t p0)^2 = (p1 - l1)^2 + t^2 (u0 - p0)^2 to the larger one of (p1 - t p0)^2 = (u1 - p1)^2 + t^2 (p0 - l0)^2.
+    Donner, A. and Zou, G. Y. (2012), Closed-form confidence intervals for functions of the normal mean and
+    standard deviation, Statistical Methods in Medical Research 21, 347-359; Fagerland, Lydersen and Laake, Statistical
+    Analysis of Contingency Tables (2017), chapter 4. At t = 1 it is Newcombe's interval: the lift holds zero
+    exactly where the difference does. Where the control has no conversion the upper end is infinite (`math.inf`):
+    the data bound the lift from below only, and not at all (-1 to infinity) if the group has none either.
+    """
+    w1, w0 = wilson(group, level), wilson(control, level)
+    p1, p0 = rate(group), rate(control)
+    if w1 is None or w0 is None or p1 is None or p0 is None:
+        return None
+    # Both quadratics a t^2 - 2 b t + c with b = p1 p0; this form of the smaller root never cancels.
+    b = p1 * p0
+    a, c = w0.high * (2 * p0 - w0.high), w1.low * (2 * p1 - w1.low)
+    low = c / (b + math.sqrt(max(0.0, b * b - a * c))) if c else 0.0
+    a, c = w0.low * (2 * p0 - w0.low), w1.high * (2 * p1 - w1.high)
+    high = (b + math.sqrt(max(0.0, b * b - a * c))) / a if a else math.inf
+    return Interval(low - 1, high - 1)
+
+
+def clopper_pearson(counts: Counts, level: float = LEVEL) -> Interval | None:
+    """The exact interval of a rate, which covers at least `level` at every rate; None if n is 0.
+
+    The rates that neither one-sided binomial test refuses at half of 1 - level. It is wider than Wilson's and the one
+    to quote where a guarantee is asked of few counts. Clopper, C. J. and Pearson, E. S. (1934), Biometrika 26, 404-413.
+    """
+    from scipy.special import betaincinv  # loading it takes longer than a report without it
+
+    if not counts.n:
+        return None
+    n, c, tail = counts.n, counts.converted, (1 - level) / 2
+    low = float(betaincinv(c, n - c + 1, tail)) if c else 0.0
+    high = float(betaincinv(c + 1, n - c, 1 - tail)) if c < n else 1.0
+    return Interval(low, high)
+
+
 def z_statistic(group: Counts, control: Counts) -> float | None:
     """The pooled z of two rates; None where all or none converted, or a group is empty.
 
@@ -128,12 +181,49 @@ def z_statistic(group: Counts, control: Counts) -> float | None:
 
 
 def confidence(group: Counts, control: Counts) -> float | None:
-    """100 (1 - p) of the two-sided pooled z-test, a percentage; None where the test does not apply.
+    """100 (1 - p) of the two-sided pooled z-test, a percentage; None where the test does not apply."""
+    p = p_value(group, control)
+    return None if p is None else 100.0 * (1.0 - p)
 
-    p = 2 (1 - Phi(|z|)) = erfc(|z| / sqrt 2).
-    """
+
+def p_value(group: Counts, control: Counts) -> float | None:
+    """The p value of the two-sided pooled z-test, 2 (1 - Phi(|z|)); None where the test does not apply."""
     z = z_statistic(group, control)
-    return None if z is None else 100.0 * (1.0 - math.erfc(abs(z) / math.sqrt(2)))
+    return None if z is None else math.erfc(abs(z) / math.sqrt(2))
+
+
+def pearson(groups: Sequence[Counts]) -> ChiSquared | None:
+    """Pearson's chi-squared test that all groups have one rate; None with less than two groups that hold somebody.
+
+    sum over groups of n (p_i - p)^2 / (p (1-p)) with the pooled rate p, without continuity correction, on one degree of
+    freedom less than there are groups; for two groups it is the square of `z_statistic`. None where nobody or
+    everybody converted. Pearson, K. (1900), Philosophical Magazine 50, 157-175; Fleiss, Levin and Paik, chapter 9.
+    """
+    held = [group for group in groups if group.n]
+    n, converted = sum(group.n for group in held), sum(group.converted for group in held)
+    if len(held) < 2 or converted in (0, n):
+        return None
+    pooled = converted / n
+    spread = sum((group.converted - group.n * pooled) ** 2 / group.n for group in held)
+    statistic = spread / (pooled * (1 - pooled))
+    df = len(held) - 1
+    return ChiSquared(statistic, df, _chi_squared_tail(statistic, df))
+
+
+def _chi_squared_tail(statistic: float, df: int) -> float:
+    """The upper tail of chi-squared with a whole number of degrees of freedom: a finite sum.
+
+    Q(k/2, h) with h half the statistic, raised two degrees at a time: Q(a+1, h) = Q(a, h) + h^a e^-h / Gamma(a+1).
+    Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.4.4 and 26.4.5.
+    """
+    h = statistic / 2
+    if not h:
+        return 1.0
+    a, tail = (0.5, math.erfc(math.sqrt(h))) if df % 2 else (1.0, math.exp(-h))
+    while a < df / 2:
+        tail += math.exp(a * math.log(h) - h - math.lgamma(a + 1))
+        a += 1
+    return tail
 
 
 def compare(group: Counts, control: Counts | None) -> Comparison:
@@ -141,7 +231,12 @@ def compare(group: Counts, control: Counts | None) -> Comparison:
     if control is None:
         return Comparison()
     return Comparison(
-        difference(group, control), newcombe(group, control), lift(group, control), confidence(group, control)
+        difference=difference(group, control),
+        interval=newcombe(group, control),
+        lift=lift(group, control),
+        confidence=confidence(group, control),
+        lift_interval=lift_interval(group, control),
+        p_value=p_value(group, control),
     )
 
 

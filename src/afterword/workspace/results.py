@@ -198,7 +198,10 @@ def open_results(path: str | os.PathLike[str]) -> Results:
     """Open a results directory that a run left."""
     directory = Path(path)
     if not directory.is_dir():
-        raise UserError(f"there is no results directory {directory}; `afterword run` makes one")
+        raise UserError(
+            f"there is no results directory {directory}; `afterword run` makes one (what a server has is asked for "
+            "with --data)"
+        )
     for name in FILES:
         if not (directory / name).is_file():
             raise UserError(f"{directory} is no complete results directory: {name} is missing")

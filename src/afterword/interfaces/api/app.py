@@ -40,7 +40,7 @@ from afterword.interfaces.api import (
 from afterword.interfaces.api.answers import answer_refused, form_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
-from afterword.interfaces.api.operations import Operation
+from afterword.interfaces.api.operations import DescribedRoute, Operation, keep_apart
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
 from afterword.store.metadata_database import MetadataUnavailable
 
@@ -132,6 +132,7 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     handlers = {Refused: _refused, HTTPException: _unrouted, MetadataUnavailable: _unavailable}
+    keep_apart([route for route in routes if isinstance(route, DescribedRoute)])
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     # A redirect would send a client, and its key, to where its own Host header says.
     app.router.redirect_slashes = False

@@ -17,7 +17,7 @@ from afterword.interfaces.api.server import Answers
 from afterword.store.permissions import Permission
 from afterword.workspace.facts_copy import CopyFailed, copy_facts
 
-COPYING = PerServer(asyncio.Lock)
+COPYING: PerServer[Answers, asyncio.Lock] = PerServer(lambda _server: asyncio.Lock())
 
 
 async def _copied(server: Answers, _call: Call) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, TypedDict
-from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from afterword.intake.logged import read_logged
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
-from afterword.interfaces.api.operations import Answered, Body, Call, Operation
+from afterword.interfaces.api.operations import Answered, Body, Call, Operation, PerServer
 from afterword.interfaces.api.parameters import IN_PATH, Flag, Text, WholeNumber
 from afterword.interfaces.api.server import Receiving
 from afterword.store.permissions import Permission
@@ -46,15 +45,9 @@ class Position(TypedDict):
     position: int
 
 
-_LEDGERS: WeakKeyDictionary[Receiving, Ledger] = WeakKeyDictionary()
-
-
-def _ledger(server: Receiving) -> Ledger:
-    found = _LEDGERS.get(server)
-    if found is None:
-        found = Ledger(server.data.path, server.data.path / LOG, server.data.log, server.clock)
-        _LEDGERS[server] = found
-    return found
+LEDGERS: PerServer[Receiving, Ledger] = PerServer(
+    lambda server: Ledger(server.data.path, server.data.path / LOG, server.data.log, server.clock)
+)
 
 
 async def _look(server: Receiving, _call: Call) -> Response:
@@ -73,7 +66,7 @@ async def _look(server: Receiving, _call: Call) -> Response:
 async def _begin(server: Receiving, call: Call) -> Response:
     name, again = NAME.read(call.parameters), AGAIN.read(call.parameters)
     try:
-        standing = await server.in_thread(_ledger(server).begin, _file(call), name[:255], again=again)
+        standing = await server.in_thread(LEDGERS.of(server).begin, _file(call), name[:255], again=again)
     except UserError as error:
         raise bad_request(str(error)) from None
     return answer(200, msgspec.to_builtins(standing))
@@ -88,7 +81,7 @@ async def _take(server: Receiving, call: Call) -> Response:
     except RequestError as error:
         raise bad_request(str(error)) from None
     try:
-        position = await server.append(lambda: _ledger(server).append(file, after, rows, body), len(body), accepted)
+        position = await server.append(lambda: LEDGERS.of(server).append(file, after, rows, body), len(body), accepted)
     except OutOfStep as error:
         raise Refused(409, str(error)) from None
     return answer(201, {"position": position})
@@ -98,7 +91,7 @@ async def _finish(server: Receiving, call: Call) -> Response:
     body = await call.body()
     try:
         told = msgspec.json.decode(body, type=Told)
-        await server.in_thread(_ledger(server).finish, _file(call), told)
+        await server.in_thread(LEDGERS.of(server).finish, _file(call), told)
     except OutOfStep as error:
         raise Refused(409, str(error)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -7,14 +7,15 @@ a body is read up to the limit that is named.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from afterword.interfaces.api.access import basic, bearer
 from afterword.interfaces.api.answers import JSON
@@ -36,6 +37,7 @@ class Guarded(Protocol):
         """Return the key that may do this, and the headers about its rate."""
 
 
+S = TypeVar("S")
 T = TypeVar("T")
 S_contra = TypeVar("S_contra", bound=Guarded, contravariant=True)
 
@@ -181,17 +183,30 @@ class DescribedRoute(Route):
     def __init__(self, operation: Operation[Any], endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(operation.path, endpoint, methods=[operation.method], name=operation.name)
         self.operation = operation
+        self.others: frozenset[str] = frozenset()
+        """Paths of other operations that this one's would match as well, its parameters being any text."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as a route does, but leave the wrong methods of other operations to them."""
+        return (Match.NONE, {}) if scope["type"] == "http" and scope["path"] in self.others else super().matches(scope)
 
 
-class PerServer(Generic[T]):
+def keep_apart(routes: Sequence[DescribedRoute]) -> None:
+    """Let the routes of one server know of each other, see `DescribedRoute.others`."""
+    for route in routes:
+        route.others = frozenset(other.path for other in routes if other.path != route.path)
+
+
+class PerServer(Generic[S, T]):
     """What operations keep for each server: made when it is first asked for, gone with the server."""
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[S], T]) -> None:
+        """Take what makes it for a server; it must not hold on to the server itself."""
         self._make = make
-        self._made: WeakKeyDictionary[object, T] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[S, T] = WeakKeyDictionary()
 
-    def of(self, server: object) -> T:
+    def of(self, server: S) -> T:
         """Return what is kept for a server."""
         if server not in self._made:
-            self._made[server] = self._make()
+            self._made[server] = self._make(server)
         return self._made[server]

@@ -53,7 +53,7 @@ class _Recomputing:
             task.exception()  # else asyncio complains of an error that nobody came for
 
 
-RECOMPUTING = PerServer(_Recomputing)
+RECOMPUTING: PerServer[Answers, _Recomputing] = PerServer(lambda _server: _Recomputing())
 WAIT = WholeNumber("wait", "seconds to wait for the end", 0, int(PATIENCE_SECONDS), int(PATIENCE_SECONDS))
 
 

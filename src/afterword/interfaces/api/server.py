@@ -20,6 +20,7 @@ from typing import ParamSpec, Protocol, TypeVar
 import msgspec
 from starlette.requests import Request
 
+from afterword.errors import UserError
 from afterword.intake.accepted import DIALECT, Accepted
 from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.interfaces.api.access import shown
@@ -40,6 +41,7 @@ SPACE_EVERY = 1.0
 RETRY_SECONDS = "2"
 THREADS = 4
 MIN_BODY_BYTES = 1 << 10
+LARGEST_NICE = 19
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -62,6 +64,8 @@ class Policy:
     """How long a client may take to send its body."""
     changes_days: int = CHANGES_DAYS
     """For how many days changes of conversions are kept."""
+    nice: int = 19
+    """How far the process that answers gives way: results may wait, an acknowledgement may not."""
 
 
 def make_policy(
@@ -73,6 +77,7 @@ def make_policy(
     unloaded_size: str,
     *,
     changes_days: int,
+    nice: int,
 ) -> Policy:
     """Return the policy of a server's settings.
 
@@ -80,6 +85,10 @@ def make_policy(
         UserError: one of them is no rate or size, or out of its bounds.
 
     """
+    if changes_days < 1:
+        raise UserError(f"changes-days is {changes_days}, must be at least 1")
+    if not 0 <= nice <= LARGEST_NICE:
+        raise UserError(f"answer-nice is {nice}, must be from 0 (gives way to nobody) to {LARGEST_NICE}")
     return Policy(
         body_bytes=size_bytes("body-size", body_size, MIN_BODY_BYTES, MAX_CONTENT_BYTES),
         batch_bytes=size_bytes("batch-size", batch_size, MIN_BODY_BYTES, MAX_CONTENT_BYTES),
@@ -88,6 +97,7 @@ def make_policy(
         unloaded_bytes=size_bytes("unloaded-size", unloaded_size, MAX_CONTENT_BYTES),
         free_bytes=size_bytes("free-space", free_space, 0),
         changes_days=changes_days,
+        nice=nice,
     )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from afterword.attribution.facts import Source
 from afterword.attribution.people import persons_of
+from afterword.attribution.persons import LOOKED_BACK
 from afterword.attribution.reading import Scans
 from afterword.intake.fact_tables import FactTables
 from afterword.intake.facts import TIMES
@@ -177,8 +178,10 @@ def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions:
     unread = unread_columns(definitions)
     events = [exposed]
     if "from_version" in unread:
-        # Without upgrades nothing counts that came before the first exposure, but opens and clicks that name theirs.
+        # Without upgrades nothing counts that came more than two weeks before the first exposure, but opens and clicks
+        # that name theirs.
         first = con.execute("SELECT min(exposed_at) FROM gathered_exposures WHERE reason = 0").fetchall()[0][0] or 0
+        first -= LOOKED_BACK
         named = "exposure_id IS NOT NULL AND kind IN ('message_open', 'message_click')"
         events = [f"{exposed} WHERE occurred_at >= {first}", f"{exposed} WHERE occurred_at < {first} AND {named}"]
     relations = [facts.relation("events", only, without=unread) for only in events]

@@ -152,7 +152,7 @@ def _forget(con: duckdb.DuckDBPyConnection, erased: Erased) -> None:
 
 def _plan(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> _Plan:
     """Compare the definitions with those of the rows; a new campaign takes the lowest number that is free."""
-    bases = {campaign.id: basis_of(campaign, definitions.workspace.timezone) for campaign in definitions.campaigns}
+    bases = {campaign.id: basis_of(campaign, definitions.workspace) for campaign in definitions.campaigns}
     known = {one.id: one for one in read_known(con)}
     kept = {name: one.number for name, one in known.items() if bases.get(name) == one.basis and one.named}
     gone = {name: one.number for name, one in known.items() if name not in bases}

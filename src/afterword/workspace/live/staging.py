@@ -27,7 +27,7 @@ class Staged:
 
     def add(self, derived: Derived) -> None:
         """Store the rows of the next part."""
-        for name in ("recipients", "exposures", "received"):
+        for name in ("recipients", "exposures", "received", "persons", "person_money"):
             self._insert(name, _table(getattr(derived, name)))
         for name in ("conversions", "credited"):
             self._insert(name, _named(getattr(derived, name)))
@@ -86,7 +86,10 @@ added AS (
 SELECT number, user_id, "user"::INTEGER AS "user" FROM added
 UNION ALL SELECT number, user_id, "user" FROM exposed JOIN derived.users USING (user_id);
 CREATE OR REPLACE TEMP TABLE staged_currencies AS
-WITH used AS (SELECT currency AS number, code FROM currencies SEMI JOIN staged_credited USING (currency)),
+WITH used AS (
+    SELECT currency AS number, code FROM currencies
+    WHERE currency IN (SELECT currency FROM staged_credited UNION SELECT currency FROM staged_person_money)
+),
 added AS (
     SELECT number, code, (SELECT coalesce(max(currency), -1) FROM derived.currencies)
         + row_number() OVER (ORDER BY code) AS currency
@@ -112,19 +115,21 @@ SELECT currency, code FROM staged_currencies ANTI JOIN derived.currencies USING 
 def place_staged(con: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Insert the staged rows under their lasting keys into the tables whose names begin with `prefix`."""
     for name in TABLES:
-        replaced = ["c.campaign AS campaign", 'u."user" AS "user"', "coalesce(x.exposure, -1) AS exposure"]
+        replaced = ["c.campaign AS campaign", 'u."user" AS "user"']
         joins = ""
+        if name not in ("persons", "person_money"):
+            replaced.append("coalesce(x.exposure, -1) AS exposure")
+            joins = "LEFT JOIN staged_keys x ON x.record = s.exposure"
         if name == "exposures":
             replaced.append("x.exposure_id AS exposure_id")
-        if name == "credited":
+        if name in ("credited", "person_money"):
             replaced.append("m.currency AS currency")
-            joins = "LEFT JOIN staged_currencies m ON m.number = s.currency"
+            joins += " LEFT JOIN staged_currencies m ON m.number = s.currency"
         con.execute(
             f"""
             INSERT INTO {prefix}{name} BY NAME SELECT s.* REPLACE ({", ".join(replaced)})
             FROM staged_{name} s
             JOIN staged_campaigns c ON c.number = s.campaign
             JOIN staged_users u ON u.number = s."user"
-            LEFT JOIN staged_keys x ON x.record = s.exposure
             {joins}"""
         )

@@ -12,11 +12,13 @@ import duckdb
 from afterword import __version__
 from afterword.errors import UserError
 from afterword.intake.definitions import definition_version
-from afterword.model import Campaign, Definitions, Variant
+from afterword.model import Campaign, Definitions, Variant, Workspace
 from afterword.store.sql import identifier
 
-TABLES = ("recipients", "exposures", "conversions", "credited", "received")
-PROGRAM = f"afterword {__version__}, duckdb {duckdb.__version__}"
+TABLES = ("recipients", "exposures", "conversions", "credited", "received", "persons", "person_money")
+DERIVATION = 2
+"""Grows when rows are derived in another way: version 2 derives persons."""
+PROGRAM = f"afterword {__version__}, derivation {DERIVATION}, duckdb {duckdb.__version__}"
 """Another program may derive other rows, so it derives all again."""
 
 
@@ -81,14 +83,16 @@ def read_known(con: duckdb.DuckDBPyConnection) -> list[Known]:
     return [Known(*row) for row in con.execute(sql).fetchall()]
 
 
-def basis_of(campaign: Campaign, timezone: str) -> str:
+def basis_of(campaign: Campaign, workspace: Workspace) -> str:
     """Return a hash of all that a campaign's derived rows depend on besides the facts.
 
-    That is more than its version (rule 6): rows hold numbers of variants and steps, and days of the time zone.
+    That is more than its version (rule 6): rows hold numbers of variants and steps, days of the time zone, and sums in
+    the reporting currency.
     """
     parts = [
         PROGRAM,
-        timezone,
+        workspace.timezone,
+        workspace.currency,
         definition_version(campaign),
         [variant.id for variant in campaign.variants],
         [step.id for step in campaign.steps],
@@ -105,7 +109,7 @@ def by_number(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> Defin
 
     """
     known = read_known(con)
-    bases = {campaign.id: basis_of(campaign, definitions.workspace.timezone) for campaign in definitions.campaigns}
+    bases = {campaign.id: basis_of(campaign, definitions.workspace) for campaign in definitions.campaigns}
     if {one.id: one.basis for one in known} != bases:
         raise NotDerived("the definitions have changed since the results were computed; they are being computed again")
     nobody = Campaign("", "campaign", "", (Variant("", 10_000),))

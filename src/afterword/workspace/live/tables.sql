@@ -27,6 +27,13 @@ CREATE TABLE IF NOT EXISTS derived.credited (campaign INTEGER, variant INTEGER, 
     amount BIGINT, refunded BIGINT, currency INTEGER);
 CREATE TABLE IF NOT EXISTS derived.received (campaign INTEGER, variant INTEGER, step INTEGER, "user" INTEGER,
     exposure BIGINT, received_at BIGINT, received_day DATE);
+-- Persons who were exposed to one variant of a campaign: what they had done at a fixed age, and before.
+CREATE TABLE IF NOT EXISTS derived.persons (campaign INTEGER, variant INTEGER, "user" INTEGER, first_exposed_at BIGINT,
+    first_day DATE, y_a INTEGER, y_b INTEGER, y_c INTEGER, y_d INTEGER, m_a INTEGER, m_b INTEGER, m_c INTEGER,
+    m_d INTEGER, x_a INTEGER, x_b INTEGER, x_c INTEGER, x_d INTEGER, earned BIGINT, earned_before BIGINT,
+    apart BOOLEAN, guards UTINYINT);
+CREATE TABLE IF NOT EXISTS derived.person_money (campaign INTEGER, "user" INTEGER, currency INTEGER, occurred_day DATE,
+    before BOOLEAN, net BIGINT);
 -- The feed: conversions gained and taken back, in the words of the result files, which must not need the rows of then.
 -- `sequence` grows for ever.
 CREATE TABLE IF NOT EXISTS derived.changes (sequence UBIGINT NOT NULL, changed_at BIGINT NOT NULL, kind VARCHAR NOT NULL,
