@@ -5,6 +5,7 @@ It is started by `serve` and ends when that process does: its standard input is 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,6 +41,7 @@ from afterword.workspace.selecting import Scheduler
 
 LOGGER = logging.getLogger("afterword")
 STATE = "/internal/state"
+FIRST_VARIANTS = "/internal/first-variants"
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 STOP_SECONDS = 10
@@ -72,6 +75,13 @@ class Configuration:
     def line(self) -> str:
         """Return it as one line."""
         return json.dumps(asdict(self))
+
+
+class AskedFirst(msgspec.Struct):
+    """To which variant users were first exposed."""
+
+    campaign_id: str
+    users: list[str]
 
 
 def main() -> int:
@@ -132,7 +142,12 @@ def _run(told: Configuration) -> bool:
             log = {"seal_to": cleaning.seal_to, "at_the_log": cleaning.at_the_log}
             return answer(200, {**reached, **log, "webhooks": deliverer.progress})
 
+        async def first_variants(request: Request) -> Response:
+            asked = msgspec.json.decode(await request.body(), type=AskedFirst)
+            return answer(200, await asyncio.to_thread(data.first_variants, asked.campaign_id, asked.users))
+
         app.router.routes.insert(0, Route(STATE, state))
+        app.router.routes.insert(0, Route(FIRST_VARIANTS, first_variants, methods=["POST"]))
         config = uvicorn.Config(
             app,
             uds=told.socket,

@@ -17,6 +17,7 @@ from afterword import __version__
 from afterword.errors import UserError
 from afterword.interfaces import (
     apply_cli,
+    assign_cli,
     backup_cli,
     erase_cli,
     export_cli,
@@ -275,6 +276,7 @@ def verify(
 
 
 app.command()(apply_cli.apply)
+app.command()(assign_cli.assign)
 app.command()(erase_cli.erase)
 app.command()(backup_cli.backup)
 app.command()(export_cli.export)

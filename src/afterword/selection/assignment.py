@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import TypeAlias
 
 import duckdb
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afterword.model import Campaign
+from afterword.selection.named_queries import query
 from afterword.store.bucket_tables import BUCKETS, Buckets, BucketTable, first_buckets
 
 CONTROL, VARIANT = "control:", "variant:"
@@ -89,8 +89,7 @@ def assign(split: Split, users: Sequence[str]) -> list[str]:
 
 def assign_in_sql(con: duckdb.DuckDBPyConnection, split: Split) -> duckdb.DuckDBPyRelation:
     """Return user_id and variant_id of all rows of `users_to_assign`, the same as `assign` gives."""
-    text = (resources.files("afterword.selection") / "queries" / "assign.sql").read_text(encoding="utf-8")
-    return con.sql(text, params=parameters(split))
+    return con.sql(query("assign"), params=parameters(split))
 
 
 def parameters(split: Split) -> dict[str, object]:
