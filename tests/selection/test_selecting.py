@@ -134,3 +134,19 @@ def test_settings_of_the_definition_hold(tmp_path: Path) -> None:
     _, told, _ = said("select", "weekly", "--results", out)
     assert "In training, with equal shares" in told
     assert "of the 1,000 users" in told
+
+
+def test_reports_of_adapted_shares_print_no_ordinary_intervals(results: str) -> None:
+    code, out, err = said("report", "weekly", "--results", results, "--json")
+    assert code == 0, err
+    campaign = json.loads(out)
+    (warning,) = [one for one in campaign["warnings"] if one["code"] == "adapted_shares"]
+    assert "weighted by share epoch" in warning["message"]
+    quick = next(one for one in campaign["variants"] if one["id"] == "quick")["conversions"]["A"]
+    assert (quick["lift"], quick["confidence"]) == (None, None)
+    low, high = quick["difference_interval"]
+    assert low < quick["difference"] < high
+    # Of those who have come of age a fifth and a twentieth convert.
+    assert quick["difference"] == pytest.approx(0.15, abs=0.01)
+    control = next(one for one in campaign["variants"] if one["id"] == "control")["conversions"]["A"]
+    assert control["difference"] is None
