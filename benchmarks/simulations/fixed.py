@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,30 +18,10 @@ from afterword.stats.planning import plan_means, plan_rates
 from afterword.stats.rates import Counts, Interval, p_value
 from afterword.stats.sums import Sums
 from benchmarks.simulations.coverage import Pair, of_single_rates, pairs
+from benchmarks.simulations.table import Table, percent, within
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 ALPHA = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of results: what it is of, its columns, and its rows as they are printed."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        lines = [self.columns, ("---",) * len(self.columns), *self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def within(shares: Sequence[float]) -> str:
-    return f"{100 * min(shares):.2f} to {100 * max(shares):.2f} %"
 
 
 def coverage_of_rates(points: int = 400) -> Table:

@@ -77,6 +77,11 @@ def test_interval_lift_and_p_value_agree_on_whether_there_is_a_difference(
     assert difference.low < group.converted / group.n - control.converted / control.n < difference.high
 
 
+def test_difference_of_exactly_one_error_has_a_p_value() -> None:
+    error = math.sqrt(2 * 81 / 9_999)
+    assert always_valid_p(spread(10_000, 1 + error, 9.0), spread(10_000, 1.0, 9.0)) == 1.0
+
+
 @pytest.mark.parametrize(("group", "control"), PAIRS)
 def test_at_its_own_p_value_the_interval_ends_at_zero(group: Counts, control: Counts) -> None:
     p = always_valid_p(of(group), of(control))

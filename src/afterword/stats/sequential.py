@@ -42,7 +42,7 @@ BURN_IN = 5
 _OPTIMUM = 8.21197
 """The x that minimises `reach` for alpha 0.05: the root of x = ln(1 + x) - 2 ln 0.05; rho^2 of the paper times n."""
 
-_STEPS, _CLOSE, _FLATTEST = 100, 1e-13, 0.02
+_STEPS, _CLOSE, _FLATTEST = 100, 1e-12, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,15 +331,14 @@ def _distance(one: _Side, other: _Side) -> float | None:
         half = difference - interval.low if difference > 0 else interval.high - difference
         return math.log(half / abs(difference)) if half else -math.inf
 
-    last, z = 0.0, 0.0
-    at_last, slope = excess(1.0), 1.0
+    last, at_last, slope = 0.0, excess(1.0), 1.0
     if at_last == -math.inf:
         return None
     for _ in range(_STEPS):
         z = last - at_last / slope
-        at_z = excess(math.exp(z))
-        if abs(at_z) < _CLOSE:
+        if abs(z - last) < _CLOSE:
             break
+        at_z = excess(math.exp(z))
         slope = max(_FLATTEST, (at_z - at_last) / (z - last))
         last, at_last = z, at_z
-    return math.exp(z)
+    return math.exp(last)
