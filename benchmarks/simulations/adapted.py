@@ -1,8 +1,7 @@
-"""How often intervals hold the truth where a bandit set the shares: `python -m benchmarks.simulations.adapted`."""
+"""How often intervals hold the truth where a bandit set the shares."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from afterword.stats.rates import Counts, Interval, newcombe
 from afterword.stats.sums import Sums
 from benchmarks.simulations.bandit import REPORTED_SEED, simulate
 from benchmarks.simulations.bandit_worlds import Floats, World, all_worlds, drifting, exponential, world
+from benchmarks.simulations.table import Table, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +81,12 @@ def _sums(n: float, converted: float) -> Sums:
     return Sums.of_counts(Counts(int(n), int(converted)))
 
 
-def main() -> None:
-    """Print the table of docs/selection.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=REPORTED_SEED + 100)
-    options = parser.parse_args()
-    print("| world | ordinary holds | bias | weighted by epoch holds | bias | wider by |\n|" + " --- |" * 6)
+def intervals(runs: int = 1000, seed: int = REPORTED_SEED + 100) -> Table:
+    """How often both intervals hold the difference, how far off it is in the mean, and what the better one costs."""
+    rows = []
     for number, where in enumerate(worlds()):
-        plain, better = coverage(where, options.replications, options.seed + number)
-        wider = better.width / plain.width - 1
-        print(
-            f"| {where.name} | {100 * plain.covered:.1f} % | {plain.bias:+.2f} | {100 * better.covered:.1f} % "
-            f"| {better.bias:+.2f} | {100 * wider:.0f} % |",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main()
+        plain, better = coverage(where, runs, seed + number)
+        found = (percent(plain.covered, 1), f"{plain.bias:+.2f}", percent(better.covered, 1), f"{better.bias:+.2f}")
+        rows.append((where.name, *found, percent(better.width / plain.width - 1, 0)))
+    columns = ("world", "ordinary holds", "bias", "weighted by epoch holds", "bias", "wider by")
+    return Table("Intervals over adapted shares", columns, tuple(rows))

@@ -1,8 +1,7 @@
-"""The bandit against its rivals in worlds of which everything is known: `python -m benchmarks.simulations.bandit`."""
+"""The bandit against its rivals in worlds of which everything is known."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.simulations.bandit_policies import POLICIES, Policy, Seen, Settings, Stops
 from benchmarks.simulations.bandit_worlds import PIECES, STEPS, World, all_worlds, exponential, world
+from benchmarks.simulations.table import Table, percent
 
 Floats = NDArray[np.float64]
 REPORTED_SEED, TUNING_SEED = 20_260, 7
@@ -121,7 +121,7 @@ def lead(found: Sequence[dict[str, Outcome]], rival: str) -> tuple[float, float]
     return float(sum(one.mean() for one in differences)), float(error)
 
 
-def stopped_at_random(count: int, replications: int, seed: int) -> Outcome:
+def settled_at_random(count: int, replications: int, seed: int) -> Outcome:
     """Of Afterword in worlds with three variants whose rates are drawn: about 5 %, apart by some 15 % of that."""
     generator = np.random.default_rng(seed)
     found = []
@@ -132,41 +132,34 @@ def stopped_at_random(count: int, replications: int, seed: int) -> Outcome:
     return Outcome(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(Outcome)))
 
 
-def main() -> None:
-    """Print the tables of docs/selection.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=REPORTED_SEED, help=f"settings were chosen on {TUNING_SEED}")
-    parser.add_argument("--worlds", nargs="*", help="only these")
-    options = parser.parse_args()
-    worlds = [one for one in all_worlds() if not options.worlds or one.name in options.worlds]
-    found = []
-    print(f"| world | {' | '.join(POLICIES)} |\n|{' --- |' * (1 + len(POLICIES))}")
-    for number, one_world in enumerate(worlds):
-        found.append(simulate(one_world, list(POLICIES), options.replications, options.seed + number))
+def regrets(runs: int = 200, seed: int = REPORTED_SEED) -> Table:
+    """Conversions lost against always sending the best variant; the last row is how far all rivals are behind."""
+    rows, found = [], []
+    for number, one_world in enumerate(all_worlds()):
+        found.append(simulate(one_world, list(POLICIES), runs, seed + number))
         cells = [
-            f"{one.regret.mean():.1f} ± {standard_error(one.regret):.1f} ({100 * one.on_best.mean():.0f} %)"
+            f"{abs(one.regret.mean()):.1f} ± {standard_error(one.regret):.1f} ({100 * one.on_best.mean():.0f} %)"
             for one in found[-1].values()
         ]
-        print(f"| {one_world.name} | {' | '.join(cells)} |", flush=True)
-    for rival in list(POLICIES)[1:]:
-        difference, error = lead(found, rival)
-        print(f"{rival}: {difference:.1f} ± {error:.1f} more lost conversions than Afterword")
-    print("\n| world | stopped | after days | wrong by over 1 % | by over 2 % |\n| --- | --- | --- | --- | --- |")
-    for one, outcomes in zip(worlds, found, strict=True):
-        print(_stopping(one.name, outcomes["Afterword"]))
-    if not options.worlds:
-        print(_stopping("rates drawn at random", stopped_at_random(100, options.replications // 20, options.seed + 50)))
+        rows.append((one_world.name, *cells))
+    leads = [lead(found, rival) for rival in list(POLICIES)[1:]]
+    rows.append(("behind, summed", "", *(f"{difference:.1f} ± {error:.1f}" for difference, error in leads)))
+    return Table("Conversions lost, and share of users on the best", ("world", *POLICIES), tuple(rows))
 
 
-def _stopping(name: str, one: Outcome) -> str:
-    stopped = one.stopped >= 0
-    days = f"{one.stopped[stopped].mean() / 2:.0f}" if stopped.any() else "–"
-    wrong = (
-        f"{100 * (one.stop_loss[stopped] > bound).mean():.1f} %" if stopped.any() else "–" for bound in (0.01, 0.02)
-    )
-    return f"| {name} | {100 * stopped.mean():.0f} % | {days} | {' | '.join(wrong)} |"
+def settling(runs: int = 200, seed: int = REPORTED_SEED) -> Table:
+    """How often and when Afterword settles, and how often it was wrong then; last in worlds drawn at random."""
+    rows = []
+    for number, one_world in enumerate(all_worlds()):
+        rows.append(_settled(one_world.name, simulate(one_world, ["Afterword"], runs, seed + number)["Afterword"]))
+    rows.append(_settled("rates drawn at random", settled_at_random(runs // 2, 10, seed + 50)))
+    columns = ("world", "settled", "after days", "of these wrong by over 1 %", "by over 2 %")
+    return Table("Settling", columns, tuple(rows))
 
 
-if __name__ == "__main__":
-    main()
+def _settled(name: str, one: Outcome) -> tuple[str, ...]:
+    settled = one.stopped >= 0
+    if not settled.any():
+        return name, "0 %", "–", "–", "–"
+    wrong = (percent(float((one.stop_loss[settled] > bound).mean()), 1) for bound in (0.01, 0.02))
+    return name, percent(float(settled.mean()), 0), f"{one.stopped[settled].mean() / 2:.0f}", *wrong

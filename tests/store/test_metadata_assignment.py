@@ -100,7 +100,7 @@ def test_metadata_of_an_older_version_get_the_buckets_of_what_was_launched(place
         expected = epoch(metadata), epoch(metadata, "welcome")
     database = open_database(place, create=False)
     with database.writing() as connection:
-        for table in ("buckets", "holdouts"):
+        for table in ("selection_decisions", "selection_pauses", "buckets", "holdouts"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text(f"UPDATE {SCHEMA_TABLE} SET version_num = '0002'"))
     database.close()
