@@ -3,7 +3,7 @@
     python -m benchmarks.simulations                          # all, at full size
     python -m benchmarks.simulations --only peeking family    # some
     python -m benchmarks.simulations --size 0.1               # a tenth of the runs
-    python -m benchmarks.simulations --write                  # and put the tables into docs/statistics.md
+    python -m benchmarks.simulations --write                  # and put the tables into the pages
 
 A page holds a table between `<!-- sim: NAME -->` and `<!-- end -->`. Everything is seeded: the same size gives the
 same numbers.
@@ -18,10 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.simulations import fixed, looking, maturing, splitting, winner
+from benchmarks.simulations import adapted, bandit, fixed, looking, maturing, splitting, winner
 from benchmarks.simulations.table import Table
 
-PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "statistics.md"
+SELECTION = DOCS / "selection.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Simulation:
 
     table: Callable[[int], Table]
     size: int
+    page: Path = PAGE
 
 
 SIMULATIONS = {
@@ -49,6 +52,9 @@ SIMULATIONS = {
     "forecasts": Simulation(maturing.forecasts, 1_000),
     "verdicts": Simulation(winner.no_difference, 4_000),
     "winners": Simulation(winner.true_winners, 2_000),
+    "bandit": Simulation(bandit.regrets, 200, SELECTION),
+    "settling": Simulation(bandit.settling, 200, SELECTION),
+    "adapted": Simulation(adapted.intervals, 1_000, SELECTION),
 }
 
 
@@ -63,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SIMULATIONS, default=list(SIMULATIONS))
     parser.add_argument("--size", type=float, default=1.0, help="of the full number of runs")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/statistics.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into the pages")
     options = parser.parse_args()
     for name in options.only:
         started = time.perf_counter()
@@ -71,7 +77,8 @@ def main() -> None:
         table = simulation.table(max(1, round(options.size * simulation.size)))
         print(f"\n{name}: {table.title} ({time.perf_counter() - started:.0f} s)\n\n{table.markdown()}", flush=True)
         if options.write:
-            PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), name, table), encoding="utf-8")
+            page = simulation.page
+            page.write_text(written(page.read_text(encoding="utf-8"), name, table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -218,6 +218,24 @@ class AnalysisPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """How Intelligent Selection chooses a campaign's shares; no part of the definition's version."""
+
+    every_seconds: int = 43_200
+    """How often it decides."""
+    floor_hundredths: int = 100
+    """The least share of each variant, in hundredths of a percent of those who get a message."""
+    training_users: int = 250
+    """A variant has an equal share until as many users were exposed to it."""
+    training_conversions: int = 25
+    """Nothing is learned before as many conversions, over all variants."""
+    half_life_seconds: int | None = 45 * 86_400
+    """What happened so long ago counts half; None forgets nothing."""
+    automatic: bool = True
+    """Whether its decisions are applied as they are made, or wait until somebody accepts them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign, or with `steps` a Canvas (`kind` says which)."""
 
@@ -232,6 +250,8 @@ class Campaign:
     tags: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     analysis: AnalysisPlan = AnalysisPlan()
+    selection: Selection | None = None
+    """Intelligent Selection; None where shares change by hand only."""
 
     @property
     def revenue_window_seconds(self) -> int:

@@ -25,6 +25,7 @@ from afterword.model import (
     Definitions,
     Op,
     PropertyFilter,
+    Selection,
     Step,
     Variant,
     Workspace,
@@ -226,7 +227,7 @@ campaigns:
 
 def test_examples_of_the_documentation_are_accepted(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
-    whole, analysis, where = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    whole, analysis, selection, where = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
     definitions = load(tmp_path, whole)
     assert [campaign.id for campaign in definitions.campaigns] == ["cart-rescue", "welcome"]
     block = "campaigns:\n- id: c\n  variants: [{id: a}]\n  conversion_events:\n  - kind: purchase\n    deadline: 1\n"
@@ -234,3 +235,5 @@ def test_examples_of_the_documentation_are_accepted(tmp_path: Path) -> None:
     assert [condition.op for condition in campaign.conversion_events[0].where] == [Op.GE, Op.IN, Op.NOT_EXISTS, Op.EQ]
     planned = whole.replace("canvases:", textwrap.indent(analysis, "    ") + "canvases:")
     assert load(tmp_path, planned).campaigns[0].analysis.minimum_sample == 1000
+    chosen = whole.replace("canvases:", textwrap.indent(selection, "    ") + "canvases:")
+    assert load(tmp_path, chosen).campaigns[0].selection == Selection()

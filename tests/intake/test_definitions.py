@@ -44,7 +44,7 @@ EVENT = {"kind": "session", "deadline": 1}
         pytest.param(
             change("zzz", to=1),
             'campaigns[0] "c": unknown key "zzz", known are id, name, channels, tags, counting, steps, variants, '
-            "conversion_events, analysis",
+            "conversion_events, analysis, selection",
             id="unknown-and-unlike-any",
         ),
         pytest.param(change("name", to={}), 'campaigns[0] "c" name: name is a mapping, must be text', id="name"),

@@ -59,9 +59,10 @@ def test_forecasts_hold_what_came_of_open_windows() -> None:
 
 
 def test_page_has_a_place_for_every_table_that_is_made() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert re.findall(r"<!-- sim: (\S+) -->", page) != []
-    assert set(re.findall(r"<!-- sim: (\S+) -->", page)) <= SIMULATIONS.keys()
+    for path in {PAGE, *(one.page for one in SIMULATIONS.values())}:
+        places = re.findall(r"<!-- sim: (\S+) -->", path.read_text(encoding="utf-8"))
+        assert places != []
+        assert {SIMULATIONS[name].page for name in places} == {path}
 
 
 def test_table_is_written_into_its_place_and_nowhere_else() -> None:

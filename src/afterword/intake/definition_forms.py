@@ -6,7 +6,16 @@ import hashlib
 import json
 from decimal import Decimal
 
-from afterword.model import AnalysisPlan, Campaign, ConversionEvent, Definitions, PropertyFilter, Step, Variant
+from afterword.model import (
+    AnalysisPlan,
+    Campaign,
+    ConversionEvent,
+    Definitions,
+    PropertyFilter,
+    Selection,
+    Step,
+    Variant,
+)
 
 _VERSION_DIGITS = 16
 
@@ -104,8 +113,25 @@ def _campaign_data(campaign: Campaign) -> dict[str, object]:
             "variants": [_variant_data(variant) for variant in campaign.variants],
             "conversion_events": [_event_data(event) for event in campaign.conversion_events],
             "analysis": _analysis_data(campaign.analysis),
+            "selection": _selection_data(campaign.selection),
         }
     )
+
+
+def _selection_data(selection: Selection | None) -> dict[str, object] | None:
+    """Return the settings, defaults too, so that they stay."""
+    if not isinstance(selection, Selection):
+        return selection  # not ours: left for the check to name
+    half_life = selection.half_life_seconds
+    return {
+        "mode": "intelligent",
+        "every": selection.every_seconds,
+        "floor": _share_data(selection.floor_hundredths),
+        "training_users": selection.training_users,
+        "training_conversions": selection.training_conversions,
+        "half_life": "never" if half_life is None else half_life,
+        "automatic": selection.automatic,
+    }
 
 
 def _analysis_data(plan: AnalysisPlan) -> dict[str, object]:

@@ -26,6 +26,7 @@ from afterword.intake.definition_forms import (
     definition_version,
     definitions_to_data,
 )
+from afterword.intake.definition_selection import read_selection
 from afterword.model import (
     MAX_CONVERSION_EVENTS,
     MAX_VARIANTS,
@@ -53,7 +54,10 @@ __all__ = [
 
 _TOP_KEYS = ("workspace", "campaigns", "canvases")
 _WORKSPACE_KEYS = ("timezone", "currency")
-_CAMPAIGN_KEYS = ("id", "name", "channels", "tags", "counting", "steps", "variants", "conversion_events", "analysis")
+_CAMPAIGN_KEYS = (
+    *("id", "name", "channels", "tags", "counting", "steps", "variants", "conversion_events"),
+    *("analysis", "selection"),
+)
 _VARIANT_KEYS = ("id", "name", "share", "control")
 _STEP_KEYS = ("id", "name")
 _EVENT_KEYS = ("kind", "deadline", "name", "apps", "products", "where")
@@ -162,7 +166,8 @@ def _read_campaign(record: Record, kind: str) -> Campaign:
     variants = _read_variants(record)
     events = _read_events(record)
     analysis = read_analysis(record, events)
-    return Campaign(id_, kind, name, variants, events, counting, channels, tags, steps, analysis)
+    selection = read_selection(record, variants, events)
+    return Campaign(id_, kind, name, variants, events, counting, channels, tags, steps, analysis, selection)
 
 
 def _note_duplicate(record: Record, id_: str, places: dict[str, Place]) -> None:

@@ -149,7 +149,7 @@ def _notes(kind: Kind, ignored: set[str]) -> tuple[str, ...]:
 
 
 _KIND = steps.choice(tuple(kind.label for kind in EventKind), Reason.BAD_KIND)
-_CHANNEL = steps.choice(tuple(Channel), Reason.UNKNOWN_CHANNEL)
+CHANNEL = steps.choice(tuple(Channel), Reason.UNKNOWN_CHANNEL)
 _OUTCOME = steps.choice(tuple(Outcome), Reason.BAD_TYPE)
 _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "custom": ("a custom event", ("name",)),
@@ -169,12 +169,12 @@ _EVENT_STEPS: tuple[tuple[str, Step], ...] = (
     ("currency", steps.currency),
     ("machine", steps.truth),
     ("properties", steps.properties),
-    ("channel", _CHANNEL),
+    ("channel", CHANNEL),
 )
 """How each field of an event is read, in the order in which files are; what is not sent has its default."""
 _EXPOSURE_STEPS: tuple[tuple[str, Step], ...] = (
     *((name, steps.identifier) for name in ("exposure_id", "variant_id", "trigger_event_id")),
-    ("channel", _CHANNEL),
+    ("channel", CHANNEL),
     ("outcome", _OUTCOME),
 )
 _STEP_MESSAGE_STEPS: tuple[tuple[str, Step], ...] = (

@@ -1,4 +1,4 @@
-"""Small tables beside the facts: merges (rule 37) and exchange rates (rule 27).
+"""Small tables beside the facts: merges (rule 37), exchange rates (rule 27), and users to assign (rule 30).
 
 They are settings rather than facts: one bad row refuses the whole file, naming the row.
 """
@@ -18,6 +18,7 @@ from afterword.intake.sources import InputFile, Kind, ReadOptions
 from afterword.intake.staging import Stager, Table
 
 MAX_RATE_DECIMALS = 12
+USERS = ("user_id",)
 
 
 def load_merges(
@@ -52,6 +53,25 @@ def load_rates(
     _refuse_two_rates(connection)
     connection.execute("CREATE OR REPLACE TABLE rates AS SELECT DISTINCT * FROM rates ORDER BY ALL")
     return _count(connection, "rates")
+
+
+def load_users(
+    connection: duckdb.DuckDBPyConnection, inputs: Sequence[InputFile], options: ReadOptions, staging_dir: Path
+) -> int:
+    """Create the table `users_to_assign(user_id)`, each user once, in the order of the files; return its length."""
+    connection.execute("CREATE OR REPLACE TABLE users_to_assign (user_id VARCHAR)")
+    stager = Stager(connection, staging_dir, "users", USERS, options.rename)
+    for table in [stager.table(file) for file in inputs]:
+        require_columns(USERS, table)
+        value = identifier_value(raw_columns(table)["user_id"])
+        _insert(connection, "users_to_assign", table, {"user_id": value.sql}, [missing("user_id"), *value.checks])
+    connection.execute(
+        """
+        CREATE OR REPLACE TABLE users_to_assign AS
+        SELECT user_id FROM users_to_assign GROUP BY user_id ORDER BY min(rowid)
+        """
+    )
+    return _count(connection, "users_to_assign")
 
 
 def _tables(

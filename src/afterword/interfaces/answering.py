@@ -5,6 +5,7 @@ It is started by `serve` and ends when that process does: its standard input is 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +27,7 @@ from afterword.errors import UserError
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
 from afterword.interfaces.api.limits import Rate
+from afterword.interfaces.api.selection import selecting_of
 from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
@@ -34,9 +37,11 @@ from afterword.interfaces.rewriting import in_process_of_its_own
 from afterword.workspace.data_directory import LOG, is_beyond_repair, open_answering
 from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
+from afterword.workspace.selecting import Scheduler
 
 LOGGER = logging.getLogger("afterword")
 STATE = "/internal/state"
+FIRST_VARIANTS = "/internal/first-variants"
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 STOP_SECONDS = 10
@@ -70,6 +75,13 @@ class Configuration:
     def line(self) -> str:
         """Return it as one line."""
         return json.dumps(asdict(self))
+
+
+class AskedFirst(msgspec.Struct):
+    """To which variant users were first exposed."""
+
+    campaign_id: str
+    users: list[str]
 
 
 def main() -> int:
@@ -119,7 +131,8 @@ def _run(told: Configuration) -> bool:
             server.should_exit = True
 
         cleaning = data.cleaning
-        app = make_reading_app(Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now))
+        reading = Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now)
+        app, scheduler = make_reading_app(reading), Scheduler(selecting_of(reading), tell)
 
         async def state(request: Request) -> Response:
             durable[0] = max(durable[0], int(request.query_params["durable"]))
@@ -129,7 +142,12 @@ def _run(told: Configuration) -> bool:
             log = {"seal_to": cleaning.seal_to, "at_the_log": cleaning.at_the_log}
             return answer(200, {**reached, **log, "webhooks": deliverer.progress})
 
+        async def first_variants(request: Request) -> Response:
+            asked = msgspec.json.decode(await request.body(), type=AskedFirst)
+            return answer(200, await asyncio.to_thread(data.first_variants, asked.campaign_id, asked.users))
+
         app.router.routes.insert(0, Route(STATE, state))
+        app.router.routes.insert(0, Route(FIRST_VARIANTS, first_variants, methods=["POST"]))
         config = uvicorn.Config(
             app,
             uds=told.socket,
@@ -144,9 +162,11 @@ def _run(told: Configuration) -> bool:
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
         cleaning.start(in_process_of_its_own(Path(told.path) / LOG), begin_again)
         deliverer.start()
+        scheduler.start()
         try:
             server.run()
         finally:
+            scheduler.stop()
             cleaning.stop()
             deliverer.stop()
     return again.is_set()

@@ -18,6 +18,7 @@ from afterword.errors import UserError
 from afterword.interfaces import (
     aa_cli,
     apply_cli,
+    assign_cli,
     backup_cli,
     erase_cli,
     export_cli,
@@ -27,6 +28,7 @@ from afterword.interfaces import (
     options,
     output,
     reading_cli,
+    select_cli,
 )
 from afterword.interfaces.arguments import DEBUG, SETTINGS, hoist_common, renames, spread
 from afterword.interfaces.faults import INTERRUPTED, fault_of
@@ -183,6 +185,7 @@ def run(
 app.command()(reading_cli.report)
 app.command()(reading_cli.explain)
 app.command()(reading_cli.users)
+app.command()(select_cli.select)
 
 
 @app.command()
@@ -290,6 +293,7 @@ def verify(
 
 
 app.command()(apply_cli.apply)
+app.command()(assign_cli.assign)
 app.command()(erase_cli.erase)
 app.command()(backup_cli.backup)
 app.command()(export_cli.export)

@@ -6,15 +6,17 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import h11
+import msgspec
 
 from afterword.errors import UserError
-from afterword.interfaces.answering import AGAIN, STATE
-from afterword.interfaces.api.forwarding import exchange
+from afterword.interfaces.answering import AGAIN, FIRST_VARIANTS, STATE, AskedFirst
+from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.forwarding import UNAVAILABLE, exchange
 from afterword.log import LogError
 from afterword.workspace.backlog import Backlog
 from afterword.workspace.delivering import Progress
@@ -142,12 +144,29 @@ class Companion:
                     await self._ask_once()
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _ask_once(self) -> None:
+    async def first_variants(self, campaign_id: str, users: Sequence[str]) -> Mapping[str, str]:
+        """Return to which variant those of the users were first exposed that were, as far as facts are loaded.
+
+        Raises:
+            Refused: 503, the other process does not answer.
+
+        """
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                body = msgspec.json.encode(AskedFirst(campaign_id, list(users)))
+                return msgspec.json.decode(await self._exchanged("POST", FIRST_VARIANTS, body), type=dict[str, str])
+        except (OSError, TimeoutError, h11.RemoteProtocolError, msgspec.DecodeError):
+            raise Refused(503, UNAVAILABLE, {"Retry-After": "2"}) from None
+
+    async def _exchanged(self, method: str, target: str, body: bytes = b"") -> bytes:
         told = b""
-        target = f"{STATE}?durable={self._durable()}&sealed={self._sealed}"
-        async for event in exchange(self._socket, "GET", target.encode(), [], b""):
+        async for event in exchange(self._socket, method, target.encode(), [], body):
             if isinstance(event, h11.Data):
                 told += bytes(event.data)
+        return told
+
+    async def _ask_once(self) -> None:
+        told = await self._exchanged("GET", f"{STATE}?durable={self._durable()}&sealed={self._sealed}")
         state = json.loads(told)
         self._backlog.at_the_log = state["at_the_log"]
         self._backlog.told(state["loaded"], state["attributed"], state["failure"])

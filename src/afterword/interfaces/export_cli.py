@@ -85,7 +85,7 @@ def export(
 
         opened = open_results(results)
         assert out is not None
-        with _aside(out) as path:
+        with aside(out) as path:
             export_results(opened, wanted, path)
         output.say(f"{out} is written.")
         return
@@ -113,14 +113,14 @@ def _wanted(out: Path, what: What, campaign: str | None, event: str | None, vari
 
 def _export_rows(api: Api, what: What, wanted: Wanted, out: Path) -> None:
     asked = {"campaign": wanted.campaign, "event": wanted.event, "variant": wanted.variant, "format": wanted.form.value}
-    with api.opened("GET", f"/api/{what.value}", query=asked) as pieces, _aside(out) as path, path.open("wb") as file:
+    with api.opened("GET", f"/api/{what.value}", query=asked) as pieces, aside(out) as path, path.open("wb") as file:
         for piece in pieces:
             file.write(piece)
         file.flush()  # it takes its place while it is still open
 
 
 @contextmanager
-def _aside(target: Path) -> Iterator[Path]:
+def aside(target: Path) -> Iterator[Path]:
     """Give a file to write to, which takes the target's place only when all went well."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)

@@ -144,7 +144,9 @@ def serve(
             intake.log.seal,
             backlog,
         )
-        server = Receiving(Front(intake.path, intake.log, intake.metadata, backlog), policy, now)
+        server = Receiving(
+            Front(intake.path, intake.log, intake.metadata, backlog), policy, now, companion.first_variants
+        )
 
         keeping = LogUpkeep(intake.log, backlog, upkeep, now, server.metrics)
 

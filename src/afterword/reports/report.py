@@ -10,6 +10,7 @@ import duckdb
 
 from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions, Outcome
 from afterword.reports import ages, person_json, series, steps, units
+from afterword.reports.adapted import adapted_comparison
 from afterword.reports.facts import FactCounts
 from afterword.reports.queried import query_tables
 from afterword.reports.sql import among
@@ -155,7 +156,7 @@ def _row(
         },
         "revenue": tables.revenue[index].of(variants).as_json(mine.exposed, currency),
         "conversions": {
-            name: _conversion(campaign, scopes, scope, letter)
+            name: _conversion(tables, index, campaign, scopes, scope, letter)
             | steps.after_messages(marks, variants, letter)
             | {"time_to_convert": _time_to_convert(tables.quartiles.get((index, scope, letter)))}
             for letter, name in enumerate(letters)
@@ -167,11 +168,18 @@ def _row(
     }
 
 
-def _conversion(campaign: Campaign, scopes: list[units.ScopeUnits], scope: int, letter: int) -> dict[str, Any]:
+def _conversion(
+    tables: Tables, index: int, campaign: Campaign, scopes: list[units.ScopeUnits], scope: int, letter: int
+) -> dict[str, Any]:
     mine, here = scopes[scope], scopes[scope].letters[letter]
     counts = Counts(mine.exposed, here.converted)
     compared = Counts(mine.compared_n, here.compared_converted)
-    comparison = compare(compared, _control(campaign, scopes, scope, letter))
+    control = _control(campaign, scopes, scope, letter)
+    if campaign.selection is None:
+        comparison = compare(compared, control)
+    else:
+        days = tables.persons[index] if control is not None else None
+        comparison = adapted_comparison(days, campaign, units.members(campaign, scope), letter)
     return {
         "converted": here.converted,
         "pending": here.pending,

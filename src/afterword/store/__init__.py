@@ -6,6 +6,6 @@
 - `erasing`, `erasing_log`, `database_file`: a person leaves the store, the log, and the blocks of the file
 - `statements`, `sql`, `canonical`: running and quoting SQL, one spelling for equal JSON
 - `metadata`: SQLite or PostgreSQL, which holds what people edit: `campaigns` with rules, forms, plans and history,
-  `settings_table`, `keys` with their `permissions`, `idempotency`, `webhooks`; under them `metadata_database`,
-  `metadata_tables` and `migrations`
+  `bucket_tables` of their shares, `holdouts`, `settings_table`, `keys` with their `permissions`, `idempotency`,
+  `webhooks`; under them `metadata_database`, `metadata_tables` and `migrations`
 """

@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 
 from afterword.intake.definitions import canonical_form, definition_version
 from afterword.model import Campaign
+from afterword.store.bucket_tables import Buckets, Packed, first_buckets, next_buckets, packed, unpacked
 from afterword.store.campaign_forms import versioned_document, with_shares, with_version
 from afterword.store.metadata_tables import adoptions as adoptions_table
+from afterword.store.metadata_tables import buckets as buckets_table
 from afterword.store.metadata_tables import shares as shares_table
 from afterword.store.metadata_tables import versions as versions_table
 
@@ -38,6 +40,16 @@ class Shares:
     changed_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A time during which shares stand, and who has which bucket then."""
+
+    number: int
+    """From 1: the launch."""
+    changed_at: int
+    buckets: Buckets
+
+
 def note(connection: Connection, campaign: Campaign, now: int) -> None:
     """Add to the histories what is new about a launched campaign: its version, its shares, or nothing."""
     version = definition_version(campaign)
@@ -51,6 +63,26 @@ def note(connection: Connection, campaign: Campaign, now: int) -> None:
     if not past or past[-1].shares != current:
         row = {"campaign_id": campaign.id, "number": len(past) + 1, "shares": json.dumps(current), "changed_at": now}
         connection.execute(sa.insert(shares_table).values(**row))
+        _keep_buckets(connection, campaign, len(past) + 1)
+
+
+def _keep_buckets(connection: Connection, campaign: Campaign, number: int) -> None:
+    """Keep who has which bucket from now on: fixed with the shares, so that nobody has to work it out again."""
+    messages = {variant.id: variant.share_hundredths for variant in campaign.variants if not variant.control}
+    if number == 1:
+        found = first_buckets(campaign.id, messages)
+    else:
+        home, last = _buckets(connection, campaign.id, 1), _buckets(connection, campaign.id, number - 1)
+        found = next_buckets(last, messages, home)
+    row = {"campaign_id": campaign.id, "number": number, **packed(found)}
+    connection.execute(sa.insert(buckets_table).values(**row))
+
+
+def _buckets(connection: Connection, campaign_id: str, number: int) -> Buckets:
+    columns = buckets_table.c
+    query = sa.select(columns.salt, columns.variants, columns.codes, columns.moved)
+    row = connection.execute(query.where(columns.campaign_id == campaign_id, columns.number == number)).one()
+    return unpacked(Packed(salt=row.salt, variants=row.variants, codes=bytes(row.codes), moved=bytes(row.moved)))
 
 
 def _keep_version(connection: Connection, campaign: Campaign, version: str) -> None:
@@ -115,6 +147,16 @@ def changes(connection: Connection) -> dict[str, Sequence[int]]:
     for row in connection.execute(query.order_by(columns.campaign_id, columns.number)):
         found[row.campaign_id].append(row.adopted_at)
     return {**found}
+
+
+def epoch(connection: Connection, campaign_id: str) -> Epoch | None:
+    """Return the share epoch that stands, None before the launch."""
+    columns = shares_table.c
+    query = sa.select(columns.number, columns.changed_at).where(columns.campaign_id == campaign_id)
+    row = connection.execute(query.order_by(columns.number.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return Epoch(row.number, row.changed_at, _buckets(connection, campaign_id, row.number))
 
 
 def campaigns_at(connection: Connection, campaigns: Iterable[Campaign], at: int) -> list[Campaign]:

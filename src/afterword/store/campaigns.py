@@ -159,6 +159,11 @@ class Campaigns:
         with self._database.reading() as connection:
             return history.changes(connection), history.all_shares(connection)
 
+    def epoch(self, campaign_id: str) -> tuple[StoredCampaign, history.Epoch | None]:
+        """Return a campaign and the share epoch that stands, None before the launch. Raises `UnknownCampaign`."""
+        with self._database.reading() as connection:
+            return one(connection, campaign_id), history.epoch(connection, campaign_id)
+
     def definitions(self, at: int | None = None) -> Definitions:
         """Return the definitions of all campaigns launched by `at` (None: all) as they stood then.
 

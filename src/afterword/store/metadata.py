@@ -9,10 +9,12 @@ from types import TracebackType
 from afterword.intake.definitions import check_definitions
 from afterword.model import Definitions, Workspace
 from afterword.store.campaigns import Campaigns
+from afterword.store.holdouts import Holdouts
 from afterword.store.idempotency import Idempotency
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
+from afterword.store.selections import Selections
 from afterword.store.settings_table import read_workspace, write_workspace
 from afterword.store.webhooks import Webhooks
 
@@ -26,7 +28,9 @@ class Metadata:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.campaigns = Campaigns(database)
+        self.holdouts = Holdouts(database)
         self.keys = Keys(database)
+        self.selections = Selections(database)
         self.idempotency = Idempotency(database)
         self.webhooks = Webhooks(database)
 

@@ -69,6 +69,50 @@ shares = Table(
     Column("changed_at", BigInteger, nullable=False),
 )
 
+buckets = Table(
+    "buckets",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # of the shares
+    Column("salt", Text, nullable=False),
+    Column("variants", Text, nullable=False),  # JSON: a list of ids; the position is the code
+    Column("codes", LargeBinary, nullable=False),  # compressed: one byte for each bucket
+    Column("moved", LargeBinary, nullable=False),  # compressed: whether the bucket has had several variants
+)
+
+holdouts = Table(
+    "holdouts",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("share", Integer, nullable=False),  # hundredths of a percent
+    Column("from_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+selection_decisions = Table(
+    "selection_decisions",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("decided_at", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),  # schedule or request
+    Column("stage", Text, nullable=False),
+    Column("shares", Text, nullable=False),  # JSON: variant id -> hundredths of a percent
+    Column("shares_before", Text, nullable=False),  # likewise: those that the decision was made from
+    Column("settled_on", Text),
+    Column("document", Text, nullable=False),  # JSON: the whole decision, with its inputs and its seed
+    Column("applied_at", BigInteger),
+)
+
+selection_pauses = Table(
+    "selection_pauses",
+    tables,
+    Column("campaign_id", Text, ForeignKey(campaigns.c.id), primary_key=True),
+    Column("paused_at", BigInteger, nullable=False),
+)
+
 keys = Table(
     "keys",
     tables,

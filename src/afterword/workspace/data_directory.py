@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +17,7 @@ from afterword.errors import UserError
 from afterword.log import LogError, LogLockedError, begins_at
 from afterword.log.writer import SEGMENT_BYTES
 from afterword.model import Definitions
+from afterword.selection.deciding import first_variants
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.database_file import rewrite_database
 from afterword.store.erasing import unfinished
@@ -95,6 +96,14 @@ class Answering:
             campaign: History(tuple(redefined.get(campaign, ())), tuple((one.changed_at, one.shares) for one in past))
             for campaign, past in shares.items()
         }
+
+    def first_variants(self, campaign_id: str, users: Iterable[str]) -> dict[str, str]:
+        """Return to which variant those of the users were first exposed that were exposed."""
+        cursor = self.facts.cursor()
+        try:
+            return first_variants(cursor, campaign_id, users)
+        finally:
+            cursor.close()
 
 
 @dataclass

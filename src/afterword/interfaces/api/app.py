@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
+    assigning,
     backups,
     braze,
     braze_export,
@@ -33,6 +34,7 @@ from afterword.interfaces.api import (
     pages,
     recomputing,
     segment,
+    selection,
     watching,
     webhooks,
 )
@@ -95,7 +97,7 @@ class _Others(BaseRoute):
         await self._app(scope, receive, send)
 
 
-TAKING = (*native.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
+TAKING = (*native.OPERATIONS, *assigning.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
@@ -104,6 +106,7 @@ ASKING = (
     *day_series.OPERATIONS,
     *exports.OPERATIONS,
     *explorations.OPERATIONS,
+    *selection.OPERATIONS,
     *braze_reading.OPERATIONS,
     *braze_usage.OPERATIONS,
     *braze_export.OPERATIONS,

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from afterword.intake.amounts import MAX_QUANTITY
 from afterword.interfaces.api.braze_types import Id, UserId
+from afterword.interfaces.api.selection_types import SelectionSettings
 from afterword.model import (
     MAX_CONVERSION_EVENTS,
     Channel,
@@ -244,6 +245,7 @@ class Definition(TypedDict):
     steps: NotRequired[list[Step]]
     conversion_events: NotRequired[Annotated[list[ConversionEvent], Meta(max_length=MAX_CONVERSION_EVENTS)]]
     analysis: NotRequired[Analysis]
+    selection: NotRequired[SelectionSettings]
     kind: NotRequired[Literal["campaign", "canvas"]]
     description: NotRequired[str | None]
 
@@ -260,6 +262,7 @@ class Campaign(TypedDict):
     variants: list[Variant]
     conversion_events: NotRequired[list[ConversionEvent]]
     analysis: Analysis
+    selection: NotRequired[SelectionSettings]
     kind: Literal["campaign", "canvas"]
     description: str
     status: Status

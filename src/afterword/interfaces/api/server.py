@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -140,6 +140,10 @@ class LoadState(Protocol):
         """Take note that a request of this size is durable."""
 
 
+FirstVariants = Callable[[str, Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Given a campaign and users, returns to which variant those of them were first exposed that were."""
+
+
 class Receives(Protocol):
     """What takes facts in."""
 
@@ -227,9 +231,10 @@ class Reading(Gate):
 class Receiving(Gate):
     """Takes facts in."""
 
-    def __init__(self, data: Receives, policy: Policy, clock: Callable[[], int]) -> None:
+    def __init__(self, data: Receives, policy: Policy, clock: Callable[[], int], first_variants: FirstVariants) -> None:
         super().__init__(data.metadata, policy, clock)
         self.data = data
+        self.first_variants = first_variants
         self._space_at = float("-inf")
         self._space = 0
         self._threads = ThreadPoolExecutor(THREADS, "afterword-metadata")
@@ -329,5 +334,8 @@ class Server(Receiving):
     data: DataDirectory
 
     def __init__(self, data: DataDirectory, policy: Policy, clock: Callable[[], int]) -> None:
-        super().__init__(data, policy, clock)
+        super().__init__(data, policy, clock, self._asked_first_variants)
         self.data = data
+
+    async def _asked_first_variants(self, campaign_id: str, users: Sequence[str]) -> Mapping[str, str]:
+        return await asyncio.to_thread(self.data.first_variants, campaign_id, users)

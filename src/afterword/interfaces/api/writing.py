@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -47,6 +48,30 @@ Dialect = Callable[[bytes, str | None, int], Read]
 """Reads (body, content type, time of receipt)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that brings facts."""
+
+    body: bytes
+    content_type: str | None
+    at: int
+    """The time of receipt, in microseconds since 1970."""
+    key: Key
+    name: str | None
+    """Its `Idempotency-Key`."""
+
+    @property
+    def stem(self) -> str | None:
+        """What ids are made of that are the same when the request is sent again; None without an `Idempotency-Key`."""
+        if self.name is None:
+            return None
+        return hashlib.sha256(f"{self.key.id}\0{self.name}".encode()).hexdigest()[:32]
+
+
+Taking = Callable[[Receiving, Sent], Awaitable[Read]]
+"""Makes facts of a request. Raises `RequestError` or `Refused`."""
+
+
 def write_operation(
     path: str,
     permission: Permission,
@@ -60,27 +85,47 @@ def write_operation(
 ) -> Operation[Receiving]:
     """Return the operation of a path that takes facts of one dialect; `read` makes the dialect from its limits."""
 
+    async def taking(server: Receiving, sent: Sent) -> Read:
+        return read(server.policy.intake)(sent.body, sent.content_type, sent.at)
+
+    return taking_operation(path, permission, summary, body, taking, answers, tag, scheme=scheme, about=about)
+
+
+def taking_operation(
+    path: str,
+    permission: Permission,
+    summary: str,
+    body: Body,
+    taking: Taking,
+    answers: tuple[Answered, ...],
+    tag: str,
+    refusals: Mapping[int, str] | None = None,
+    scheme: Scheme = BEARER,
+    about: str = "",
+) -> Operation[Receiving]:
+    """Return the operation of a path whose facts depend on more than the request."""
+
     async def take(server: Receiving, call: Call) -> Response:
         server.ready_to_accept()
-        body = await call.body()
-        received_at, request = server.clock(), call.request
-        dialect = read(server.policy.intake)
-        name = request.headers.get(IDEMPOTENCY)
-        if name is not None:
-            return await _take_once(server, call.key, name, body, request, dialect, received_at)
-        found = _read(dialect, body, request, received_at)
-        position = await server.keep(found.accepted, call.key, received_at)
+        content = await call.body()
+        headers = call.request.headers
+        sent = Sent(content, headers.get("content-type"), server.clock(), call.key, headers.get(IDEMPOTENCY))
+        if sent.name is not None:
+            return await _take_once(server, sent, sent.name, call.request, taking)
+        found = await _made(taking, server, sent)
+        position = await server.keep(found.accepted, sent.key, sent.at)
         return answer(found.status, _told(found, position))
 
-    refusals = {409: "the same `Idempotency-Key` with another body, or while the first request is still at work"}
+    known = {409: "the same `Idempotency-Key` with another body, or while the first request is still at work"}
+    refused = {**known, **(refusals or {})}
     return Operation(
-        "POST", path, summary, take, tag, answers, permission, (), body, refusals, scheme=scheme, about=about
+        "POST", path, summary, take, tag, answers, permission, (), body, refused, scheme=scheme, about=about
     )
 
 
-def _read(read: Dialect, body: bytes, request: Request, received_at: int) -> Read:
+async def _made(taking: Taking, server: Receiving, sent: Sent) -> Read:
     try:
-        return read(body, request.headers.get("content-type"), received_at)
+        return await taking(server, sent)
     except RequestError as error:
         raise bad_request(str(error)) from None
 
@@ -92,20 +137,12 @@ def _told(found: Read, position: int | None) -> Mapping[str, Any]:
     return found.answer
 
 
-async def _take_once(
-    server: Receiving,
-    key: Key,
-    name: str,
-    body: bytes,
-    request: Request,
-    read: Dialect,
-    received_at: int,
-) -> Response:
+async def _take_once(server: Receiving, sent: Sent, name: str, request: Request, taking: Taking) -> Response:
     """Take a request that says which one it is: again, it gets the answer that it got before."""
-    store = server.data.metadata.idempotency
-    told = request.scope["path"].encode("utf-8", "replace") + b"\0" + body
+    store, key = server.data.metadata.idempotency, sent.key
+    told = request.scope["path"].encode("utf-8", "replace") + b"\0" + sent.body
     try:
-        known = await server.in_thread(store.begin, key.id, name, told, received_at)
+        known = await server.in_thread(store.begin, key.id, name, told, sent.at)
     except IdempotencyConflict as error:
         raise Refused(409, str(error)) from None
     except MetadataUnavailable:
@@ -115,22 +152,21 @@ async def _take_once(
     if known is not None:
         return Response(known.body, known.status, media_type=JSON)
     try:
-        found = _read(read, body, request, received_at)
-        name_equals(found.accepted, key.id, name)
-        position = await server.keep(found.accepted, key, received_at)
+        found = await _made(taking, server, sent)
+        name_equals(found.accepted, sent.stem or "")
+        position = await server.keep(found.accepted, key, sent.at)
     except BaseException:
-        await server.in_thread(store.abandon, key.id, name, received_at)
+        await server.in_thread(store.abandon, key.id, name, sent.at)
         raise
     response = answer(found.status, _told(found, position))
     given = Answer(found.status, bytes(response.body))
-    await server.in_thread(store.finish, key.id, name, received_at, given)
+    await server.in_thread(store.finish, key.id, name, sent.at, given)
     return response
 
 
-def name_equals(accepted: Accepted, key_id: str, name: str) -> None:
+def name_equals(accepted: Accepted, stem: str) -> None:
     """Give events that would be new every time an id from the request's own, so that a retry repeats them."""
     unfold(accepted)
-    stem = hashlib.sha256(f"{key_id}\0{name}".encode()).hexdigest()[:32]
     for event in accepted.events:
         if event.event_id is None and not event.once:
             event.event_id = f"~{stem}-{event.item}"

@@ -1,0 +1,118 @@
+"""`afterword assign`: the same variants from a definition file and from a data directory, through its server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from afterword.interfaces.cli import main
+from tests.interfaces.serving import Client, Served, campaign
+
+ALL = campaign("assign-cli", channels=["email"])
+
+
+def said(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main(shlex.split(line))
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def variants(text: str) -> dict[str, str]:
+    return {row["user_id"]: row["variant_id"] for row in csv.DictReader(io.StringIO(text))}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("assign")
+    (path / "campaigns.json").write_text(json.dumps({"campaigns": [ALL]}))
+    (path / "users.csv").write_text("user_id,city\n" + "".join(f"u-{n},Köln\n" for n in range(150)) + "u-7,Köln\n")
+    (path / "more.ndjson").write_text('{"user_id": 17}\n{"user_id": "日本語, \\"x\\""}\n')
+    pq.write_table(pa.table({"customer": [f"p-{n}" for n in range(50)]}), path / "users.parquet")
+    return path
+
+
+def test_a_file_and_a_server_give_the_same(client: Client, shared: Served, files: Path, capsys: Any) -> None:
+    named = f"--users {files}/users.csv {files}/more.ndjson"
+    code, by_file, told = said(f"assign assign-cli {named} --campaigns {files}/campaigns.json", capsys)
+    assert (code, told) == (0, "152 users assigned\n")
+    found = variants(by_file)
+    assert list(found)[:2] == ["u-0", "u-1"]
+    assert list(found)[-2:] == ["17", '日本語, "x"']
+    assert set(found.values()) == {"a", "control"}
+    client.launch(ALL)
+    code, by_server, told = said(f"assign assign-cli {named} --data {shared.data}", capsys)
+    assert (code, by_server, told) == (0, by_file, "152 users assigned\n")
+    client.loaded()
+    assert sum(row["exposed"] for row in client.report("assign-cli")["variants"]) == 0
+
+
+def test_recorded_users_are_exposed(client: Client, shared: Served, files: Path, tmp_path: Path, capsys: Any) -> None:
+    client.launch(campaign("assign-cli-record", counting="once_per_exposure"))
+    line = (
+        f"assign assign-cli-record --users {files}/users.parquet --map customer=user_id --data {shared.data} --record "
+        f"--exposed-at 2026-03-01T09:00:00Z --channel email --force --out {tmp_path}/assigned.parquet"
+    )
+    for _ in range(2):  # the same time: the same exposures
+        code, _out, told = said(line, capsys)
+        assert (code, told) == (0, f"50 users assigned, 50 of them exposed: {tmp_path}/assigned.parquet\n")
+    rows = pq.read_table(tmp_path / "assigned.parquet").to_pylist()
+    client.loaded()
+    exposed = {row["id"]: row["exposed"] for row in client.report("assign-cli-record")["variants"]}
+    assert exposed == dict(Counter(row["variant_id"] for row in rows))
+    assert {row["held_out"] for row in rows} == {None}
+
+
+def test_lines_are_written_where_the_name_says_so(files: Path, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "assigned.ndjson"
+    line = f"assign assign-cli --users {files}/more.ndjson --campaigns {files}/campaigns.json --out {out}"
+    assert said(line, capsys)[0] == 0
+    rows = [json.loads(row) for row in out.read_text().splitlines()]
+    assert [row["user_id"] for row in rows] == ["17", '日本語, "x"']
+    code, _out, told = said(line, capsys)
+    assert (code, told) == (2, f"{out} exists; name another file with --out, or replace it with --force\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param("--campaigns {f}/campaigns.json", "no users are named", id="no-users"),
+        pytest.param("--users {f}/users.csv", "name a definition file with --campaigns, or a data", id="no-source"),
+        pytest.param("--users {f}/users.csv --campaigns {f}/campaigns.json --data {f}", "both --campaigns", id="both"),
+        pytest.param("--users {f}/users.csv --campaigns {f}/campaigns.json --record", "exposures are rec", id="record"),
+        pytest.param("--users {f}/users.csv --data {f} --channel email", "add --record", id="channel"),
+        pytest.param("--users {f}/users.parquet --campaigns {f}/campaigns.json", "user_id", id="no-column"),
+        pytest.param("--users {f}/none.csv --campaigns {f}/campaigns.json", "users: there is no file", id="no-file"),
+        pytest.param(
+            "--users {f}/users.csv --campaigns {f}/campaigns.json --out x.txt", "must end in .parq", id="form"
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(files: Path, arguments: str, sentence: str, capsys: Any) -> None:
+    code, out, told = said(f"assign assign-cli {arguments.format(f=files)}", capsys)
+    assert (code, out) == (2, "")
+    assert sentence in told
+    assert told.count("\n") == 1
+
+
+def test_a_row_without_a_user_is_named(files: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "holes.csv").write_text('user_id,x\nann,1\n"",2\n')
+    code, _out, told = said(
+        f"assign assign-cli --users {tmp_path}/holes.csv --campaigns {files}/campaigns.json", capsys
+    )
+    assert code == 2
+    assert f"{tmp_path}/holes.csv, row 2: user_id is missing" in told
+
+
+def test_a_campaign_that_the_file_does_not_have_is_named(files: Path, capsys: Any) -> None:
+    code, _out, told = said(f"assign asign-cli --users {files}/users.csv --campaigns {files}/campaigns.json", capsys)
+    assert (code, told) == (2, 'unknown campaign "asign-cli", did you mean "assign-cli"?\n')
