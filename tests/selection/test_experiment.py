@@ -97,6 +97,13 @@ def test_a_deadline_that_is_no_whole_day_leaves_out_a_day_more() -> None:
     assert sum(sums.n for sums in before.values()) + sum(sums.n for sums in after.values()) == 16_000
 
 
+def test_where_shares_follow_results_each_day_stands_for_itself() -> None:
+    one = replace(changing((20, 0.1), (10, 0.9)), follows_results=True)
+    assert len(one.strata(A)) == 18
+    a, b = one.two("a", "b", A)
+    assert a.y / a.n == pytest.approx(b.y / b.n)
+
+
 def test_clicks_are_compared_without_control() -> None:
     one = experiment(arm("a"), arm("b"), arm("control"))
     assert [found.id for found in one.arms_of(Metric("A", DAY, compared_with_control=False))] == ["a", "b"]

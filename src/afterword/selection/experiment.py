@@ -110,6 +110,8 @@ class Experiment:
     """Whether the conversion events or the counting were changed after the first exposure (rule 6)."""
     epochs: tuple[Epoch, ...] = ()
     """The history of the shares, oldest first; empty if they were always as the arms say."""
+    follows_results: bool = False
+    """Whether the shares are chosen by results (Intelligent Selection), as often as twice a day."""
     _strata: dict[str, list[dict[str, Sums]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -132,7 +134,8 @@ class Experiment:
 
         Within one of them assignment was an ordinary lottery; over all of them together an arm with a growing share has
         more of the latest users. A person belongs to the day of the first exposure. Days on which shares changed are in
-        no stretch, nor are (where the deadline is no whole number of days) persons who could be of such a day.
+        no stretch, nor are (where the deadline is no whole number of days) persons who could be of such a day. Where
+        shares follow results each day is a stretch, though they may have changed in the course of it.
         """
         if metric.name not in self._strata:
             self._strata[metric.name] = self._stretches(metric)
@@ -140,15 +143,15 @@ class Experiment:
 
     def _stretches(self, metric: Metric) -> list[dict[str, Sums]]:
         changes = self.changed_on
-        if not changes:
+        if not changes and not self.follows_results:
             return [{arm.id: arm.total(metric.name) for arm in self.arms}]
         found: dict[int, dict[str, Sums]] = {}
         whole, rest = divmod(metric.deadline_seconds, DAY_SECONDS)
         for arm in self.arms:
             for day, sums in arm.days.get(metric.name, ()):
                 earliest, latest = day - whole - (1 if rest else 0), day - whole
-                stretch = bisect_right(changes, latest)
-                if bisect_left(changes, earliest) == stretch:
+                stretch = day if self.follows_results else bisect_right(changes, latest)
+                if self.follows_results or bisect_left(changes, earliest) == stretch:
                     of_arms = found.setdefault(stretch, {one.id: Sums() for one in self.arms})
                     of_arms[arm.id] = of_arms[arm.id] + sums
         return [found[stretch] for stretch in sorted(found)]
@@ -283,4 +286,5 @@ def experiment_of(
         several_variants=everyone["several_variants"],
         redefined=redefined,
         epochs=tuple(epochs),
+        follows_results=campaign.selection is not None,
     )

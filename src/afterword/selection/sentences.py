@@ -153,6 +153,8 @@ class _Words:
         return f"Where there is no difference, such a verdict comes in at most {alpha} of 100 campaigns, {looks}."
 
     def _shares(self) -> str:
+        if self.experiment.follows_results:
+            return "Shares follow results here (Intelligent Selection), so variants are compared day by day."
         if not self.experiment.changed_on:
             return ""
         return "Shares were changed while users came in; variants are compared among users who came at the same time."

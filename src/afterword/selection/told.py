@@ -105,7 +105,7 @@ def _figure(one: Figure) -> dict[str, Any]:
 def _rates(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
     arms = experiment.arms_of(verdict.metric)
     sums = [arm.total(verdict.metric.name) for arm in arms]
-    reading = reading_of(sums)
+    reading = None if experiment.follows_results else reading_of(sums)
     return {
         arm.id: {
             "n": of_arm.n,

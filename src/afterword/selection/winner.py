@@ -180,7 +180,7 @@ class _Judgement:
             missing=self._missing(because, best, second),
             guardrails=self.guardrails,
             split=self.split,
-            plain=plain_of(self.experiment, self.metric),
+            plain=None if self.experiment.follows_results else plain_of(self.experiment, self.metric),
             redefined=self.experiment.redefined,
             rule=self.plan.rule,
             worth=self.worth,
