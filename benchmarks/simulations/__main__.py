@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.simulations import adapted, bandit, fixed, looking, maturing, splitting, winner
+from benchmarks.simulations import adapted, bandit, fixed, following, looking, maturing, splitting, winner
 from benchmarks.simulations.table import Table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -52,6 +52,7 @@ SIMULATIONS = {
     "forecasts": Simulation(maturing.forecasts, 1_000),
     "verdicts": Simulation(winner.no_difference, 4_000),
     "winners": Simulation(winner.true_winners, 2_000),
+    "following": Simulation(following.false_winners, 4_000),
     "bandit": Simulation(bandit.regrets, 200, SELECTION),
     "settling": Simulation(bandit.settling, 200, SELECTION),
     "adapted": Simulation(adapted.intervals, 1_000, SELECTION),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from afterword.model import AnalysisPlan, PlanKind
+from benchmarks.simulations.following import false_winners
 from benchmarks.simulations.winner import campaigns
 
 
@@ -27,6 +28,14 @@ def test_a_true_winner_is_named_in_time() -> None:
     assert found.wrongly < 0.005
     assert found.day is not None
     assert found.day < 10
+
+
+def test_where_shares_follow_results_and_rates_move_only_a_comparison_day_by_day_holds() -> None:
+    rows = false_winners(500).rows
+    by_day = [float(row[2].split()[0]) for row in rows]
+    pooled = [float(row[3].split()[0]) for row in rows]
+    assert max(by_day) <= 4
+    assert max(pooled) > 50
 
 
 @pytest.mark.slow
