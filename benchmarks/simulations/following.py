@@ -1,6 +1,7 @@
 """The verdict where shares follow results: two arms alike, Thompson sampling once a day, a look every day.
 
-Compared day by day, with the weights of `selection.experiment.reweighted`, and pooled, as if the shares had stood still.
+Compared day by day, with the weights of `selection.experiment.reweighted`, and pooled, as if the shares had stood
+still.
 """
 
 from __future__ import annotations
