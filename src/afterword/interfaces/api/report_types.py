@@ -326,7 +326,7 @@ class PlanOfVerdict(TypedDict):
     rule: str
 
 
-class Verdict(TypedDict):
+class CampaignVerdict(TypedDict):
     """The verdict on the primary conversion event."""
 
     answer: Annotated[
@@ -379,7 +379,7 @@ class CampaignReport(TypedDict):
     persons: Persons
     delays: Delays
     warnings: list[Warned]
-    verdict: NotRequired[Verdict | None]
+    verdict: NotRequired[CampaignVerdict | None]
     comparisons: NotRequired[dict[str, Comparisons]]
     forecast: NotRequired[dict[Letter, dict[str, Forecast | None]]]
 
