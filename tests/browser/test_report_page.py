@@ -46,18 +46,20 @@ def browse(page: Path, scratch: Path, *options: str) -> subprocess.CompletedProc
 
 def test_page_is_whole_without_script_or_network(page: Path, tmp_path: Path) -> None:
     dom = browse(page, tmp_path, "--dump-dom", "--enable-logging=stderr", "--v=0")
-    for shown in ("Men's or women's merchandise", "21,307", "30,311.69", "+118.8", "Welcome"):
+    for shown in ("Men's or women's merchandise", "21,307", "30,311.69", "+118.8", "Welcome", "is the winner"):
         assert shown in dom.stdout.replace("&#39;", "'")
     assert "<script" not in dom.stdout
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", dom.stdout)
     assert "CONSOLE" not in dom.stderr
 
 
-def test_page_fits_a_phone(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_page_fits_a_phone(page: Path, tmp_path: Path, unfolded: bool) -> None:
     probe = tmp_path / "phone.html"
     frame = f'<iframe id="f" src="{page.as_uri()}" width="375" height="800"></iframe>'
     measure = (
         "<script>f.onload = () => { const d = f.contentDocument.documentElement;"
+        f"d.querySelectorAll('.verdict details').forEach(one => one.open = {str(unfolded).lower()});"
         "document.title = d.scrollWidth + ' of ' + d.clientWidth; }</script>"
     )
     probe.write_text(f"<!doctype html><title></title>{frame}{measure}", encoding="utf-8")

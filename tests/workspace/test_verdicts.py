@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import afterword
 from afterword.interfaces.cli import main
+from afterword.model import LETTERS
 from afterword.reports.page import render_page
 
+DOCS = Path(__file__).parents[2] / "docs"
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DEFINITIONS = """\
 campaigns:
@@ -84,6 +89,21 @@ def test_report_json_has_the_verdict_and_what_it_rests_on(results: afterword.Res
     assert (rail["event"], rail["harm"], rail["state"]) == ("unsubscribe", 3 / USERS, "kept")
     assert (verdict["split"]["broken"], verdict["split"]["seen"]) == (False, {"a": 0.5, "none": 0.5})
     assert verdict["other_tools"]["confidence"] > 99.99
+
+
+def test_every_key_of_it_is_documented(results: afterword.Results) -> None:
+    documented = set(re.findall(r"`(\w+)`", (DOCS / "report-json.md").read_text("utf-8")))
+    names = {*LETTERS, *("a", "b", "none")}
+    for campaign in results.json["campaigns"]:
+        for part in ("verdict", "comparisons", "forecast"):
+            assert set(keys_of(campaign[part])) - names <= documented
+
+
+def keys_of(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from keys_of(child)
 
 
 def test_every_event_is_compared(results: afterword.Results) -> None:
