@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afterword.model import AnalysisPlan, PlanKind
-from afterword.selection.naming import named
+from afterword.selection.naming import Arms, named
 from afterword.stats.rates import z_of
 from benchmarks.simulations.table import Table, percent
 
@@ -51,7 +51,7 @@ def campaigns(
         converted = rng.binomial(a_day, truth, shape).cumsum(axis=1)
         persons = np.broadcast_to((np.arange(1, days + 1) * a_day)[:, None], converted.shape)
         looks = slice(-1, None) if plan.plan is PlanKind.FIXED else slice(None)
-        found = named(plan, level, persons[:, looks], converted[:, looks])
+        found = named(plan, level, Arms.of_counts(persons[:, looks], converted[:, looks]))
         wrong += int(((found >= 0) & ~is_best[found]).any(axis=1).sum())
         first.append(np.where((found >= 0).any(axis=1), (found >= 0).argmax(axis=1), -1))
         chi += int(_chi_squared(persons[:, looks], converted[:, looks]).any(axis=(1, 2)).sum())

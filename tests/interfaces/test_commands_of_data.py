@@ -40,7 +40,7 @@ COMMANDS = {
     "doctor --recompute": 0,
     "doctor --aa cart-rescue": 0,
     "doctor --aa cart-rescue --json": 0,
-    "doctor --aa channels": 2,
+    "doctor --aa channels": 2,  # a user is several units there
     "doctor --aa nothing": 2,
 }
 """With their exit codes."""

@@ -10,12 +10,13 @@ import pytest
 from afterword.errors import UserError
 from afterword.model import AnalysisPlan, PlanKind
 from afterword.selection.evidence import pair_level
-from afterword.selection.naming import named
-from afterword.selection.permuting import permuted
+from afterword.selection.naming import Arms, named
+from afterword.selection.permuting import Outcomes, permuted
 from afterword.selection.winner import Answer, judge
 from afterword.stats.sums import Sums
-from tests.selection.worlds import A, arm, experiment
+from tests.selection.worlds import TODAY, A, arm, experiment
 
+NAMED = (Answer.WINNER, Answer.CONTROL_BEST)
 DIFFERENT = (
     arm("a", 9_000, 1_200, over_days=30),
     arm("b", 9_000, 900, over_days=30),
@@ -72,6 +73,39 @@ def test_many_at_once_are_judged_as_each_by_itself(kind: PlanKind) -> None:
         is_named = found.answer in (Answer.WINNER, Answer.CONTROL_BEST)
         one_by_one.append(["a", "b", "control"].index(found.best or "") if is_named else -1)
     level = pair_level(experiment(arm("a"), arm("b"), arm("control"), plan=plan), A)
-    together = named(plan, level, persons, converted)
+    together = named(plan, level, Arms.of_counts(persons, converted))
     assert together.tolist() == one_by_one
     assert 10 < sum(place >= 0 for place in one_by_one) < 190
+
+
+@pytest.mark.parametrize("kind", list(PlanKind))
+def test_units_of_one_person_are_judged_as_such(kind: PlanKind) -> None:
+    plan = AnalysisPlan(plan=kind, minimum_sample=50)
+    rng = np.random.default_rng(12)
+    level = pair_level(experiment(arm("a"), arm("b"), arm("control"), plan=plan), A)
+    for _ in range(60):
+        sums = []
+        for rate in rng.choice([0.05, 0.1, 0.2], 3):
+            m = rng.integers(1, 6, int(rng.integers(60, 900)))
+            y = np.where(rng.random(len(m)) < rate, m, rng.binomial(m, rate / 2))  # alike within a person
+            parts = [len(m), y.sum(), (y * y).sum(), m.sum(), (m * m).sum(), (m * y).sum()]
+            sums.append(Sums(*map(int, parts)))
+        days = [{"A": [(TODAY, one)]} for one in sums]
+        arms = (
+            replace(arm(name, one.n), days=of) for name, one, of in zip(("a", "b", "control"), sums, days, strict=True)
+        )
+        found = judge(experiment(*arms, plan=plan))
+        assert found is not None
+        expected = ["a", "b", "control"].index(found.best or "") if found.answer in NAMED else -1
+        columns = (np.array([getattr(one, name) for one in sums]) for name in Arms._fields)
+        assert named(plan, level, Arms(*columns)) == expected
+
+
+def test_persons_of_several_units_are_dealt_out_whole() -> None:
+    # 40 persons of five units that all convert, 360 of whom none does: the units alone would look like much more
+    persons = np.array([[20, 20], [180, 180]])
+    outcomes = Outcomes(np.array([1, 1]), np.array([5, 0]), np.array([5, 5]), persons)
+    told = permuted(experiment(arm("a", 1), arm("b", 1)), 2_000, np.random.default_rng(1), outcomes)
+    assert (told.users, told.days) == (400, 1)
+    assert told.verdict <= 0.05
+    assert told.plain_once > 0.3

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from afterword.interfaces import output
 from afterword.interfaces.client import quoted
+from afterword.interfaces.progress import Meter
+from afterword.model import Campaign, Counting
 
 if TYPE_CHECKING:
-    from afterword.model import Campaign
-    from afterword.selection.permuting import Permuted
+    from afterword.selection.permuting import Outcomes, Permuted
+    from afterword.workspace.inputs import Inputs
 
 PERMUTATIONS = 1_000
 TOLD = ("kind", "description", "status", "version", "created_at", "updated_at", "launched_at", "redefined")
@@ -32,8 +34,8 @@ def permute(
     """Do what `afterword doctor --aa` does: over a data directory, or where `data` is None a results directory."""
     from afterword.workspace.verdicts import permute as permute_labels
 
-    with _asked(campaign, results, data, memory, metadata) as (report, definition):
-        found = permute_labels(report, definition, permutations=PERMUTATIONS, seed=seed)
+    with _asked(campaign, results, data, memory, metadata) as (report, definition, outcomes):
+        found = permute_labels(report, definition, permutations=PERMUTATIONS, seed=seed, outcomes=outcomes)
         alpha = float(definition.analysis.alpha)
     if as_json:
         output.say_json({"campaign": campaign, "seed": seed, "alpha": alpha, **asdict(found)})
@@ -55,15 +57,16 @@ def _lines(campaign: str, seed: int, alpha: float, found: Permuted) -> Iterator[
 @contextmanager
 def _asked(
     campaign: str, results: Path, data: Path | None, memory: str | None, metadata: str | None
-) -> Iterator[tuple[Any, Campaign]]:
-    """Give a report with the campaign, and its definition."""
+) -> Iterator[tuple[Any, Campaign, Outcomes | None]]:
+    """Give a report with the campaign, its definition, and where persons are several units, how each fared."""
     if data is None:
         from afterword.workspace.results import open_results
 
         opened = open_results(results)
         opened.report(campaign)  # says which campaign is nearest where there is none of this name
         definitions = opened.inputs.definitions
-        yield opened.json, definitions.campaigns[definitions.index_of(campaign)]
+        definition = definitions.campaigns[definitions.index_of(campaign)]
+        yield opened.json, definition, _outcomes(opened.inputs, definition)
         return
     from afterword.interfaces.directory import api_of
     from afterword.store.campaign_forms import from_document
@@ -71,5 +74,14 @@ def _asked(
     with api_of(data, memory=memory, metadata_url=metadata) as api:
         report = api.get(f"/api/campaigns/{quoted(campaign)}/report")
         told = api.get(f"/api/campaigns/{quoted(campaign)}")
-        definition = {name: value for name, value in told.items() if name not in TOLD}
-        yield report, from_document(told["kind"], definition)
+        definition = from_document(told["kind"], {name: value for name, value in told.items() if name not in TOLD})
+        yield report, definition, None
+
+
+def _outcomes(inputs: Inputs, campaign: Campaign) -> Outcomes | None:
+    if campaign.counting is Counting.ONCE_PER_USER or not campaign.conversion_events:
+        return None
+    from afterword.workspace.outcomes import primary_outcomes
+
+    with Meter() as meter:
+        return primary_outcomes(inputs, campaign.id, meter)

@@ -2,8 +2,8 @@
 
 Users of a day keep their day and their outcome and get the labels of that day in a new order, so that any difference
 between the variants is chance. What is then said is said of data as one has them: as many users a day, as few
-conversions, the same shares. Where each user counts once, the number of converted users that each variant gets is
-multivariate hypergeometric, so no user has to be looked at.
+conversions, the same shares. Users with the same outcome need not be told apart: how many of them each variant gets is
+multivariate hypergeometric.
 """
 
 from __future__ import annotations
@@ -17,12 +17,24 @@ from afterword.errors import UserError
 from afterword.model import PlanKind
 from afterword.selection.evidence import pair_level
 from afterword.selection.experiment import Experiment, Metric
-from afterword.selection.naming import named
+from afterword.selection.naming import Arms, named
 from afterword.stats.rates import z_of
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 PLAIN_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Persons come of age that look alike: a row for each day and outcome."""
+
+    day: Ints
+    y: Ints
+    """Units that converted."""
+    m: Ints
+    """Units."""
+    persons: Ints
+    """By [row, arm]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,67 +53,96 @@ class Permuted:
     """The same at a single look, after the last day."""
 
 
-def permuted(experiment: Experiment, permutations: int, rng: np.random.Generator) -> Permuted:
+def permuted(
+    experiment: Experiment, permutations: int, rng: np.random.Generator, outcomes: Outcomes | None = None
+) -> Permuted:
     """Deal out the labels anew, and judge each time on every day.
 
+    Args:
+        experiment: what is judged.
+        permutations: how often.
+        rng: the chance.
+        outcomes: of its persons; the sums by day say them where each person is one unit.
+
     Raises:
-        UserError: there is nothing to compare, or users count more than once.
+        UserError: there is nothing to compare, or users count more than once and outcomes are not given.
 
     """
     metric = experiment.primary
     if metric is None or len(experiment.arms_of(metric)) < 2:
         raise UserError(f'campaign "{experiment.id}" has nothing to compare: no conversion event, or a single variant')
-    n, converted = _by_day(experiment, metric)
-    if not n.sum():
+    outcomes = _of_sums(experiment, metric) if outcomes is None else outcomes
+    users = int(outcomes.persons.sum())
+    if not users:
         raise UserError(
             f'campaign "{experiment.id}" has no users yet whose window has passed: there is nothing to permute'
         )
-    dealt = np.stack(
-        [
-            rng.multivariate_hypergeometric(persons, int(hits.sum()), permutations)
-            for persons, hits in zip(n, converted, strict=True)
-        ],
-        axis=1,
-    ).cumsum(axis=1)
-    persons = np.broadcast_to(n.cumsum(axis=0), dealt.shape)
+    arms = _dealt(outcomes, permutations, rng)
     looks = slice(-1, None) if experiment.plan.plan is PlanKind.FIXED else slice(None)
-    found = named(experiment.plan, pair_level(experiment, metric), persons[:, looks], dealt[:, looks]) >= 0
+    seen = Arms(*(column[:, looks] for column in arms))
+    found = named(experiment.plan, pair_level(experiment, metric), seen) >= 0
     control = next((place for place, arm in enumerate(experiment.arms_of(metric)) if arm.control), 0)
-    plain = _plain(persons, dealt, control)
+    plain = _plain(arms, control)
     return Permuted(
         permutations=permutations,
-        users=int(n.sum()),
-        days=len(n),
+        users=users,
+        days=arms.n.shape[1],
         verdict=float(found.any(axis=1).mean()),
         plain_daily=float(plain.any(axis=1).mean()),
         plain_once=float(plain[:, -1].mean()),
     )
 
 
-def _by_day(experiment: Experiment, metric: Metric) -> tuple[Ints, Ints]:
-    """Return persons and converted persons by day and arm."""
+def _of_sums(experiment: Experiment, metric: Metric) -> Outcomes:
     arms = experiment.arms_of(metric)
     by_day = [dict(arm.days.get(metric.name, ())) for arm in arms]
     days = sorted({day for one in by_day for day in one})
-    n, converted = np.zeros((2, len(days), len(arms)), np.int64)
+    persons = np.zeros((len(days), 2, len(arms)), np.int64)
     for place, one in enumerate(by_day):
         for row, day in enumerate(days):
             if (sums := one.get(day)) is not None:
                 if sums.mm != sums.n or sums.yy != sums.y:
                     raise UserError(
-                        f'campaign "{experiment.id}" counts a user several times; labels are dealt out anew only where '
-                        "each user counts once"
+                        f'campaign "{experiment.id}" counts a user several times: name its results directory with '
+                        "--results, where its users can be looked at"
                     )
-                n[row, place], converted[row, place] = sums.n, round(sums.y)
-    return n, converted
+                persons[row, :, place] = sums.n - round(sums.y), round(sums.y)
+    y = np.tile(np.array([0, 1]), len(days))
+    return Outcomes(np.repeat(np.array(days, np.int64), 2), y, np.ones_like(y), persons.reshape(-1, len(arms)))
 
 
-def _plain(persons: Ints, converted: Ints, control: int) -> NDArray[np.bool_]:
-    """Whether the pooled z-test of any arm against one is significant, by permutation and day."""
+def _dealt(outcomes: Outcomes, permutations: int, rng: np.random.Generator) -> Arms:
+    """Return the cumulative sums of each arm by [permutation, day, arm]."""
+    days, place = np.unique(outcomes.day, return_inverse=True)
+    arms = outcomes.persons.shape[1]
+    sums = np.zeros((6, permutations, len(days), arms), np.int64)
+    for day in range(len(days)):
+        rows = np.flatnonzero(place == day)
+        left = np.tile(outcomes.persons[rows].sum(axis=0), (permutations, 1))
+        for row in rows:
+            got = _draw(left, int(outcomes.persons[row].sum()), rng)
+            left -= got
+            y, m = int(outcomes.y[row]), int(outcomes.m[row])
+            sums[:, :, day] += np.array([1, y, y * y, m, m * m, m * y])[:, None, None] * got
+    return Arms(*sums.cumsum(axis=2))
+
+
+def _draw(left: Ints, count: int, rng: np.random.Generator) -> Ints:
+    """Deal out so many persons to the places that are left, by [permutation, arm]."""
+    got = np.zeros_like(left)
+    wanted = np.full(len(left), count)
+    for arm in range(left.shape[1]):
+        others = left[:, arm + 1 :].sum(axis=1)
+        got[:, arm] = rng.hypergeometric(left[:, arm], others, wanted) if arm + 1 < left.shape[1] else wanted
+        wanted = wanted - got[:, arm]
+    return got
+
+
+def _plain(arms: Arms, control: int) -> NDArray[np.bool_]:
+    """Whether the pooled z-test of any arm against one is significant, by permutation and day; units are its cases."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        n, c = persons[..., [control]], converted[..., [control]]
-        pooled = (converted + c) / (persons + n)
-        error = np.sqrt(pooled * (1 - pooled) * (1 / persons + 1 / n))
-        z = (converted / persons - c / n) / error
+        m, y = arms.m[..., [control]], arms.y[..., [control]]
+        pooled = (arms.y + y) / (arms.m + m)
+        z = (arms.y / arms.m - y / m) / np.sqrt(pooled * (1 - pooled) * (1 / arms.m + 1 / m))
     found: NDArray[np.bool_] = (np.abs(np.nan_to_num(z)) > z_of(PLAIN_LEVEL)).any(axis=-1)
     return found

@@ -14,7 +14,7 @@ from afterword.model import Campaign, Definitions
 from afterword.reports.person_json import read_json
 from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
-from afterword.selection.permuting import Permuted, permuted
+from afterword.selection.permuting import Outcomes, Permuted, permuted
 from afterword.selection.told import comparisons_data, forecast_data, verdict_data
 
 MICROSECONDS = 1_000_000
@@ -56,7 +56,14 @@ def add_verdicts(
         told["forecast"] = forecast_data(campaign, told)
 
 
-def permute(report: Mapping[str, Any], campaign: Campaign, *, permutations: int, seed: int) -> Permuted:
+def permute(
+    report: Mapping[str, Any],
+    campaign: Campaign,
+    *,
+    permutations: int,
+    seed: int,
+    outcomes: Outcomes | None = None,
+) -> Permuted:
     """Deal out the variant labels of a campaign's users anew, and say how often something is found by chance.
 
     Args:
@@ -64,6 +71,7 @@ def permute(report: Mapping[str, Any], campaign: Campaign, *, permutations: int,
         campaign: its definition.
         permutations: how many times.
         seed: of the chance; the same gives the same.
+        outcomes: of the campaign's persons, where one is several units.
 
     Raises:
         UserError: there is nothing to permute.
@@ -73,7 +81,7 @@ def permute(report: Mapping[str, Any], campaign: Campaign, *, permutations: int,
     as_of = round(datetime.fromisoformat(report["as_of"]).timestamp() * MICROSECONDS)
     persons = read_json(told["persons"], campaign)
     experiment = _experiment(campaign, told, persons, as_of, ZoneInfo(told["timezone"]), History())
-    return permuted(experiment, permutations, np.random.default_rng(seed))
+    return permuted(experiment, permutations, np.random.default_rng(seed), outcomes)
 
 
 def _experiment(
