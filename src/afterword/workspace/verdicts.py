@@ -30,6 +30,9 @@ class History:
     """From when on which shares held, in hundredths of a percent."""
 
 
+NO_HISTORY = History()
+
+
 def add_verdicts(
     report: dict[str, Any],
     definitions: Definitions,
@@ -49,7 +52,7 @@ def add_verdicts(
     """
     zone = ZoneInfo(definitions.workspace.timezone)
     for campaign, told, days in zip(definitions.campaigns, report["campaigns"], persons, strict=True):
-        history = (histories or {}).get(campaign.id, History())
+        history = (histories or {}).get(campaign.id, NO_HISTORY)
         experiment = _experiment(campaign, told, days, as_of, zone, history)
         told["verdict"] = verdict_data(experiment)
         told["comparisons"] = comparisons_data(experiment)
@@ -80,7 +83,7 @@ def permute(
     told = next(one for one in report["campaigns"] if one["id"] == campaign.id)
     as_of = round(datetime.fromisoformat(report["as_of"]).timestamp() * MICROSECONDS)
     persons = read_json(told["persons"], campaign)
-    experiment = _experiment(campaign, told, persons, as_of, ZoneInfo(told["timezone"]), History())
+    experiment = _experiment(campaign, told, persons, as_of, ZoneInfo(told["timezone"]), NO_HISTORY)
     return permuted(experiment, permutations, np.random.default_rng(seed), outcomes)
 
 

@@ -27,6 +27,7 @@ from afterword.store.campaigns import UnknownCampaign
 from afterword.store.permissions import Permission
 from afterword.workspace.explorations import Exploration, TooMany
 from afterword.workspace.live.exploring import Question
+from afterword.workspace.verdicts import NO_HISTORY
 
 PATIENCE_SECONDS, LOOK_SECONDS = 1.0, 0.02
 """How long the first answer waits for the result."""
@@ -97,7 +98,8 @@ def _ask(server: Answers, name: str, body: bytes) -> Exploration:
         raise bad_request("name either conversion_events or a version")
     campaign = _with_events(stored.campaign, said) if exploratory else _version(server, name, said["version"])
     try:
-        return data.explorations.ask(Question(workspace, campaign, exploratory, first, last))
+        history = data.histories().get(name, NO_HISTORY)
+        return data.explorations.ask(Question(workspace, campaign, exploratory, first, last, history))
     except TooMany as error:
         raise Refused(429, str(error), {"Retry-After": "5"}) from None
 

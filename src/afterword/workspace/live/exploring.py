@@ -20,6 +20,7 @@ from afterword.reports.facts import FactCounts
 from afterword.reports.report import report_of
 from afterword.workspace.live.gathering import gather_campaigns
 from afterword.workspace.live.state import State
+from afterword.workspace.verdicts import NO_HISTORY, History, add_verdicts
 
 COPYING, COUNTING = "copying exposures", "counting"
 NAMES = {letter: f"X{number}" for number, letter in enumerate(LETTERS, start=1)}
@@ -46,6 +47,8 @@ class Question:
     """Only exposures from this time on, in epoch microseconds."""
     last: int | None = None
     """Only exposures up to this time."""
+    history: History = NO_HISTORY
+    """Of the campaign, for the verdict."""
 
     @property
     def key(self) -> str:
@@ -92,6 +95,9 @@ def explore(
     finally:
         found.results.close()
     report = report_of(tables, definitions, FactCounts(), as_of, [definition_version(question.campaign)])
+    if not question.exploratory and question.first is None and question.last is None:
+        # Not over a period: to choose one among many until the verdict pleases is what verdicts are to prevent.
+        add_verdicts(report, definitions, tables.persons, as_of, {question.campaign.id: question.history})
     (campaign,) = report["campaigns"]
     return {"as_of": report["as_of"], **(_exploratory(campaign) if question.exploratory else campaign)}
 
