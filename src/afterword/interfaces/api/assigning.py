@@ -119,7 +119,7 @@ def _check_channel(request: AssignRequest, campaign: Campaign) -> None:
         raise bad_request("channel is missing: this campaign counts once per channel, so every exposure names one")
 
 
-_SEEN: PerServer[dict[str, tuple[int, int]]] = PerServer(dict)
+_SEEN: PerServer[Receiving, dict[str, tuple[int, int]]] = PerServer(lambda _server: {})
 """Per campaign the share epoch, and up to where the log was when it was first met here."""
 
 
