@@ -123,13 +123,16 @@ def _times(value: float | None, n: int) -> float | None:
     return None if value is None else value * n
 
 
-def _interval(interval: Interval | None, n: int = 1) -> list[float] | None:
-    return None if interval is None else [interval.low * n, interval.high * n]
+def _interval(interval: Interval | None, n: int = 1) -> list[float | None] | None:
+    """Return both ends, None for one that has no bound."""
+    if interval is None:
+        return None
+    return [end * n if math.isfinite(end) else None for end in (interval.low, interval.high)]
 
 
 def _amount(value: float | None, currency: str) -> str | None:
     return None if value is None else f"{value:.{minor_units(currency)}f}"
 
 
-def _amounts(values: list[float] | None, currency: str) -> list[str] | None:
-    return None if values is None else [f"{value:.{minor_units(currency)}f}" for value in values]
+def _amounts(values: list[float | None] | None, currency: str) -> list[str | None] | None:
+    return None if values is None else [_amount(value, currency) for value in values]

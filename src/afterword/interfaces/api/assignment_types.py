@@ -58,6 +58,7 @@ class NobodyAssigned(TypedDict):
 
 
 Share = Annotated[float, Meta(ge=0.1, le=15, description="percent, at most two decimals")]
+Ends = Annotated[list[float | None] | None, Meta(description="both ends; null for one without a bound")]
 State = Literal["planned", "active", "ended"]
 NewHoldout = TypedDict(
     "NewHoldout",
@@ -93,7 +94,7 @@ class Side(TypedDict):
     known: int
     converted: int
     rate: float | None
-    interval: list[float] | None
+    interval: Ends
     revenue: Annotated[str, Meta(description="exact, in the reporting currency")]
     unconverted: Annotated[dict[str, str], Meta(description="what has no exchange rate, in its own currencies")]
     purchases: int
@@ -112,24 +113,24 @@ class MoreConversions(TypedDict):
     """Everyone else's rate less that of who was held out, and what that makes of all who were not."""
 
     difference: float | None
-    interval: list[float] | None
+    interval: Ends
     lift: float | None
-    lift_interval: list[float] | None
+    lift_interval: Ends
     p_value: float | None
     incremental: Annotated[float | None, Meta(description="conversions that messaging brought")]
-    incremental_interval: list[float] | None
+    incremental_interval: Ends
 
 
 class MoreRevenue(TypedDict):
     """The same of revenue per person."""
 
     difference: float | None
-    interval: list[float] | None
+    interval: Ends
     lift: float | None
-    lift_interval: list[float] | None
+    lift_interval: Ends
     p_value: float | None
     incremental: Annotated[str | None, Meta(description="revenue that messaging brought")]
-    incremental_interval: list[str] | None
+    incremental_interval: list[str | None] | None
 
 
 class LeftOut(TypedDict):
