@@ -176,7 +176,7 @@ def _said_event(said: str) -> ConversionEvent:
     return campaign.conversion_events[0]
 
 
-EXAMPLE = {"name": "2026-q1", "share": 5, "from": "2026-01-01", "until": "2026-04-01"}
+EXAMPLE = {"name": "2126-q1", "share": 5, "from": "2126-01-01", "until": "2126-04-01"}
 HOLDOUT = {
     "name": "2026-q1",
     "share": 5.0,
