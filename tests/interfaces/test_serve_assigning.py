@@ -206,6 +206,7 @@ def test_who_is_held_out_gets_no_variant_and_is_not_exposed(client: Client, shar
     assert variants_of(asked(client, "assign-held", users("u", 1000))) == before
 
 
+@pytest.mark.slow
 def test_while_the_other_process_is_away_only_users_of_moved_buckets_wait(serving: Serving) -> None:
     served = serving()
     client = served.start()

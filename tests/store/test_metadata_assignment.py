@@ -144,6 +144,7 @@ def test_a_name_is_taken_once(metadata: Metadata) -> None:
         pytest.param("q", 100, 10, 10, "until is not after from", id="no-time"),
         pytest.param(" ", 100, 10, 20, "must be text that can be printed", id="no-name"),
         pytest.param("a\0", 100, 10, 20, "must be text that can be printed", id="nul"),
+        pytest.param("a/b", 100, 10, 20, "without a slash", id="slash"),
         pytest.param("q" * 256, 100, 10, 20, "has 256 characters, at most 255", id="long-name"),
     ],
 )

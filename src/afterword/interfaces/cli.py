@@ -22,6 +22,7 @@ from afterword.interfaces import (
     backup_cli,
     erase_cli,
     export_cli,
+    holdout_cli,
     import_cli,
     keys_cli,
     log_cli,
@@ -300,6 +301,7 @@ app.command()(export_cli.export)
 app.command("import")(import_cli.import_)
 app.add_typer(keys_cli.app)
 app.add_typer(log_cli.app)
+app.add_typer(holdout_cli.app)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import numpy as np
 from afterword.selection.assignment import numbers
 from afterword.store.bucket_tables import BUCKETS
 from afterword.store.holdouts import Holdout
+from afterword.store.sql import literal
 
 HOLDOUT = "holdout:"
 """What the hash is for; see `assignment`."""
@@ -23,3 +24,9 @@ def held_out(holdouts: Sequence[Holdout], users: Sequence[str], at: int) -> list
             for place in np.flatnonzero(drawn).tolist():
                 found[place] = found[place] or holdout.name
     return found
+
+
+def drawn_sql(holdout: Holdout, column: str) -> str:
+    """Return the SQL condition under which a holdout's hash draws the user in a column; the same as `held_out`."""
+    number = f"('0x' || left(sha256({literal(holdout.salt + HOLDOUT)} || {column}), 16))::UBIGINT"
+    return f"({number} % {BUCKETS} < {holdout.share})"

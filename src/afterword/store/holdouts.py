@@ -81,8 +81,8 @@ class Holdouts:
 
 
 def _check(name: str, share: int, from_at: int, until_at: int, now: int) -> None:
-    if not name.strip() or not name.isprintable():
-        raise UserError("the name of a holdout must be text that can be printed")
+    if not name.strip() or not name.isprintable() or "/" in name:
+        raise UserError("the name of a holdout must be text that can be printed, without a slash")
     if len(name) > MAX_NAME:
         raise UserError(f"the name of the holdout has {len(name)} characters, at most {MAX_NAME} are allowed")
     if not LEAST <= share <= MOST:

@@ -20,6 +20,7 @@ from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
+from afterword.reports.holdouts import Measured
 from afterword.reports.report import described_events, iso_time
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
@@ -31,6 +32,7 @@ from afterword.workspace.live.exploring import Question, Watch, explore
 from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
+from afterword.workspace.live.holding_out import HoldoutQuestion, measure
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
@@ -238,6 +240,12 @@ class Live:
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             return explore(con, question, facts, state, at, limits, step), state
+
+    def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
+        """Return both sides of a holdout, and as of when they are."""
+        with self._snapshot(Definitions(question.workspace)) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            return measure(con, question, facts, state, at), at
 
     def recompute(self, definitions: Definitions) -> list[Difference]:
         """Derive all rows again from all facts; return where those that are kept differ (nowhere, if all is well).
