@@ -143,10 +143,11 @@ def test_reports_of_adapted_shares_print_no_ordinary_intervals(results: str) -> 
     (warning,) = [one for one in campaign["warnings"] if one["code"] == "adapted_shares"]
     assert "weighted by share epoch" in warning["message"]
     quick = next(one for one in campaign["variants"] if one["id"] == "quick")["conversions"]["A"]
-    assert (quick["lift"], quick["confidence"]) == (None, None)
+    assert (quick["lift"], quick["confidence"], quick["interval"]) == (None, None, None)
     low, high = quick["difference_interval"]
     assert low < quick["difference"] < high
     # Of those who have come of age a fifth and a twentieth convert.
     assert quick["difference"] == pytest.approx(0.15, abs=0.01)
     control = next(one for one in campaign["variants"] if one["id"] == "control")["conversions"]["A"]
     assert control["difference"] is None
+    assert control["interval"] is not None  # its share never changes

@@ -148,6 +148,15 @@ def test_what_is_not_there_is_said(metadata: Metadata) -> None:
         metadata.selections.pause("cart-rescu", 1)
 
 
+def test_a_version_without_conversion_events_stays_readable(metadata: Metadata) -> None:
+    blind = replace(campaign(shares=SHARES), conversion_events=())
+    metadata.campaigns.create(blind, 1)
+    metadata.campaigns.launch("cart-rescue", 10)
+    metadata.campaigns.change(replace(campaign(shares=SHARES), selection=Selection()), 20)
+    first, second = metadata.campaigns.versions("cart-rescue")
+    assert (first.campaign.selection, second.campaign.selection) == (None, Selection())
+
+
 def test_settings_are_kept_with_the_definition_and_make_no_version(metadata: Metadata) -> None:
     launched(metadata)
     before = metadata.campaigns.get("cart-rescue")

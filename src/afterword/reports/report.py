@@ -175,17 +175,20 @@ def _conversion(
     counts = Counts(mine.exposed, here.converted)
     compared = Counts(mine.compared_n, here.compared_converted)
     control = _control(campaign, scopes, scope, letter)
+    interval = wilson(counts, design_effect=here.design_effect)
     if campaign.selection is None:
         comparison = compare(compared, control)
     else:
         days = tables.persons[index] if control is not None else None
-        comparison = adapted_comparison(days, campaign, units.members(campaign, scope), letter)
+        variants = units.members(campaign, scope)
+        comparison = adapted_comparison(days, campaign, variants, letter)
+        interval = interval if all(campaign.variants[variant].control for variant in variants) else None
     return {
         "converted": here.converted,
         "pending": here.pending,
         "not_converted": mine.exposed - here.converted - here.pending,
         "rate": rate(counts),
-        "interval": _interval(wilson(counts, design_effect=here.design_effect)),
+        "interval": _interval(interval),
         "matured_n": here.matured_n,
         "matured_converted": here.matured_converted,
         "compared_n": compared.n,

@@ -40,7 +40,10 @@ def versioned_document(campaign: Campaign) -> str:
 def with_version(campaign: Campaign, document: str) -> Campaign:
     """Return the campaign with the conversion events and counting of another version."""
     data = {name: value for name, value in to_data(campaign).items() if name not in _VERSIONED}
-    return from_document(campaign.kind, data | json.loads(document))
+    found = data | json.loads(document)
+    if "conversion_events" not in found:  # then there was nothing by which shares could be chosen
+        found.pop("selection", None)
+    return from_document(campaign.kind, found)
 
 
 def with_shares(campaign: Campaign, shares: dict[str, int]) -> Campaign:
