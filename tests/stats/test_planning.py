@@ -11,6 +11,7 @@ from statsmodels.stats.proportion import power_proportions_2indep, samplesize_pr
 
 from afterword.stats.planning import (
     Size,
+    by_sequence,
     days,
     of_means,
     of_rates,
@@ -127,6 +128,26 @@ def test_always_valid_size_is_where_the_sequence_has_become_narrow_enough() -> N
     assert total_always_valid(question, lambda _: 1.0) is None
 
 
+def test_looking_when_one_likes_takes_more_persons_and_finds_what_was_planned() -> None:
+    once, often = plan_rates(0.04, 0.006, (0.5, 0.5)), plan_rates(0.04, 0.006, (0.5, 0.5), always_valid=True)
+    assert 1.5 < often.total / once.total < 2.5
+    # 2,000 campaigns of 30 daily looks: the estimate walks at random around the difference, with the planned variance.
+    rng, question = np.random.default_rng(41), of_rates(0.04, 0.006)
+    persons = often.total * np.arange(1, 31) / 30
+    noise = rng.normal(0, math.sqrt(question.alternative * often.total / 30), (2_000, 30)).cumsum(axis=1) / persons
+    width = np.array([by_sequence(question)(float(n)) for n in persons])
+    found = noise + question.effect > width
+    assert found[:, -1].mean() + 0.02 >= 0.8
+    assert 0.8 <= found.any(axis=1).mean() <= 0.9
+    # Who looks daily stops before the end: on average, where the difference is found, with half of the persons.
+    assert persons[found.argmax(axis=1)[found.any(axis=1)]].mean() < 0.6 * often.total
+
+
+def test_effect_too_small_for_any_number_of_persons_is_refused() -> None:
+    with pytest.raises(ValueError, match="too small to be found"):
+        plan_rates(0.04, 1e-9, (0.5, 0.5), always_valid=True)
+
+
 def test_days_until_all_have_come_of_age() -> None:
     assert days(10_000, 1_000, 3) == 13
     assert days(10_001, 1_000, 3) == 14
@@ -153,7 +174,9 @@ def test_impossible_questions_are_refused() -> None:
         of_means(1.0, 0.0)
     with pytest.raises(ValueError, match="power is 80"):
         total_for(of_rates(0.5, 0.1), power=80)
-    with pytest.raises(ValueError, match="must be above 0 and sum to 1"):
+    with pytest.raises(ValueError, match="must be at least two, above 0, and sum to 1"):
         size([100.0], (0.5, 0.4))
+    with pytest.raises(ValueError, match="must be at least two"):
+        plan_rates(0.04, 0.004, [1.0])
     with pytest.raises(ValueError, match="variants is 0"):
         per_comparison(0.05, 0)

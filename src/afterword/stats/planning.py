@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from afterword.stats.sequential import TUNED_FOR, reach
+
 NORMAL = NormalDist()
 ALPHA = 0.05
 POWER = 0.8
@@ -81,6 +83,11 @@ def _check(effect: float, group: float, control: float) -> None:
         raise ValueError("effect is 0: no number of persons finds a difference of nothing")
     if not (group > 0 and control > 0 and group + control <= 1 + 1e-9):
         raise ValueError(f"shares are {group} and {control}: must be above 0 and sum to at most 1")
+
+
+def _check_shares(shares: Sequence[float]) -> None:
+    if len(shares) < 2 or min(shares) <= 0 or not math.isclose(math.fsum(shares), 1.0, abs_tol=1e-6):
+        raise ValueError(f"shares are {list(shares)}: must be at least two, above 0, and sum to 1")
 
 
 def per_comparison(alpha: float, variants: int) -> float:
@@ -186,31 +193,74 @@ def total_always_valid(question: Question, half_width: Callable[[float], float],
     return high
 
 
+def by_sequence(
+    question: Question, together: float = 1.0, alpha: float = ALPHA, *, tuned_for: float = TUNED_FOR
+) -> Callable[[float], float]:
+    """The half-width of `sequential.difference_sequence` after N persons in all, of whom the two arms have a share.
+
+    `reach` standard errors; that Wilson's limits are a little off the estimate matters to no plan.
+    """
+    return lambda total: reach(together * total, alpha, tuned_for) * math.sqrt(question.alternative / total)
+
+
 def size(totals: Sequence[float], shares: Sequence[float]) -> Size:
     """The size that suffices for every question: each arm gets its share of the largest total, rounded up."""
-    if not shares or min(shares) <= 0 or not math.isclose(math.fsum(shares), 1.0, abs_tol=1e-6):
-        raise ValueError(f"shares are {list(shares)}: must be above 0 and sum to 1")
+    _check_shares(shares)
     # What is a whole number but for rounding stays that number.
     per_arm = tuple(math.ceil(max(totals) * share - 1e-6) for share in shares)
     return Size(sum(per_arm), per_arm)
 
 
 def plan_rates(
-    baseline: float, effect: float, shares: Sequence[float], *, power: float = POWER, alpha: float = ALPHA
+    baseline: float,
+    effect: float,
+    shares: Sequence[float],
+    *,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    always_valid: bool = False,
 ) -> Size:
-    """Persons per arm so that every variant's difference from control is found; `shares` with control first."""
-    level = per_comparison(alpha, len(shares) - 1)
-    questions = [of_rates(baseline, effect, group, shares[0]) for group in shares[1:]]
-    return size([total_for(one, power, level) for one in questions], shares)
+    """Persons per arm so that every variant's difference from control is found; `shares` with control first.
+
+    For one look at the end, or with `always_valid` for looking when one likes, which takes more persons at most and
+    fewer on average if the difference is larger than planned for.
+    """
+    return _plan(lambda group, control: of_rates(baseline, effect, group, control), shares, power, alpha, always_valid)
 
 
 def plan_means(
-    effect: float, variance: float, shares: Sequence[float], *, power: float = POWER, alpha: float = ALPHA
+    effect: float,
+    variance: float,
+    shares: Sequence[float],
+    *,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    always_valid: bool = False,
 ) -> Size:
     """As `plan_rates`, for a difference of means per person with this variance between persons."""
-    level = per_comparison(alpha, len(shares) - 1)
-    questions = [of_means(effect, variance, group, shares[0]) for group in shares[1:]]
-    return size([total_for(one, power, level) for one in questions], shares)
+    return _plan(lambda group, control: of_means(effect, variance, group, control), shares, power, alpha, always_valid)
+
+
+def _plan(
+    question: Callable[[float, float], Question],
+    shares: Sequence[float],
+    power: float,
+    alpha: float,
+    always_valid: bool,
+) -> Size:
+    _check_shares(shares)
+    control, level = shares[0], per_comparison(alpha, len(shares) - 1)
+    totals = []
+    for group in shares[1:]:
+        asked = question(group, control)
+        if always_valid:
+            total = total_always_valid(asked, by_sequence(asked, group + control, level), power)
+            if total is None:
+                raise ValueError(f"effect is {asked.effect}: too small to be found by {MOST:,} persons")
+            totals.append(total)
+        else:
+            totals.append(total_for(asked, power, level))
+    return size(totals, shares)
 
 
 def days(persons: float, per_day: float, deadline_days: float) -> int | None:
