@@ -25,7 +25,7 @@ from afterword.errors import UserError
 from afterword.model import LETTERS, Campaign, Counting, Definitions, Outcome
 from afterword.reports import ages, keys, steps, units
 from afterword.reports.grouping import Cells, add, count, count_users, new_cells
-from afterword.reports.persons import PersonCount
+from afterword.reports.person_count import PersonCount
 from afterword.reports.queried import describe
 from afterword.reports.revenue import load_revenue
 from afterword.reports.sql import empty, joined

@@ -21,8 +21,8 @@ from afterword.reports.grouping import Cells, N, cell_of, count, filled, is_full
 DAY_BITS = 18
 WORD = 27
 MASK = (1 << WORD) - 1
-MONEY = len(LETTERS)
-"""The metric after the letters."""
+MONEY, CAPPED = len(LETTERS), len(LETTERS) + 1
+"""The metrics after the letters: revenue, and the same with what each person earned capped."""
 LETTER_SUMS = ("y", "yy", "m", "mm", "my", "x", "xx", "xy", "xm")
 MONEY_SUMS = 3 + 2 * 2 + 3 * 4
 """Guardrails, y and x in two words each, yy, xx and xy in four."""
@@ -115,15 +115,21 @@ def _add_money(row: int, cells: Cells, rows: Earned) -> int:
 class PersonCells:
     """Adds up the rows of `persons`, part after part."""
 
-    def __init__(self, campaigns: Sequence[Campaign], timezone: str, as_of: int) -> None:
+    def __init__(self, campaigns: Sequence[Campaign], timezone: str, as_of: int, caps: Sequence[int | None]) -> None:
+        """Count nothing yet; `caps` are millionths of the reporting currency, by campaign."""
         size = max(1, len(campaigns))
-        self._deadline = np.zeros((size, MONEY + 1), np.int64)
-        self._known = np.zeros((size, MONEY + 1), np.bool_)
+        self._deadline = np.zeros((size, CAPPED + 1), np.int64)
+        self._known = np.zeros((size, CAPPED + 1), np.bool_)
+        self._cap = np.full(size, NEVER)
         for index, campaign in enumerate(campaigns):
             seconds = [event.deadline_seconds for event in campaign.conversion_events]
             self._deadline[index, : len(seconds)] = np.array(seconds, np.int64) * 1_000_000
-            self._deadline[index, MONEY] = campaign.revenue_window_seconds * 1_000_000
+            self._deadline[index, MONEY:] = campaign.revenue_window_seconds * 1_000_000
             self._known[index, [*range(len(seconds)), MONEY]] = True
+            cap = caps[index]
+            if cap is not None:
+                self._known[index, CAPPED] = True
+                self._cap[index] = min(cap, NEVER)
         self._as_of = as_of
         self._timezone = timezone
         self._calendar: Calendar | None = None
@@ -145,6 +151,10 @@ class PersonCells:
                 self.letters = filled(self.letters, partial(_add_letters, rows=aged))
         earned = Earned(self.keys(rows, MONEY), rows["earned"], rows["earned_before"], rows["guards"])
         self.money = filled(self.money, partial(_add_money, rows=earned))
+        if self._known[:, CAPPED].any():
+            least = np.minimum(rows["earned"], self._cap[rows["campaign"]])
+            capped = earned._replace(key=self.keys(rows, CAPPED), earned=least)
+            self.money = filled(self.money, partial(_add_money, rows=capped))
 
     def keys(self, rows: Rows, metric: int) -> I64:
         """Return campaign, variant, metric and day of coming of age in one number, -1 for who is not of age."""

@@ -2,85 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from afterword.model import LETTERS, Campaign
 from afterword.reports.exchange import exact
-from afterword.reports.persons import GUARDRAILS, REVENUE, Days, PersonDays
-from afterword.reports.series import EPOCH, iso_day
-from afterword.stats.rates import Counts
-from afterword.stats.sums import Sums
+from afterword.reports.persons import GUARDRAILS, REVENUE, SUMS, WINSORISED, DaySums, PersonDays
+from afterword.reports.series import EPOCH, Axis
+from afterword.reports.sql import Ints
 
-_USUAL = {"yy": "y", "m": "n", "mm": "n", "my": "y", "x": None, "xx": None, "xy": None, "xm": "x"}
+EXACT = 1 << 53
+"""Below this every whole number is a float."""
+USUAL = {"yy": "y", "m": "n", "mm": "n", "my": "y", "x": None, "xx": None, "xy": None, "xm": "x"}
 """What a list is that is left out: another one, or zeros. So it is of persons who are one unit each, converted or not,
 and of whom nothing is known from before."""
 
 
 def as_json(persons: PersonDays, campaign: Campaign, timezone: str) -> dict[str, Any]:
     """Return the block `persons` of a campaign."""
+    of_age = [days.days for metrics in persons.metrics for days in metrics.values()]
+    axis = Axis.over(*of_age, *([day for day, _ in days] for days in persons.first_exposed))
     return {
         "timezone": timezone,
+        "days": axis.days(),
         "variants": {
-            variant.id: {
-                "first_exposed": _listed(persons.first_exposed[place]),
-                "conversions": {
-                    letter: _series(persons.of(place, letter)) for letter in LETTERS[: len(campaign.conversion_events)]
-                },
-                "revenue": _series(persons.of(place, REVENUE)),
-                "revenue_unconverted": {
-                    currency: exact(amount, currency) for currency, amount in sorted(persons.unconverted[place].items())
-                },
-                "guardrails": _guardrails(persons, place),
-            }
-            for place, variant in enumerate(campaign.variants)
+            variant.id: _variant(persons, place, campaign, axis) for place, variant in enumerate(campaign.variants)
         },
     }
 
 
-def _listed(days: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    return {"days": [iso_day(day) for day, _ in days], "n": [n for _, n in days]}
+def _variant(persons: PersonDays, place: int, campaign: Campaign, axis: Axis) -> dict[str, Any]:
+    metrics = persons.metrics[place]
+    first = np.array(persons.first_exposed[place], np.int64).reshape(-1, 2)
+    return {
+        "first_exposed": _listed(axis, first[:, 0], first[:, 1]),
+        "conversions": {
+            letter: _series(axis, metrics[letter]) for letter in LETTERS[: len(campaign.conversion_events)]
+        },
+        **{name: _series(axis, metrics[name]) for name in (REVENUE, WINSORISED) if name in metrics},
+        "revenue_unconverted": {
+            currency: exact(amount, currency) for currency, amount in sorted(persons.unconverted[place].items())
+        },
+        "guardrails": {name: _bad_news(axis, metrics[name]) for name in GUARDRAILS},
+    }
 
 
-def _series(days: Days) -> dict[str, Any]:
-    lists: dict[str, Any] = _listed([(day, sums.n) for day, sums in days])
-    lists["y"] = [_number(sums.y) for _, sums in days]
-    for name, usual in _USUAL.items():
-        numbers = [_number(getattr(sums, name)) for _, sums in days]
-        if numbers != _as_usual(lists, usual):
-            lists[name] = numbers
-    return lists
+def _bad_news(axis: Axis, days: DaySums) -> list[float]:
+    return _listed(axis, days.days, days.columns[SUMS.index("y")])
 
 
-def _as_usual(lists: Mapping[str, Any], usual: str | None) -> list[float]:
-    nothing: list[float] = [0] * len(lists["n"])
-    found: list[float] = nothing if usual is None else lists.get(usual, nothing)
-    return found
+def _listed(axis: Axis, days: Ints, values: NDArray[Any]) -> list[float]:
+    """Return a number for each day of the axis; whole ones as such, as most are counts."""
+    listed = np.zeros(axis.count)
+    listed[days - axis.first] = values
+    whole = bool((np.abs(listed) < EXACT).all()) and np.array_equal(np.floor(listed), listed)
+    numbers: NDArray[Any] = listed.astype(np.int64) if whole else listed
+    return list(numbers.tolist())
 
 
-def _number(value: float) -> float:
-    """Whole numbers as such: most are counts."""
-    return int(value) if value == int(value) else value
+def _series(axis: Axis, days: DaySums) -> dict[str, list[float]]:
+    columns = dict(zip(SUMS, days.columns, strict=True))
+    said = {
+        name: column
+        for name, column in columns.items()
+        if name not in USUAL or not np.array_equal(column, _usual(columns, name))
+    }
+    return {name: _listed(axis, days.days, column) for name, column in said.items()}
 
 
-def _guardrails(persons: PersonDays, place: int) -> dict[str, Any]:
-    lists = _listed([(day, sums.n) for day, sums in persons.of(place, REVENUE)])
-    return lists | {name: [int(sums.y) for _, sums in persons.of(place, name)] for name in GUARDRAILS}
+def _usual(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    usual = USUAL[name]
+    return np.zeros_like(columns["n"]) if usual is None else columns[usual]
 
 
 def read_json(block: Mapping[str, Any], campaign: Campaign) -> PersonDays:
     """Return what `as_json` was made of."""
+    days = np.array([(date.fromisoformat(day) - EPOCH).days for day in block["days"]], np.int64)
     variants = [block["variants"][variant.id] for variant in campaign.variants]
     return PersonDays(
-        [
-            {letter: _read(series) for letter, series in one["conversions"].items()}
-            | {REVENUE: _read(one["revenue"])}
-            | {name: _read_counts(one["guardrails"], name) for name in GUARDRAILS}
-            for one in variants
-        ],
-        [list(zip(_days(one["first_exposed"]), one["first_exposed"]["n"], strict=True)) for one in variants],
+        [_read_variant(days, one) for one in variants],
+        [[(day, n) for day, n in zip(days.tolist(), one["first_exposed"], strict=True) if n] for one in variants],
         [
             {currency: int(Decimal(amount) * 1_000_000) for currency, amount in one["revenue_unconverted"].items()}
             for one in variants
@@ -88,18 +94,17 @@ def read_json(block: Mapping[str, Any], campaign: Campaign) -> PersonDays:
     )
 
 
-def _days(lists: Mapping[str, Any]) -> list[int]:
-    return [(date.fromisoformat(day) - EPOCH).days for day in lists["days"]]
+def _read_variant(days: Ints, variant: Mapping[str, Any]) -> dict[str, DaySums]:
+    n = variant["revenue"]["n"]
+    guardrails = {name: {"n": n, "y": counts} for name, counts in variant["guardrails"].items()}
+    revenue = {name: variant[name] for name in (REVENUE, WINSORISED) if name in variant}
+    series = variant["conversions"] | revenue | guardrails
+    return {name: _read(days, lists) for name, lists in series.items()}
 
 
-def _read(lists: Mapping[str, Any]) -> list[tuple[int, Sums]]:
-    whole = dict(lists)
-    for name, usual in _USUAL.items():
-        whole.setdefault(name, _as_usual(whole, usual))
-    columns = zip(*(whole[name] for name in Sums.__slots__), strict=True)
-    return [(day, Sums(*sums)) for day, sums in zip(_days(lists), columns, strict=True)]
-
-
-def _read_counts(lists: Mapping[str, Any], name: str) -> list[tuple[int, Sums]]:
-    sums = [Sums.of_counts(Counts(n, y)) for n, y in zip(lists["n"], lists[name], strict=True)]
-    return list(zip(_days(lists), sums, strict=True))
+def _read(days: Ints, lists: Mapping[str, list[float]]) -> DaySums:
+    columns = {name: np.array(values, np.float64) for name, values in lists.items()}
+    for name in USUAL:
+        columns.setdefault(name, _usual(columns, name))
+    somebody = columns["n"] > 0
+    return DaySums(days[somebody], np.stack([columns[name][somebody] for name in SUMS]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ import numpy as np
 from afterword.attribution.compiled import I64
 from afterword.attribution.derive import Rows
 from afterword.reports.exchange import ONE_RATE, Rates
-from afterword.reports.person_cells import DAY_BITS
+from afterword.reports.person_cells import CAPPED, DAY_BITS, MONEY
 from afterword.reports.sql import query
 
 MILLIONTHS = ONE_RATE
@@ -34,6 +34,12 @@ class Apart:
     unconverted: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By campaign and variant: millionths of revenue without a rate."""
 
+    def add(self, key: int, y: int, x: int) -> None:
+        """Add a person."""
+        sums = self.sums[key]
+        for place, value in enumerate((y, x, y * y, x * x, x * y)):
+            sums[place] += value
+
 
 def half_even(numerator: int, denominator: int) -> int:
     """Divide and round half to even."""
@@ -51,7 +57,9 @@ def rates_of(con: duckdb.DuckDBPyConnection, codes: Mapping[int, str], lines: Ro
     return Rates(currency, found.fetchall())
 
 
-def add_apart(people: Rows, key: I64, lines: Rows, codes: Mapping[int, str], rates: Rates) -> Apart:
+def add_apart(
+    people: Rows, key: I64, lines: Rows, codes: Mapping[int, str], rates: Rates, caps: Sequence[int | None]
+) -> Apart:
     """Convert the lines and add up what each person earned; a person's sum is rounded once, to a millionth.
 
     Args:
@@ -60,6 +68,7 @@ def add_apart(people: Rows, key: I64, lines: Rows, codes: Mapping[int, str], rat
         lines: all lines (columns `LINE_COLUMNS`).
         codes: of the currencies.
         rates: by which they are converted.
+        caps: what a person counts for at most among the capped, by campaign.
 
     """
     apart = Apart()
@@ -80,7 +89,8 @@ def add_apart(people: Rows, key: I64, lines: Rows, codes: Mapping[int, str], rat
             apart.unconverted[keys[campaign, user] >> (DAY_BITS + 3)][codes[currency]] += net
     for person, (earned, earned_before) in totals.items():
         y, x = half_even(earned, MILLIONTHS), half_even(earned_before, MILLIONTHS)
-        sums = apart.sums[keys[person]]
-        for place, value in enumerate((y, x, y * y, x * x, x * y)):
-            sums[place] += value
+        apart.add(keys[person], y, x)
+        cap = caps[person[0]]
+        if cap is not None:
+            apart.add(keys[person] + (CAPPED - MONEY << DAY_BITS), min(y, cap), x)
     return apart

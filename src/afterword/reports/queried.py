@@ -9,7 +9,7 @@ import duckdb
 
 from afterword.model import LETTERS, Campaign, Counting, Definitions
 from afterword.reports import ages, series, steps, units
-from afterword.reports.persons import query_persons
+from afterword.reports.person_count import query_persons
 from afterword.reports.revenue import load_revenue
 from afterword.reports.sql import fetch, query
 from afterword.reports.tables import Outcomes, Tables

@@ -7,7 +7,7 @@ the covariate `x`, what the person did before the first exposure. Sums of disjoi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from afterword.stats.rates import Counts
 
@@ -29,7 +29,18 @@ class Sums:
 
     def __add__(self, other: Sums) -> Sums:
         """Of two disjoint groups of persons together."""
-        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        return Sums(
+            self.n + other.n,
+            self.y + other.y,
+            self.yy + other.yy,
+            self.m + other.m,
+            self.mm + other.mm,
+            self.my + other.my,
+            self.x + other.x,
+            self.xx + other.xx,
+            self.xy + other.xy,
+            self.xm + other.xm,
+        )
 
     @classmethod
     def of_counts(cls, counts: Counts) -> Sums:

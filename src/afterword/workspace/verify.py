@@ -87,7 +87,11 @@ def _compare(first: Any, second: Any, place: str) -> Iterator[str]:
     """Yield where two JSON values differ."""
     if isinstance(first, dict) and isinstance(second, dict):
         for key in [*first, *(key for key in second if key not in first)]:
-            yield from _compare(first.get(key), second.get(key), f"{place}.{key}" if place else key)
+            here = f"{place}.{key}" if place else key
+            if key in first and key in second:
+                yield from _compare(first[key], second[key], here)
+            else:
+                yield f"report.json {here}: " + ("was there, now it is not" if key in first else "is new")
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         for index, (a, b) in enumerate(zip(first, second, strict=True)):
             yield from _compare(a, b, f"{place}[{index}]")

@@ -159,6 +159,40 @@ class ByFirstDay(TypedDict):
     total_with_control: FirstDays
 
 
+class PersonSeries(TypedDict):
+    """Sums over the persons who came of age on each of the days."""
+
+    n: list[int]
+    y: list[float]
+    yy: NotRequired[list[float]]
+    m: NotRequired[list[int]]
+    mm: NotRequired[list[int]]
+    my: NotRequired[list[float]]
+    x: NotRequired[list[float]]
+    xx: NotRequired[list[float]]
+    xy: NotRequired[list[float]]
+    xm: NotRequired[list[float]]
+
+
+class PersonsOfVariant(TypedDict):
+    """A variant's persons, of no other variant."""
+
+    first_exposed: list[int]
+    conversions: dict[Letter, PersonSeries]
+    revenue: PersonSeries
+    revenue_winsorised: NotRequired[PersonSeries]
+    revenue_unconverted: dict[str, Money]
+    guardrails: dict[str, list[int]]
+
+
+class Persons(TypedDict):
+    """What comparisons are made of."""
+
+    timezone: str
+    days: list[str]
+    variants: dict[str, PersonsOfVariant]
+
+
 class Hours(TypedDict):
     """Numbers for each hour since the exposure."""
 
@@ -205,6 +239,7 @@ class CampaignReport(TypedDict):
     by_day: ByDay
     by_exposure_day: ByDay
     by_first_exposure_day: ByFirstDay
+    persons: Persons
     delays: Delays
     warnings: list[Warned]
 
