@@ -45,7 +45,7 @@ SIMULATIONS = {
     "family": Simulation(looking.family, 2_000),
     "later": Simulation(looking.later, 2_000),
     "split-alarms": Simulation(splitting.false_alarms, 2_000),
-    "split-leaks": Simulation(splitting.leaks, 1_000),
+    "split-leaks": Simulation(splitting.leaks, 400),
     "forecasts": Simulation(maturing.forecasts, 1_000),
 }
 
