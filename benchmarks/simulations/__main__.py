@@ -48,7 +48,7 @@ SIMULATIONS = {
     "family": Simulation(looking.family, 2_000),
     "later": Simulation(looking.later, 2_000),
     "split-alarms": Simulation(splitting.false_alarms, 2_000),
-    "split-leaks": Simulation(splitting.leaks, 1_000),
+    "split-leaks": Simulation(splitting.leaks, 400),
     "forecasts": Simulation(maturing.forecasts, 1_000),
     "verdicts": Simulation(winner.no_difference, 4_000),
     "winners": Simulation(winner.true_winners, 2_000),
