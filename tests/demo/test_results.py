@@ -47,6 +47,25 @@ def test_published_totals_are_found_again(results: afterword.Results) -> None:
     }
 
 
+def test_persons_who_came_of_age_sum_up_to_the_published_totals(results: afterword.Results) -> None:
+    """The published window is the deadline and everybody got one e-mail, so nobody is missing."""
+    variants = campaign(results, "email-test")["persons"]["variants"]
+    sums = {
+        name: (
+            sum(one["first_exposed"]),
+            *(sum(one["conversions"][letter][field]) for letter in "BA" for field in ("n", "y")),
+            sum(one["revenue"]["n"]),
+            round(sum(one["revenue"]["y"]), 2),
+        )
+        for name, one in variants.items()
+    }
+    assert sums == {
+        "mens": (21_307, 21_307, 3_894, 21_307, 267, 21_307, 30311.69),
+        "womens": (21_387, 21_387, 3_238, 21_387, 189, 21_387, 23038.11),
+        "control": (21_306, 21_306, 2_262, 21_306, 122, 21_306, 13908.33),
+    }
+
+
 def test_lift_of_the_mens_email_on_buying_is_as_published(results: afterword.Results) -> None:
     mens = next(row for row in campaign(results, "email-test")["variants"] if row["id"] == "mens")
     assert f"{mens['conversions']['A']['lift']:+.1%}" == "+118.8%"

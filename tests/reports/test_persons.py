@@ -225,10 +225,13 @@ def test_purchases_apart_are_found_wherever_their_persons_are(tmp_path: Path) ->
     fill(con, "currencies", [(0, "EUR"), (1, "USD"), (2, "JPY")])
     fill(con, "rates", [("1970-01-01", "USD", Decimal("0.5"))])
     fill(con, "person_money", [(0, user, 0, "1970-01-01", False, largest) for user in range(3)] * 4)
-    fill(con, "person_money", [(0, 2, 1, "1970-01-09", False, 1), (0, 2, 1, "1970-01-08", True, 1)])
+    fill(con, "person_money", [(0, 2, 1, "1970-01-09", False, 1), (0, 2, 1, "1970-01-08", True, 3)])
+    fill(con, "person_money", [(0, 0, 1, "1970-01-08", True, 1)])
     fill(con, "person_money", [(0, 1, 2, "1970-01-08", False, 5), (0, 1, 2, "1970-01-08", True, 5)])
     (found,) = query_persons(con, SHOP, 100 * DAY)
     assert found.total(0, REVENUE).y == 12 * largest / 10**6
     assert found.total(0, REVENUE).yy == 3 * (4 * largest) ** 2 / 10**12
-    assert found.total(0, REVENUE).x == 0, "half a millionth is rounded to the even neighbour"
+    assert found.total(0, REVENUE).x == 2 / 10**6, (
+        "halves of a millionth are rounded to the even neighbour: 1.5 and 0.5"
+    )
     assert found.unconverted[0] == {"USD": 1, "JPY": 5}
