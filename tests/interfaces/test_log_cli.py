@@ -38,6 +38,7 @@ def merge(one: str, into: str) -> dict[str, Any]:
 
 
 def report_of(client: Client) -> dict[str, Any]:
+    wait_for(lambda: client.get("/api/report").status_code == 200, 60)  # 503 while the facts' file is rewritten
     found = client.get("/api/report").json()
     return {"facts": found["facts"], "variants": found["campaigns"][0]["variants"]}
 
