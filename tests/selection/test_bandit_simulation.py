@@ -44,7 +44,7 @@ def test_it_is_ahead_in_all_worlds_together_and_never_behind_the_worst() -> None
 
 @pytest.mark.slow
 def test_intervals_over_adapted_shares_hold_where_ordinary_ones_do_not() -> None:
-    falling = worlds()[1]
+    falling = worlds()[2]
     plain, better = coverage(falling, 300, 17)
     assert better.covered > 0.925  # 95 % less two standard errors
     assert plain.covered < 0.9
