@@ -23,7 +23,7 @@ from tests.interfaces.conftest import Serving
 from tests.interfaces.load import USERS, Load, check, prepare
 from tests.interfaces.serving import Served, campaign, wait_for
 
-ROUNDS = int(os.environ.get("AFTERWORD_CRASH_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("AFTERWORD_CRASH_ROUNDS", "2"))
 SENDERS = 4
 GATHER_SECONDS = 0.05
 """The log waits so long before it writes, so that an answer that came too early is likely to be found out."""

@@ -145,7 +145,7 @@ def run(examples: int, steps: int, *, smaller: bool) -> None:
 
 
 def test_whatever_was_told_the_report_is_that_of_a_full_run(shared: Served) -> None:
-    run(2, 10, smaller=False)
+    run(1, 14, smaller=False)
 
 
 @pytest.mark.slow

@@ -105,6 +105,7 @@ class Held:
         return self.live.state
 
     def explore(self, question: Question, as_of: int, step: Any, watch: Any) -> Any:
+        step("reading events", None)
         self.begun.set()
         while not self.go.wait(0.01):
             step("reading events", None)
