@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from afterword.selection.assignment import assign_in_sql, split_of
 from afterword.settings import memory_bytes
 from afterword.store.connection import open_memory
 from afterword.store.sql import literal
-from afterword.workspace.failures import mistake_of
+from afterword.workspace.failures import leave
 from afterword.workspace.live.exporting import OPTIONS, Form
 
 BATCH_USERS = 10_000
@@ -52,13 +51,7 @@ class UsersToAssign:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            mistake = None if error is None else mistake_of(error, self._con, self._files)
-        finally:
-            self._con.close()
-            shutil.rmtree(self._directory, ignore_errors=True)
-        if mistake is not None:
-            raise mistake from error
+        leave(self._con, self._files, self._directory, error)
 
     def assign(self, definitions: Definitions, campaign_id: str, form: Form, path: Path) -> None:
         """Write the variants that a campaign of a definition file gives at its launch. Raises `UserError`."""

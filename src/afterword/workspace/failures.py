@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 import duckdb
 
@@ -42,6 +44,19 @@ def mistake_of(error: BaseException, con: duckdb.DuckDBPyConnection, files: Iter
         if file.format == "parquet" and (why := _damage(con, file.path)):
             return UserError(f"{file.path} cannot be read as Parquet: {why}")
     return None
+
+
+def leave(
+    con: duckdb.DuckDBPyConnection, files: Iterable[InputFile], directory: str | Path, error: BaseException | None
+) -> None:
+    """Close the connection and remove the directory of its temporary files; raise what `mistake_of` the error says."""
+    try:
+        mistake = None if error is None else mistake_of(error, con, files)
+    finally:
+        con.close()
+        shutil.rmtree(directory, ignore_errors=True)
+    if mistake is not None:
+        raise mistake from error
 
 
 def _damage(con: duckdb.DuckDBPyConnection, path: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from typing import Any
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from afterword.interfaces.api.faults import Refused
+from afterword.errors import nearest
+from afterword.interfaces.api.faults import Refused, bad_request
 
 GZIP = 16 + zlib.MAX_WBITS
 PIECE_BYTES = 16 << 10
@@ -100,3 +103,23 @@ def _gunzip(body: bytes, limit: int) -> bytes:
 def _too_large(limit: int) -> Refused:
     # What may be left of the body is not read, so the connection cannot be used again.
     return Refused(413, f"the body is larger than {limit:,} bytes", {"Connection": "close"})
+
+
+def object_of(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in a body; None if it is another value. Refused if it is no JSON."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the body is no JSON: {error}") from None
+    return said if isinstance(said, dict) else None
+
+
+def fields_of(body: bytes, fields: Collection[str]) -> dict[str, Any]:
+    """Return the JSON object in a body. Refused if it is none, or has a field that is not among these."""
+    said = object_of(body)
+    if said is None:
+        raise bad_request(f"the body must be a JSON object of {', '.join(fields)}")
+    for name in said:
+        if name not in fields:
+            raise bad_request(f'unknown field "{name[:60]}"{nearest(name, fields)}, must be of {", ".join(fields)}')
+    return said

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from itertools import count, takewhile
 from typing import Any, TypeVar
 
-import msgspec
 from starlette.responses import Response
 
 from afterword.errors import DefinitionError, UserError
 from afterword.intake.definitions import definitions_to_data, parse_definitions
 from afterword.interfaces.api import native_types as types
 from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.bodies import object_of
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
@@ -127,11 +127,8 @@ async def _explained(server: Answers, call: Call) -> Response:
 async def _definition(call: Call) -> tuple[Campaign, str | None]:
     """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
     body = await call.body()
-    try:
-        data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body is no JSON: {error}") from None
-    if not isinstance(data, dict):
+    data = object_of(body)
+    if data is None:
         raise bad_request("the body must be one campaign, a JSON object with the fields of definition files")
     description = data.pop("description", None)
     kind = data.pop("kind", "canvas" if "steps" in data else "campaign")

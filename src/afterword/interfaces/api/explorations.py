@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from starlette.responses import Response
 
 from afterword.errors import DefinitionError, nearest
 from afterword.intake.instants import is_date
 from afterword.interfaces.api import result_types as types
 from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.bodies import fields_of
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
@@ -87,7 +87,7 @@ def _ask(server: Answers, name: str, body: bytes) -> Exploration:
         raise Refused(404, str(error)) from None
     if stored.launched_at is None:
         raise Refused(409, f'campaign "{name}" was not launched yet: there is nothing to explore')
-    said = _fields(body)
+    said = {name: value for name, value in fields_of(body, FIELDS).items() if value is not None}
     workspace = data.metadata.workspace()
     zone = ZoneInfo(workspace.timezone)
     first, last = _edge(said, FROM, zone), _edge(said, TO, zone)
@@ -114,19 +114,6 @@ def _version(server: Answers, name: str, version: Any) -> Campaign:
             f"/api/campaigns/{name}/versions lists those that it had"
         )
     return adopted[version]
-
-
-def _fields(body: bytes) -> Mapping[str, Any]:
-    try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body is no JSON: {error}") from None
-    if not isinstance(said, dict):
-        raise bad_request(f"the body must be a JSON object of {', '.join(FIELDS)}")
-    for name in said:
-        if name not in FIELDS:
-            raise bad_request(f'unknown field "{name[:60]}"{nearest(name, FIELDS)}, must be of {", ".join(FIELDS)}')
-    return {name: value for name, value in said.items() if value is not None}
 
 
 def _with_events(campaign: Campaign, said: Mapping[str, Any]) -> Campaign:

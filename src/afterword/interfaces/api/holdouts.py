@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from starlette.responses import Response
 
-from afterword.errors import DefinitionError, UserError, nearest
+from afterword.errors import DefinitionError, UserError
 from afterword.intake.definitions import parse_definitions
 from afterword.interfaces.api import assignment_types as types
 from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.bodies import fields_of
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
@@ -61,21 +61,8 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 async def _created(server: Answers, call: Call) -> Response:
-    said = _fields(await call.body())
+    said = fields_of(await call.body(), FIELDS)
     return answer(201, told(await asyncio.to_thread(_create, server, said), server.clock()))
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body is no JSON: {error}") from None
-    if not isinstance(said, dict):
-        raise bad_request(f"the body must be a JSON object of {', '.join(FIELDS)}")
-    for name in said:
-        if name not in FIELDS:
-            raise bad_request(f'unknown field "{name[:60]}"{nearest(name, FIELDS)}, must be of {", ".join(FIELDS)}')
-    return said
 
 
 def _create(server: Answers, said: Mapping[str, Any]) -> Holdout:

@@ -31,7 +31,7 @@ from afterword.intake.staging import Stager, Table
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.connection import open_memory
 from afterword.store.shapes import SHAPES, Shape, unnamed_sql
-from afterword.workspace.failures import mistake_of
+from afterword.workspace.failures import leave
 
 BATCH_ROWS = 4096
 BATCH_BYTES = 2 << 20
@@ -85,13 +85,7 @@ class HistoryReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            mistake = None if error is None else mistake_of(error, self._con, self._files)
-        finally:
-            self._con.close()
-            shutil.rmtree(self._directory, ignore_errors=True)
-        if mistake is not None:
-            raise mistake from error
+        leave(self._con, self._files, self._directory, error)
 
     @contextmanager
     def staged(self, kind: HistoryKind, file: InputFile) -> Iterator[Staged]:
