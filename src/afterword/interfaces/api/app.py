@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,7 +33,6 @@ from afterword.interfaces.api import (
     imports,
     native,
     openapi,
-    pages,
     recomputing,
     segment,
     selection,
@@ -44,6 +44,8 @@ from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
 from afterword.interfaces.api.operations import DescribedRoute, Operation, keep_apart
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers, Gate, Reading, Receiving, Server
+from afterword.interfaces.web.routes import web_routes
+from afterword.interfaces.web.visits import Web
 from afterword.store.metadata_database import MetadataUnavailable
 
 LOGGER = logging.getLogger("afterword")
@@ -115,7 +117,6 @@ ASKING = (
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
     *deletions.OPERATIONS,
-    *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING, *watching.OPERATIONS])
@@ -130,8 +131,8 @@ def receiving_routes(server: Receiving) -> list[BaseRoute]:
 
 
 def reading_routes(server: Answers) -> list[BaseRoute]:
-    """Return the routes that read facts and results."""
-    return [each.route(server) for each in ASKING]
+    """Return the routes that read facts and results, and the pages."""
+    return [*(each.route(server) for each in ASKING), *web_routes(Web(server, os.urandom))]
 
 
 def _app(server: Gate, routes: list[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:

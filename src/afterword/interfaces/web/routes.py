@@ -1,0 +1,109 @@
+"""Every page: its path, the role that it needs, and who draws it."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from afterword.errors import UserError
+from afterword.interfaces.api.bodies import read_body
+from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.web import overview, signing_in
+from afterword.interfaces.web.assets import answer_asset
+from afterword.interfaces.web.rendering import page, part
+from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
+from afterword.store.accounts import Role
+
+FORM_BYTES = 512 << 10
+Handle = Callable[[Web, Visit], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A path and a method. Its function is called in a thread, and may wait for the database."""
+
+    method: str
+    path: str
+    handle: Handle
+    role: Role | None = Role.VIEWER
+    """What it needs; None where nobody need have signed in."""
+
+
+PAGES: tuple[Page, ...] = (
+    Page("GET", "/", overview.show),
+    Page("GET", "/sign-in", signing_in.show, None),
+    Page("POST", "/sign-in", signing_in.sign_in, None),
+    Page("POST", "/sign-out", signing_in.sign_out, None),
+    Page("GET", "/welcome", signing_in.show_first, None),
+    Page("POST", "/welcome", signing_in.make_first, None),
+    Page("GET", "/invitation", signing_in.show_invitation, None),
+    Page("POST", "/invitation", signing_in.accept_invitation, None),
+)
+
+
+def web_routes(web: Web) -> list[BaseRoute]:
+    """Return the routes of all pages."""
+    files = Route("/static/{tag}/{name}", answer_asset, methods=["GET"])
+    return [files, *(_route(web, each) for each in PAGES)]
+
+
+def _route(web: Web, page: Page) -> Route:
+    async def answered(request: Request) -> Response:
+        body = b""
+        if page.method == "POST":
+            if not same_site(request):
+                raise Refused(403, "this form was sent from another site")
+            body = await read_body(request, FORM_BYTES, web.server.policy.body_seconds)
+        return await asyncio.to_thread(_answered, web, page, request, body)
+
+    return Route(page.path, answered, methods=[page.method])
+
+
+def _answered(web: Web, asked: Page, request: Request, body: bytes) -> Response:
+    visit = _visit(web, request, body)
+    try:
+        if asked.role is not None:
+            if visit.signed_in is None:
+                return signing_in.ask(web, visit)
+            if asked.method == "POST" and not _is_ours(visit, request):
+                return signing_in.ask_again(visit)
+            need(visit, asked.role)
+        return asked.handle(web, visit)
+    except Refused as refused:
+        return _refusal(visit, refused.status, refused.message)
+    except UserError as error:
+        return _refusal(visit, 400, str(error))
+
+
+def _visit(web: Web, request: Request, body: bytes) -> Visit:
+    now = web.server.clock()
+    secret = request.cookies.get(COOKIE)
+    return Visit(
+        path=request.scope["path"],
+        query=fields(request.scope["query_string"]),
+        form=fields(body),
+        now=now,
+        secure=request.scope["scheme"] == "https",
+        part=request.headers.get("hx-request") == "true",
+        secret=secret,
+        signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+    )
+
+
+def _is_ours(visit: Visit, request: Request) -> bool:
+    """Return whether a form was drawn for this session."""
+    assert visit.signed_in is not None
+    told = request.headers.get(CSRF_HEADER) or visit.sent(CSRF_FIELD)
+    return hmac.compare_digest(told.encode(), visit.signed_in.csrf.encode())
+
+
+def _refusal(visit: Visit, status: int, message: str) -> Response:
+    if visit.part:
+        return part("message_part.html.j2", visit, status, message=message)
+    return page("message.html.j2", visit, "Not possible", "", status, message=message)
