@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
@@ -77,12 +78,12 @@ def sign_in(web: Web, visit: Visit) -> Response:
         replay_to=own(visit.sent(REPLAY_TO), ""),
     )
     metadata = web.server.data.metadata
-    try:
-        account = metadata.accounts.authenticate(typed.email, visit.form.get("password", [""])[-1], visit.now)
-    except UserError as error:  # too many failures
-        return _form(visit, SignIn(typed.email, str(error), typed.next, typed.replay, typed.replay_to), 429)
+    if (until := metadata.accounts.retry_at(typed.email, visit.now)) is not None:
+        seconds = math.ceil((until - visit.now) / 1_000_000)
+        return _form(visit, replace(typed, error=f"Too many wrong passwords: try again in {seconds} s."), 429)
+    account = metadata.accounts.authenticate(typed.email, visit.form.get("password", [""])[-1], visit.now)
     if account is None:
-        return _form(visit, SignIn(typed.email, WRONG, typed.next, typed.replay, typed.replay_to), 401)
+        return _form(visit, replace(typed, error=WRONG), 401)
     secret = metadata.sessions.begin(account.id, visit.now, web.chance)
     if typed.replay and typed.replay_to:
         signed_in = metadata.sessions.find(secret, visit.now)
@@ -94,7 +95,7 @@ def sign_in(web: Web, visit: Visit) -> Response:
 def sign_out(web: Web, visit: Visit) -> Response:
     """End the session."""
     if visit.secret:
-        web.server.data.metadata.sessions.end(visit.secret)
+        web.server.data.metadata.sessions.end(visit.secret, visit.now)
     response = RedirectResponse("/sign-in", 303, headers=HEADERS)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -122,12 +123,12 @@ def make_first(web: Web, visit: Visit) -> Response:
     else:
         try:
             account = metadata.accounts.create(
-                typed.email, typed.name, Role.ADMIN, visit.now, visit.form["password"][-1]
+                typed.email, typed.name, Role.ADMIN, visit.now, visit.form["password"][-1], first=True
             )
         except UserError as error:
             errors["email"] = str(error)
         else:
-            metadata.audit.add(visit.now, f"key:{key.id}", "account.created", account.id, account.email)
+            metadata.audit.add(visit.now, f"key:{key.id}", "account.created", account.id, {"email": account.email})
             return keep_session(go("/"), metadata.sessions.begin(account.id, visit.now, web.chance), visit)
     form = NewPassword(typed.email, typed.name, errors=errors)
     return page("welcome.html.j2", visit, "Welcome", "", 400, form=form)
@@ -157,7 +158,7 @@ def accept_invitation(web: Web, visit: Visit) -> Response:
         except UserError as error:
             problem = str(error)
         else:
-            metadata.audit.add(visit.now, account.id, "account.accepted", account.id, account.email)
+            metadata.audit.add(visit.now, account.id, "account.accepted", account.id, {"email": account.email})
             return keep_session(go("/"), metadata.sessions.begin(account.id, visit.now, web.chance), visit)
     form = NewPassword(account.email, account.name, secret, {"password": problem})
     return page("invitation.html.j2", visit, "Invitation", "", 400, form=form)
