@@ -56,7 +56,7 @@ def selecting_of(server: Answers) -> Selecting:
 
 async def _told(server: Answers, call: Call) -> Response:
     number, limit = DECISION.read(call.parameters), LIMIT.read(call.parameters)
-    return answer(200, await _asked(lambda: _standing(server, call.id, number or None, limit)))
+    return answer(200, await _asked(lambda: standing(server, call.id, number or None, limit)))
 
 
 async def _acted(server: Answers, call: Call) -> Response:
@@ -68,10 +68,16 @@ async def _acted(server: Answers, call: Call) -> Response:
     for name, action in ONLY_FOR.items():
         if name in asked and asked["action"] != action:
             raise bad_request(f"{name} belongs to action {action}, not to {asked['action']}")
-    return answer(200, await _asked(lambda: _act(server, call.id, asked)))
+    return answer(200, await _asked(lambda: act(server, call.id, asked)))
 
 
-def _act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any]:
+def act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any]:
+    """Decide, accept, pause or resume; return how it stands then.
+
+    Raises:
+        UserError: what is asked for is not there, or not possible.
+
+    """
     store, now = server.data.metadata.selections, server.clock()
     number: int | None = None
     if asked["action"] == "decide":
@@ -84,7 +90,7 @@ def _act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any
         store.pause(campaign_id, now)
     else:
         store.resume(campaign_id)
-    return _standing(server, campaign_id, number, SHOWN)
+    return standing(server, campaign_id, number, SHOWN)
 
 
 def _newest(server: Answers, campaign_id: str) -> int:
@@ -95,7 +101,13 @@ def _newest(server: Answers, campaign_id: str) -> int:
     return last.number
 
 
-def _standing(server: Answers, campaign_id: str, number: int | None, limit: int) -> dict[str, Any]:
+def standing(server: Answers, campaign_id: str, number: int | None, limit: int) -> dict[str, Any]:
+    """Return how it stands (docs/selection.md), with one decision whole: the newest where no number is given.
+
+    Raises:
+        UserError: there is no such campaign or decision.
+
+    """
     metadata = server.data.metadata
     stored = metadata.campaigns.get(campaign_id)
     last = metadata.selections.last(campaign_id)

@@ -72,7 +72,7 @@ class Filters:
     tags: Sequence[tuple[str, str]]
     statuses: Sequence[tuple[str, str]] = tuple(SHOWN.items())
     kinds: Sequence[tuple[str, str]] = (
-        ("", "Campaigns and Canvases"),
+        ("", "All kinds"),
         ("campaign", "Campaigns"),
         ("canvas", "Canvases"),
     )
@@ -122,7 +122,7 @@ def _overview(web: Web, visit: Visit) -> Overview:
     chosen = _sorted([one for one in stored if _is_shown(one, filters)], told, filters.sort)
     bars = rate_bars([_primary(told.get(one.campaign.id)) for one in chosen])
     rows = [_row(one, told.get(one.campaign.id), bar) for one, bar in zip(chosen, bars, strict=True)]
-    as_of = wording.moment(report["as_of"]) + f", {report['timezone']}" if report else ""
+    as_of = wording.moment(report["as_of"]) if report else ""
     return Overview(rows, len(stored), filters, _attention(stored, told), as_of, waiting)
 
 

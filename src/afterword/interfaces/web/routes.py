@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.web import overview, signing_in
+from afterword.interfaces.web import overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
@@ -37,6 +37,8 @@ class Page:
 
 PAGES: tuple[Page, ...] = (
     Page("GET", "/", overview.show),
+    Page("GET", "/campaign/selection", selecting.show),
+    Page("POST", "/campaign/selection", selecting.change, Role.EDITOR),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
