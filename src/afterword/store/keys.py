@@ -196,14 +196,14 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _text(data: bytes) -> str:
-    """Letters and digits only, so that a double click selects a part of the key as a whole."""
+def text_of(data: bytes) -> str:
+    """Return bytes as letters and digits only, so that a double click selects all of a secret, or a part of a key."""
     return base64.b32encode(data).decode("ascii").rstrip("=").lower()
 
 
 def new_secret(random_bytes: Callable[[int], bytes]) -> tuple[str, str]:
     """Return the id of a new key and the key; `random_bytes(n)` gives n unpredictable bytes."""
-    key_id, rest = _text(random_bytes(_ID_BYTES)), _text(random_bytes(SECRET_BYTES))
+    key_id, rest = text_of(random_bytes(_ID_BYTES)), text_of(random_bytes(SECRET_BYTES))
     return key_id, f"aw_{key_id}_{rest}"
 
 

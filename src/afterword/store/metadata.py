@@ -8,13 +8,17 @@ from types import TracebackType
 
 from afterword.intake.definitions import check_definitions
 from afterword.model import Definitions, Workspace
+from afterword.store.accounts import Accounts
+from afterword.store.audit import Audit
 from afterword.store.campaigns import Campaigns
+from afterword.store.drafts import Drafts
 from afterword.store.holdouts import Holdouts
 from afterword.store.idempotency import Idempotency
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
 from afterword.store.selections import Selections
+from afterword.store.sessions import Sessions
 from afterword.store.settings_table import read_workspace, write_workspace
 from afterword.store.webhooks import Webhooks
 
@@ -33,6 +37,10 @@ class Metadata:
         self.selections = Selections(database)
         self.idempotency = Idempotency(database)
         self.webhooks = Webhooks(database)
+        self.sessions = Sessions(database)
+        self.accounts = Accounts(database, self.sessions.forget)
+        self.drafts = Drafts(database)
+        self.audit = Audit(database)
 
     def workspace(self) -> Workspace:
         """Return the settings, or the defaults as long as nothing was set."""
@@ -66,12 +74,13 @@ class Metadata:
         apply_plan(self._database, plan, now)
 
     def forget_naming(self, names: Callable[[bytes], bool]) -> int:
-        """Forget kept answers that name an erased person, also in old blocks; return how many.
+        """Forget kept answers that name an erased person, and whom the audit log names, also in old blocks.
 
-        Raises `MetadataUnavailable`; then do it again.
+        Returns how many. Raises `MetadataUnavailable`; then do it again.
         """
-        found = self.idempotency.forget_naming(names)
-        self._database.free_old_blocks("idempotency")
+        found = self.idempotency.forget_naming(names) + self.audit.forget_naming(names)
+        for table in ("idempotency", "audit"):
+            self._database.free_old_blocks(table)
         return found
 
     def close(self) -> None:

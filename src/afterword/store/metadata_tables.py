@@ -157,3 +157,65 @@ webhooks = Table(
     Column("last_error", Text),
     Column("paused_at", BigInteger),
 )
+
+accounts = Table(
+    "accounts",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False),  # as it was written
+    Column("email_key", Text, nullable=False),  # as it is compared
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text),  # its argon2id hash; null for who has not accepted the invitation yet
+    Column("invitation", LargeBinary),  # SHA-256 of what the link holds; null when it was used
+    Column("invited_until", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("last_seen_at", BigInteger),
+    Index("ix_accounts_email_key", "email_key", unique=True),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    tables,
+    # Addresses that nobody has are here as well, so that guesses at them look alike.
+    Column("email_hash", LargeBinary, primary_key=True),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("tried_at", BigInteger, nullable=False),
+    Index("ix_sign_ins_tried_at", "tried_at"),
+)
+
+sessions = Table(
+    "sessions",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey(accounts.c.id), nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 of the whole secret
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),  # to the minute
+    Index("ix_sessions_account_id", "account_id"),
+)
+
+drafts = Table(
+    "drafts",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),  # JSON: whatever the pages have so far
+    Column("revision", Integer, nullable=False),  # from 1
+    Column("of", Text, ForeignKey(campaigns.c.id)),  # the campaign that it is to change; null for a new one
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("updated_by", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    tables,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # from 1, in the order of what was done
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),  # the id of an account, key:ID or command
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON: an object
+    Column("user_id", Text),  # of the person that was looked at: nowhere else is one named
+)
