@@ -16,6 +16,7 @@ from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
+from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
 from afterword.store.accounts import Role
@@ -46,6 +47,7 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/welcome", signing_in.make_first, None),
     Page("GET", "/invitation", signing_in.show_invitation, None),
     Page("POST", "/invitation", signing_in.accept_invitation, None),
+    Page("GET", "/campaign", details.show),
 )
 
 
@@ -95,6 +97,7 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         part=request.headers.get("hx-request") == "true",
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+        cookies=request.cookies,
     )
 
 
