@@ -37,7 +37,10 @@ class Watched:
         return self.page
 
     def check(self) -> None:
-        """Look for barriers and overflow: wide and light, narrow and dark; with AFTERWORD_LOOKS=all the other two, too."""
+        """Look for barriers and overflow: wide and light, narrow and dark.
+
+        With AFTERWORD_LOOKS=all the other two as well.
+        """
         before = self.page.viewport_size
         for width, theme in LOOKS if os.environ.get("AFTERWORD_LOOKS") == "all" else LOOKS[:2]:
             self.page.set_viewport_size({"width": width, "height": 900})
