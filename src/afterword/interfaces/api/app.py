@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,6 +29,8 @@ from afterword.interfaces.api.application import application
 from afterword.interfaces.api.operations import Operation
 from afterword.interfaces.api.receiving import TAKING, receiving_routes
 from afterword.interfaces.api.server import Answers, Reading, Server
+from afterword.interfaces.web.routes import web_routes
+from afterword.interfaces.web.visits import Web
 
 ASKING = (
     *campaigns.OPERATIONS,
