@@ -25,7 +25,7 @@ test: checked browser ## lint, types and the quick tests: the gate of every chan
 	$(PYTEST) -m "not slow" $(TESTS)
 
 test-all: checked browser ## everything, with 50,000 generated histories against the oracle and 20 crashes of a server
-	AFTERWORD_HISTORIES=50000 AFTERWORD_CRASH_ROUNDS=20 $(PYTEST) $(TESTS)
+	AFTERWORD_HISTORIES=50000 AFTERWORD_CRASH_ROUNDS=20 AFTERWORD_LOOKS=all $(PYTEST) $(TESTS)
 
 # Types are checked on one core while the other compiles.
 checked: $(READY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +192,14 @@ def test_relative_and_deferred_imports_are_seen(tmp_path: Path) -> None:
     )
     found = {(i.imported, i.at_run_time) for i in all_imports(read_modules(tmp_path))}
     assert found == {("afterword.reports.b", True), ("afterword.store", True), ("afterword.log", False)}
+
+
+def test_who_takes_facts_in_loads_nothing_of_what_reads_them() -> None:
+    told = "import sys, afterword.interfaces.serve; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
+    reading = ("attribution", "reports", "stats", "demo", "workspace.answering", "workspace.live", "interfaces.api.app")
+    heavy = ("numba", "llvmlite", "scipy", "duckdb", "jinja2", "alembic", *(f"afterword.{each}" for each in reading))
+    assert [name for name in loaded if f"{name}.".startswith(tuple(f"{each}." for each in heavy))] == []
 
 
 def test_only_the_store_opens_duckdb() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
+Theme = Literal["light", "dark"]
+LOOKS: tuple[tuple[int, Theme], ...] = ((1440, "light"), (375, "dark"), (1440, "dark"), (375, "light"))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -33,18 +36,20 @@ class Watched:
         self.page.goto(path)
         return self.page
 
-    def check(self, *, widths: tuple[int, ...] = (1440, 375)) -> None:
-        """Look for barriers and overflow in both themes and at several widths."""
+    def check(self) -> None:
+        """Look for barriers and overflow: wide and light, narrow and dark.
+
+        With AFTERWORD_LOOKS=all the other two as well.
+        """
         before = self.page.viewport_size
-        for width in widths:
+        for width, theme in LOOKS if os.environ.get("AFTERWORD_LOOKS") == "all" else LOOKS[:2]:
             self.page.set_viewport_size({"width": width, "height": 900})
-            for theme in ("light", "dark"):
-                self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-                where = f"{self.page.url} at {width} px, {theme}"
-                self.problems += [f"{where}: {found}" for found in self._barriers()]
-                overflow = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                if overflow > 0:
-                    self.problems.append(f"{where}: {overflow} px wider than the window")
+            self.page.emulate_media(color_scheme=theme)
+            where = f"{self.page.url} at {width} px, {theme}"
+            self.problems += [f"{where}: {found}" for found in self._barriers()]
+            overflow = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if overflow > 0:
+                self.problems.append(f"{where}: {overflow} px wider than the window")
         self.page.emulate_media(color_scheme="light")
         if before:
             self.page.set_viewport_size(before)

@@ -19,7 +19,7 @@ from afterword.interfaces.api.app import make_app
 from afterword.interfaces.api.server import Policy, Server
 from afterword.model import Workspace
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import DataDirectory, open_data_directory
+from afterword.workspace.answering import DataDirectory, open_data_directory
 from tests.interfaces.describing import check
 
 NOW = "2026-03-10T12:00:00Z"

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import httpx
 
-from tests.interfaces.serving import Served, wait_for
+from tests.interfaces.serving import PLAIN, Served, wait_for
 
 
 def is_up(served: Served) -> bool:
     try:
-        return httpx.get(f"{served.address}/healthz", timeout=5.0, trust_env=False).status_code == 200
+        return httpx.get(f"{served.address}/healthz", timeout=5.0, trust_env=False, verify=PLAIN).status_code == 200
     except httpx.TransportError:
         return False
 
 
 def message_of(served: Served) -> str:
     """Return what /readyz complains of; empty if it does not."""
-    answer = httpx.get(f"{served.address}/readyz", timeout=10.0, trust_env=False)
+    answer = httpx.get(f"{served.address}/readyz", timeout=10.0, trust_env=False, verify=PLAIN)
     return "" if answer.status_code == 200 else str(answer.json()["message"])
 
 

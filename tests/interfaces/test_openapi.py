@@ -21,7 +21,7 @@ from afterword.interfaces.api.operations import DescribedRoute, Operation
 from afterword.interfaces.api.parameters import IN_PATH
 from afterword.interfaces.api.server import Policy, Server
 from afterword.interfaces.api_reference import reference
-from afterword.workspace.data_directory import open_data_directory
+from afterword.workspace.answering import open_data_directory
 from tests.interfaces.describing import OPERATIONS, assert_conforms, check
 from tests.interfaces.serving import Client
 

@@ -19,7 +19,7 @@ from afterword.errors import UserError
 from afterword.interfaces.cli import main
 from tests.interfaces.conftest import Serving
 from tests.interfaces.failing import is_up, message_of, mounted, until_ready
-from tests.interfaces.serving import ROOT, Client, campaign, exposures, purchase, wait_for
+from tests.interfaces.serving import ROOT, Client, Served, campaign, exposures, purchase, wait_for
 
 
 class TestAtStart:
@@ -149,6 +149,16 @@ def test_the_command_itself_serves(serving: Serving) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_libraries_that_read_facts_are_in_the_other_process(shared: Served) -> None:
+    assert shared.process is not None
+    front, answering = (
+        Path(f"/proc/{process}/maps").read_text() for process in (shared.process.pid, shared.answering())
+    )
+    libraries = ("duckdb", "llvmlite")
+    assert [name in front for name in libraries] == [False, False]
+    assert [name in answering for name in libraries] == [True, True]
 
 
 class TestStopping:

@@ -5,7 +5,7 @@ import pytest
 from afterword.errors import UserError
 from afterword.interfaces.upkeep import read_upkeep
 from afterword.log.writer import SEGMENT_BYTES
-from afterword.workspace.cleaning import DAY
+from afterword.workspace.data_directory import DAY
 
 
 def test_settings_are_read() -> None:

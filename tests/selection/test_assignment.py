@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import binom, chi2_contingency
 
 from afterword.model import Campaign, Variant
-from afterword.selection.assignment import Split, assign, assign_in_sql, codes, split_of
+from afterword.selection.assignment import Split, assign, codes, split_of
+from afterword.selection.named_queries import assign_in_sql
 from afterword.store.bucket_tables import BucketTable, next_table, salt_of
 
 THREE = {"a": 4500, "b": 3000, "c": 1500, "control": 1000}

@@ -17,8 +17,9 @@ from afterword.intake.definitions import parse_definitions
 from afterword.interfaces.cli import main
 from afterword.log import Frame, read
 from afterword.store.erasing_log import change, concerns
+from afterword.workspace.answering import DataDirectory, open_data_directory
 from afterword.workspace.cleaning import Stage
-from afterword.workspace.data_directory import FACTS, LOG, DataDirectory, open_data_directory
+from afterword.workspace.data_directory import FACTS, LOG
 from tests.workspace.feed_world import read_all
 
 NAME, ALIAS = "Quixote-7", "don@mancha.example"

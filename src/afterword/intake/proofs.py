@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from afterword.store.sql import identifier, one_path
+
+if TYPE_CHECKING:
+    import duckdb
 
 BYTES_OF_FEW = 2.0
 """A column of few words takes no more than this in the file, on average over its rows."""

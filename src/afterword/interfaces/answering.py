@@ -6,7 +6,6 @@ It is started by `serve` and ends when that process does: its standard input is 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -14,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -26,62 +24,21 @@ from starlette.routing import Route
 from afterword.errors import UserError
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
-from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.selection import selecting_of
 from afterword.interfaces.api.server import Policy, Reading
-from afterword.interfaces.command_key import CommandKey
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.posting import post
 from afterword.interfaces.rewriting import in_process_of_its_own
-from afterword.workspace.data_directory import LOG, is_beyond_repair, open_answering
+from afterword.interfaces.two_processes import AGAIN, FIRST_VARIANTS, STATE, AskedFirst, Configuration
+from afterword.workspace.answering import is_beyond_repair, open_answering
+from afterword.workspace.data_directory import LOG
 from afterword.workspace.delivering import Deliverer
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.selecting import Scheduler
 
 LOGGER = logging.getLogger("afterword")
-STATE = "/internal/state"
-FIRST_VARIANTS = "/internal/first-variants"
-AGAIN = 75
-"""The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 STOP_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """What the process must know; it comes as the first line of standard input."""
-
-    path: str
-    socket: str
-    memory: str | None
-    threads: int | None
-    metadata_url: str | None
-    rate: Rate
-    changes_days: int
-    body_bytes: int
-    durable: int
-    """The position of the log."""
-    command_key: CommandKey
-    erase_within: int
-    """Microseconds."""
-    nice: int
-
-    @classmethod
-    def read(cls, line: str) -> Configuration:
-        """Read what `line` wrote."""
-        told = json.loads(line)
-        return cls(**{**told, "rate": Rate(**told["rate"]), "command_key": CommandKey(**told["command_key"])})
-
-    def line(self) -> str:
-        """Return it as one line."""
-        return json.dumps(asdict(self))
-
-
-class AskedFirst(msgspec.Struct):
-    """To which variant users were first exposed."""
-
-    campaign_id: str
-    users: list[str]
 
 
 def main() -> int:

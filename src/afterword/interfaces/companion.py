@@ -14,12 +14,11 @@ import h11
 import msgspec
 
 from afterword.errors import UserError
-from afterword.interfaces.answering import AGAIN, FIRST_VARIANTS, STATE, AskedFirst
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.forwarding import UNAVAILABLE, exchange
+from afterword.interfaces.two_processes import AGAIN, FIRST_VARIANTS, STATE, AskedFirst
 from afterword.log import LogError
-from afterword.workspace.backlog import Backlog
-from afterword.workspace.delivering import Progress
+from afterword.workspace.backlog import Backlog, Progress
 
 LOGGER = logging.getLogger("afterword")
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "afterword.interfaces.answering")

@@ -76,7 +76,7 @@ def _opened(data: Path, memory: str | None, threads: int | None, metadata_url: s
     from afterword.interfaces.api.app import make_app
     from afterword.interfaces.api.limits import Rate
     from afterword.interfaces.api.server import Policy, Server
-    from afterword.workspace.data_directory import open_data_directory
+    from afterword.workspace.answering import open_data_directory
 
     problems: list[str] = []
     with open_data_directory(

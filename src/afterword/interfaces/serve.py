@@ -18,15 +18,15 @@ from pathlib import Path
 import uvicorn
 
 from afterword.errors import UserError
-from afterword.interfaces.answering import Configuration
-from afterword.interfaces.api.app import make_receiving_app
 from afterword.interfaces.api.forwarding import Forwarder
+from afterword.interfaces.api.receiving import make_receiving_app
 from afterword.interfaces.api.server import Policy, Receiving
 from afterword.interfaces.command_key import make_command_key
 from afterword.interfaces.companion import Companion
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.running import Running, announced
+from afterword.interfaces.two_processes import Configuration
 from afterword.interfaces.upkeep import LogUpkeep, Upkeep
 from afterword.log import LogError
 from afterword.settings import memory_bytes, thread_count

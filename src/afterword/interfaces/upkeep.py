@@ -15,7 +15,7 @@ from afterword.log.segments import first_position, segment_paths
 from afterword.log.writer import SEGMENT_BYTES
 from afterword.settings import ERASE_WITHIN, KEEP_LOG_BYTES, size_bytes
 from afterword.workspace.backlog import Backlog
-from afterword.workspace.cleaning import DAY
+from afterword.workspace.data_directory import DAY
 from afterword.workspace.reopened_log import ReopenedLog
 
 LOGGER = logging.getLogger("afterword")

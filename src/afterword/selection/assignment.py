@@ -14,12 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from afterword.model import Campaign
-from afterword.selection.named_queries import query
 from afterword.store.bucket_tables import BUCKETS, Buckets, BucketTable, first_buckets
 
 CONTROL, VARIANT = "control:", "variant:"
@@ -85,24 +83,3 @@ def assign(split: Split, users: Sequence[str]) -> list[str]:
     """Return the variant of each user."""
     variants = split.variants
     return [variants[code] for code in codes(split, users).tolist()]
-
-
-def assign_in_sql(con: duckdb.DuckDBPyConnection, split: Split) -> duckdb.DuckDBPyRelation:
-    """Return user_id and variant_id of all rows of `users_to_assign`, the same as `assign` gives."""
-    return con.sql(query("assign"), params=parameters(split))
-
-
-def parameters(split: Split) -> dict[str, object]:
-    """Return the parameters of `assign.sql`."""
-    return {
-        "salt": split.salt,
-        "control": split.control,
-        "control_buckets": split.control_buckets,
-        "message_buckets": len(split.table.codes),
-        "variants": list(split.table.variants),
-        "table": split.table.codes.translate(_DIGITS).decode(),
-    }
-
-
-_DIGITS = bytes((ord("0") + code) % 256 for code in range(256))
-"""At most eight variants have a message (rule 31), and none leaves a launched campaign: one digit is enough."""

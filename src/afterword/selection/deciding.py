@@ -6,17 +6,15 @@ another variant before. Of these, and of nobody else, it must be known whether t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import duckdb
 import numpy as np
 
 from afterword.model import Campaign
 from afterword.selection.assignment import buckets_of, codes, split_of
 from afterword.selection.holdouts import held_out
-from afterword.selection.named_queries import query
 from afterword.store.bucket_tables import Buckets
 from afterword.store.holdouts import Holdout
 
@@ -59,9 +57,3 @@ def decide(
     messaged = [each.user_id for each in assigned if each.variant_id not in (None, split.control)]
     moved = np.frombuffer(buckets.moved, dtype=np.bool_)[buckets_of(split, messaged)]
     return Decision(assigned, frozenset(user for user, one in zip(messaged, moved.tolist(), strict=True) if one))
-
-
-def first_variants(con: duckdb.DuckDBPyConnection, campaign_id: str, users: Iterable[str]) -> dict[str, str]:
-    """Return to which variant those of the users were first exposed that were exposed, from the loaded facts."""
-    parameters = {"campaign": campaign_id, "users": list(users)}
-    return dict(con.execute(query("first_variants"), parameters).fetchall())

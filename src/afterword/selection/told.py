@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from afterword.model import Campaign
-from afterword.selection.caused import caused_of
 from afterword.selection.evidence import Pair, reading_of
 from afterword.selection.experiment import Experiment
 from afterword.selection.figures import Figure, figures_of
@@ -62,21 +61,6 @@ def comparisons_data(experiment: Experiment) -> dict[str, Any]:
             "variants": {one.pair.arm: _figure(one) for one in of_metric.figures},
         }
         for of_metric in figures_of(experiment)
-    }
-
-
-def caused_data(experiment: Experiment) -> dict[str, Any]:
-    """Return, by conversion event and for revenue, what all messages together caused; empty without control."""
-    return {
-        one.metric.name: {
-            "against": one.pair.other,
-            "level": 1 - float(experiment.plan.alpha),
-            "persons": one.persons,
-            **_differences(one.pair),
-            "amount": one.amount,
-            "amount_interval": bounds(one.interval),
-        }
-        for one in caused_of(experiment)
     }
 
 

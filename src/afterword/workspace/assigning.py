@@ -14,7 +14,8 @@ from afterword.errors import UserError, nearest
 from afterword.intake.side_tables import load_users
 from afterword.intake.sources import ReadOptions, find_files
 from afterword.model import Definitions
-from afterword.selection.assignment import assign_in_sql, split_of
+from afterword.selection.assignment import split_of
+from afterword.selection.named_queries import assign_in_sql
 from afterword.settings import memory_bytes
 from afterword.store.connection import open_memory
 from afterword.store.sql import literal

@@ -5,10 +5,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from afterword.workspace.delivering import Progress
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a webhook stands."""
+
+    backlog: int
+    """How many changes it has not had yet, those that it does not want included."""
+    failures: int
+    """In a row."""
+    paused: bool
 
 
 class Backlog:

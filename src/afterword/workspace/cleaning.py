@@ -18,7 +18,6 @@ AGAIN = 600 * 1_000_000
 LATE = 3_600 * 1_000_000
 """A pass only for what erased persons' apps go on to send is not worth while more often."""
 SEAL_SECONDS = 60.0
-DAY = 86_400 * 1_000_000
 
 
 class Stage(StrEnum):

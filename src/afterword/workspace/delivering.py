@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from afterword.store.webhooks import Webhook, Webhooks
+from afterword.workspace.backlog import Progress
 from afterword.workspace.deliveries import (
     GIVE_UP_MICROSECONDS,
     GONE,
@@ -30,17 +31,6 @@ TURN = 50
 PASS_MICROSECONDS = 60 * 1_000_000
 """How often it is written down that there was nothing for a webhook."""
 STOP_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How a webhook stands."""
-
-    backlog: int
-    """How many changes it has not had yet, those that it does not want included."""
-    failures: int
-    """In a row."""
-    paused: bool
 
 
 @dataclass(frozen=True, slots=True)

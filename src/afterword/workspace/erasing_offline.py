@@ -12,7 +12,8 @@ from afterword.intake.accepted import DIALECT, Accepted, Deletion
 from afterword.log import Frame
 from afterword.store.database_file import rewrite_database
 from afterword.store.erasing_log import change, concerns
-from afterword.workspace.data_directory import FACTS, TEMPORARY, Answering, open_answering, open_intake
+from afterword.workspace.answering import Answering, open_answering
+from afterword.workspace.data_directory import FACTS, TEMPORARY, open_intake
 from afterword.workspace.erasing import Found
 from afterword.workspace.reopened_log import ReopenedLog
 

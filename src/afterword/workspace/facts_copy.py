@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from afterword.store.loader import loaded_position
-from afterword.workspace.data_directory import FACTS, TEMPORARY, Answering
+from afterword.workspace.answering import Answering
+from afterword.workspace.data_directory import FACTS, TEMPORARY
 
 PLACE = "backup"
 """In the directory for temporary files, which every start empties."""

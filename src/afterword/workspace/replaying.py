@@ -19,16 +19,8 @@ from afterword.store.erasing import add_tombstones, read_tombstones
 from afterword.store.facts import open_facts
 from afterword.store.loader import Loader
 from afterword.store.metadata import Metadata
-from afterword.workspace.data_directory import (
-    BATCH_ROWS,
-    DATABASE_SHARE,
-    FACTS,
-    LOG,
-    SECRET,
-    STORE_SHARE,
-    TEMPORARY,
-    open_intake,
-)
+from afterword.workspace.answering import BATCH_ROWS, DATABASE_SHARE, STORE_SHARE
+from afterword.workspace.data_directory import FACTS, LOG, SECRET, TEMPORARY, open_intake
 from afterword.workspace.erasing import Erasing
 from afterword.workspace.live import Live
 

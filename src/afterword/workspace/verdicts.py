@@ -15,7 +15,7 @@ from afterword.reports.person_json import read_json
 from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
 from afterword.selection.permuting import Outcomes, Permuted, permuted
-from afterword.selection.told import caused_data, comparisons_data, forecast_data, verdict_data
+from afterword.selection.told import comparisons_data, forecast_data, verdict_data
 
 MICROSECONDS = 1_000_000
 
@@ -40,7 +40,7 @@ def add_verdicts(
     as_of: int,
     histories: Mapping[str, History] | None = None,
 ) -> None:
-    """Add `verdict`, `comparisons`, `caused` and `forecast` to each campaign of a report, in place.
+    """Add `verdict`, `comparisons` and `forecast` to each campaign of a report, in place.
 
     Args:
         report: the content of report.json, its campaigns in the order of the definitions.
@@ -56,7 +56,6 @@ def add_verdicts(
         experiment = _experiment(campaign, told, days, as_of, zone, history)
         told["verdict"] = verdict_data(experiment)
         told["comparisons"] = comparisons_data(experiment)
-        told["caused"] = caused_data(experiment)
         told["forecast"] = forecast_data(campaign, told)
 
 

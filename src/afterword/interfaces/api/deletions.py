@@ -22,7 +22,7 @@ USER = Text("user_id", "any id of a person: say what there is of the person, too
 
 async def _told(server: Answers, call: Call) -> Response:
     user = USER.read(call.parameters)
-    status = await asyncio.to_thread(_status, server)
+    status = await asyncio.to_thread(status_of, server)
     if not user:
         return answer(200, status)
     found = await asyncio.to_thread(server.data.erasing.find, [user])
@@ -32,10 +32,11 @@ async def _told(server: Answers, call: Call) -> Response:
 
 async def _asked(server: Answers, _call: Call) -> Response:
     server.data.cleaning.ask()
-    return answer(202, await asyncio.to_thread(_status, server))
+    return answer(202, await asyncio.to_thread(status_of, server))
 
 
-def _status(server: Answers) -> dict[str, Any]:
+def status_of(server: Answers) -> dict[str, Any]:
+    """Return how far it is, as the API tells it."""
     status = server.data.cleaning.status
     return {
         "stage": status.stage.value,

@@ -62,10 +62,11 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 async def _created(server: Answers, call: Call) -> Response:
     said = fields_of(await call.body(), FIELDS)
-    return answer(201, told(await asyncio.to_thread(_create, server, said), server.clock()))
+    return answer(201, told(await asyncio.to_thread(create_holdout, server, said), server.clock()))
 
 
-def _create(server: Answers, said: Mapping[str, Any]) -> Holdout:
+def create_holdout(server: Answers, said: Mapping[str, Any]) -> Holdout:
+    """Make a holdout from what was said; raises `Refused` 400 and 409."""
     metadata = server.data.metadata
     name, share = said.get("name"), said.get("share")
     if not isinstance(name, str):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
-from afterword.interfaces.api.verdict_types import (
-    CampaignVerdict,
-    Caused,
-    Comparisons,
-    Forecast,
-    Interval,
-    Letter,
-    Money,
-)
+from msgspec import Meta
+
+Letter = str
+Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
+Money = Annotated[str, Meta(description="decimal text")]
 
 
 class Facts(TypedDict):
@@ -218,6 +214,143 @@ class Warned(TypedDict):
     message: str
 
 
+class RateOfAge(TypedDict):
+    """A variant's users whose window has passed."""
+
+    n: int
+    waiting: int
+    rate: float | None
+    probability_best: float | None
+    expected_loss: float | None
+
+
+class Pair(TypedDict):
+    """One variant against another, over users whose windows have passed."""
+
+    variant: str
+    against: str
+    difference: float | None
+    interval: Interval | None
+    single_look_interval: Interval | None
+
+
+class AdjustedDifference(TypedDict):
+    """A difference adjusted by what users did before their first exposure (CUPED)."""
+
+    difference: float
+    interval: Interval | None
+    single_look_interval: Interval | None
+
+
+class ComparedVariant(TypedDict):
+    """A variant against control, over users whose windows have passed."""
+
+    difference: float | None
+    interval: Interval | None
+    single_look_interval: Interval | None
+    lift: float | None
+    lift_interval: Interval | None
+    p_value: float | None
+    adjusted_p_value: float | None
+    decided: bool | None
+    adjusted: AdjustedDifference | None
+
+
+class Comparisons(TypedDict):
+    """All variants on one conversion event, or in revenue."""
+
+    against: str
+    level: float
+    variance_saved: float | None
+    variants: dict[str, ComparedVariant]
+
+
+class Forecast(TypedDict):
+    """What open windows will bring."""
+
+    rate: float
+    interval: Interval
+    more: float
+    hours: int
+    complete: bool
+
+
+class Missing(TypedDict):
+    """What is missing for a verdict."""
+
+    users: int
+    days: int | None
+    difference: float | None
+
+
+class Guarded(TypedDict):
+    """A guardrail of a variant."""
+
+    variant: str
+    event: str
+    margin: float
+    against: str | None
+    harm: float | None
+    interval: Interval | None
+    state: Annotated[str, Meta(description="`kept`, `open` or `breached`")]
+
+
+class Split(TypedDict):
+    """Whether users came into the variants as planned."""
+
+    broken: bool
+    reasons: list[str]
+    p_value: float
+    expected: dict[str, float]
+    seen: dict[str, float]
+
+
+class OtherTools(TypedDict):
+    """What commercial products compute from the same counts."""
+
+    variant: str
+    against: str
+    difference: float
+    confidence: float
+    sentence: str
+
+
+class PlanOfVerdict(TypedDict):
+    """The plan by which was judged."""
+
+    plan: str
+    alpha: float
+    smallest_effect: float
+    minimum_sample: int
+    winsorize: Money | None
+    rule: str
+
+
+class CampaignVerdict(TypedDict):
+    """The verdict on the primary conversion event."""
+
+    answer: Annotated[
+        str,
+        Meta(
+            description="`winner`, `leading`, `control_best`, `no_difference`, `no_winner`, `too_early`, `split_broken`"
+        ),
+    ]
+    variant: str | None
+    sentence: str
+    remarks: list[str]
+    because: str | None
+    redefined: bool
+    conversion_event: Letter
+    plan: PlanOfVerdict
+    level: float
+    rates: dict[str, RateOfAge]
+    pairs: list[Pair]
+    missing: Missing | None
+    guardrails: list[Guarded]
+    split: Split
+    other_tools: OtherTools | None
+
+
 class CampaignReport(TypedDict):
     """A campaign's report."""
 
@@ -248,7 +381,6 @@ class CampaignReport(TypedDict):
     warnings: list[Warned]
     verdict: NotRequired[CampaignVerdict | None]
     comparisons: NotRequired[dict[str, Comparisons]]
-    caused: NotRequired[dict[str, Caused]]
     forecast: NotRequired[dict[Letter, dict[str, Forecast | None]]]
 
 

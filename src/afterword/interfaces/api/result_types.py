@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from msgspec import Meta
 
 from afterword.interfaces.api.native_types import ConversionEvent
-from afterword.interfaces.api.report_types import DescribedEvent
-from afterword.interfaces.api.verdict_types import Letter, Money
+from afterword.interfaces.api.report_types import DescribedEvent, Letter, Money
 from afterword.model import MAX_CONVERSION_EVENTS
 
 Day = Annotated[str, Meta(description="a day of the workspace", examples=["2026-03-31"])]

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -32,9 +32,12 @@ from afterword.settings import rate_of, size_bytes
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.permissions import Permission
-from afterword.workspace.data_directory import CHANGES_DAYS, Answering, DataDirectory
-from afterword.workspace.delivering import Progress
+from afterword.workspace.backlog import Progress
+from afterword.workspace.data_directory import CHANGES_DAYS
 from afterword.workspace.reopened_log import ReopenedLog
+
+if TYPE_CHECKING:  # who takes facts in loads nothing of what reads them
+    from afterword.workspace.answering import Answering, DataDirectory
 
 SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""

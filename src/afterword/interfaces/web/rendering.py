@@ -38,7 +38,7 @@ MENU = (
     Place("overview", "Overview", "/"),
     Place("across", "Conversions", "/conversions"),
     Place("data", "Data", "/data"),
-    Place("settings", "Settings", "/settings"),
+    Place("settings", "Settings", "/settings", Role.ADMIN),
 )
 
 

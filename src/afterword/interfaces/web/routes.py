@@ -18,6 +18,7 @@ from afterword.interfaces.web import overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.rendering import page, part
+from afterword.interfaces.web.settings import account, audit, keys, people, workspace
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
 from afterword.store.accounts import Role
 
@@ -48,6 +49,21 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/invitation", signing_in.show_invitation, None),
     Page("POST", "/invitation", signing_in.accept_invitation, None),
     Page("GET", "/campaign", details.show),
+    Page("GET", "/account", account.show),
+    Page("POST", "/account", account.change),
+    Page("GET", "/settings", workspace.show, Role.ADMIN),
+    Page("POST", "/settings", workspace.change, Role.ADMIN),
+    Page("GET", "/settings/people", people.show, Role.ADMIN),
+    Page("POST", "/settings/people", people.invite, Role.ADMIN),
+    Page("POST", "/settings/people/change", people.change, Role.ADMIN),
+    Page("GET", "/settings/keys", keys.show, Role.ADMIN),
+    Page("POST", "/settings/keys", keys.create, Role.ADMIN),
+    Page("POST", "/settings/keys/revoke", keys.revoke, Role.ADMIN),
+    Page("GET", "/settings/holdouts", workspace.show_holdouts, Role.ADMIN),
+    Page("POST", "/settings/holdouts", workspace.make_holdout, Role.ADMIN),
+    Page("GET", "/settings/deletions", workspace.show_deletions, Role.ADMIN),
+    Page("POST", "/settings/deletions", workspace.erase_now, Role.ADMIN),
+    Page("GET", "/settings/audit", audit.show, Role.ADMIN),
 )
 
 

@@ -128,7 +128,7 @@ def make_first(web: Web, visit: Visit) -> Response:
         except UserError as error:
             errors["email"] = str(error)
         else:
-            metadata.audit.add(visit.now, f"key:{key.id}", "account.created", account.id, {"email": account.email})
+            metadata.audit.add(visit.now, f"key:{key.id}", "person.created", account.id, {"email": account.email})
             return keep_session(go("/"), metadata.sessions.begin(account.id, visit.now, web.chance), visit)
     form = NewPassword(typed.email, typed.name, errors=errors)
     return page("welcome.html.j2", visit, "Welcome", "", 400, form=form)
@@ -158,7 +158,7 @@ def accept_invitation(web: Web, visit: Visit) -> Response:
         except UserError as error:
             problem = str(error)
         else:
-            metadata.audit.add(visit.now, account.id, "account.accepted", account.id, {"email": account.email})
+            metadata.audit.add(visit.now, account.id, "person.accepted", account.id, {"email": account.email})
             return keep_session(go("/"), metadata.sessions.begin(account.id, visit.now, web.chance), visit)
     form = NewPassword(account.email, account.name, secret, {"password": problem})
     return page("invitation.html.j2", visit, "Invitation", "", 400, form=form)

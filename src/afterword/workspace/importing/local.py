@@ -10,7 +10,8 @@ from pathlib import Path
 
 from afterword.errors import UserError
 from afterword.log import LogError
-from afterword.workspace.data_directory import LOG, Answering, Intake, open_answering, open_intake
+from afterword.workspace.answering import Answering, open_answering
+from afterword.workspace.data_directory import LOG, Intake, open_intake
 from afterword.workspace.importing.importing import Imported, Job, import_files
 from afterword.workspace.importing.ledger import Ledger, Standing, Told
 from afterword.workspace.session import Progress

@@ -55,7 +55,7 @@ def figures(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
             "Revenue in window",
             wording.NOTHING if hidden else wording.money(total["revenue"]["amount"], currency),
             f"All that the recipients bought within {window} of their message, less refunds, of any product. "
-            "What the message caused is the difference from control per user, times the users whose window has passed.",
+            "What the message caused is the difference from control per user whose window has passed, times all of them.",
             f"within {window}" + (f", and {apart} without a rate" if apart else ""),
             caused=caused,
             between=between,
@@ -69,14 +69,14 @@ def _of_primary(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
     on, exposed = told["total"]["conversions"]["A"], told["total"]["exposed"]
     hidden = numbers.is_hidden(on["converted"]) or numbers.is_hidden(exposed)
     caused, between, tone = _caused(told, "A", lambda value: wording.signed(value, 0), hidden)
-    points, points_between, _ = _caused(told, "A", lambda value: wording.signed(100 * value, 2), hidden, "difference")
+    points, points_between, _ = _caused(told, "A", lambda value: wording.signed(100 * value, 2), hidden, "rate")
     pending = on["pending"] / exposed if exposed else None
     return [
         Figure(
             "Conversions, event A",
             numbers.text(on["converted"]),
             "Who did what the primary conversion event asks for, in time. What the message caused is the difference "
-            "from control among users whose window has passed, times their number: the others would have done it "
+            "from control among users whose window has passed, times all recipients: the others would have done it "
             "anyway.",
             address=numbers.address(on["converted"], "total", "A", "converted"),
             caused=caused,
@@ -104,18 +104,19 @@ def _of_primary(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
 
 
 def _caused(
-    told: Mapping[str, Any], metric: str, write: Callable[[float], str], hidden: bool, field: str = "amount"
+    told: Mapping[str, Any], metric: str, write: Callable[[float], str], hidden: bool, field: str = ""
 ) -> tuple[str, str, str]:
-    """Return what the message caused, its interval, and how it looks."""
-    one = told.get("caused", {}).get(metric)
-    if one is None or hidden or one[field] is None:
+    """Return what the message caused, its interval, and how it looks: of the whole, or the difference of the rate."""
+    one = ((told.get("incremental") or {}).get("metrics") or {}).get(metric)
+    value = one["difference" if field else "incremental"] if one else None
+    if one is None or hidden or value is None:
         return "", "", ""
-    bounds = one["interval" if field == "difference" else "amount_interval"]
+    bounds = one["interval" if field else "incremental_interval"]
     if bounds is None:
-        return ("", "", "") if not one[field] else (write(one[field]), "too early for an interval", "muted")
-    low, high = bounds
+        return ("", "", "") if not float(value) else (write(float(value)), "too early for an interval", "muted")
+    low, high = map(float, bounds)
     tone = "good" if low > 0 else "bad" if high < 0 else "muted"
-    return write(one[field]), f"{write(low)} to {write(high)}", tone
+    return write(float(value)), f"{write(low)} to {write(high)}", tone
 
 
 def _amount(value: float, currency: str) -> str:

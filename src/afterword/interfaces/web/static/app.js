@@ -27,3 +27,9 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-send-on-change]");
   if (form) form.requestSubmit();
 });
+
+// What cannot be undone is asked for twice.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-ask]");
+  if (button && !window.confirm(button.dataset.ask)) event.preventDefault();
+});

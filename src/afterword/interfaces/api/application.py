@@ -1,0 +1,110 @@
+"""What holds for every application of the server: how requests are refused, timed and kept in the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from afterword.interfaces.api.answers import answer_refused, form_of
+from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.api.operations import DescribedRoute, keep_apart
+from afterword.interfaces.api.server import RETRY_SECONDS, Gate
+from afterword.store.metadata_database import MetadataUnavailable
+
+LOGGER = logging.getLogger("afterword")
+FAULT = "the server failed at this request: its log says how"
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+
+def application(server: Gate, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """Return an application with these routes; `server` is started and stopped by who runs it."""
+    handlers = {Refused: _refused, HTTPException: _unrouted, MetadataUnavailable: _unavailable}
+    keep_apart([route for route in routes if isinstance(route, DescribedRoute)])
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    # A redirect would send a client, and its key, to where its own Host header says.
+    app.router.redirect_slashes = False
+    app.add_middleware(_Around, metrics=server.metrics)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return answer_refused(form_of(request.scope["path"]), error)
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.scope["path"]
+    if error.status_code == 404:
+        return answer_refused(form_of(path), Refused(404, f"there is nothing at {path[:100]}"))
+    matching = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # What is found first hides what another path, with any name in it, would answer.
+    allowed = sorted({method for route in matching if route.path == matching[0].path for method in route.methods or ()})
+    refused = Refused(
+        error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
+    )
+    return answer_refused(form_of(path), refused)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    refused = Refused(503, str(error), {"Retry-After": RETRY_SECONDS})
+    return answer_refused(form_of(request.scope["path"]), refused)
+
+
+class _Around:
+    """Times every request, adds the headers of all answers, and turns a fault of ours into one line of the log."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status, started = 500, False
+
+        async def sending(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+                there = {name for name, _ in message["headers"]}  # of an answer that was handed on
+                message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in there)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            LOGGER.error("%s %s failed", scope["method"], _label(scope), exc_info=error)
+            self._metrics.add("afterword_faults_total")
+            if started:
+                raise
+            response = answer_refused(form_of(scope["path"]), Refused(500, FAULT))
+            await response(scope, receive, sending)
+        finally:
+            seconds = time.perf_counter() - began
+            self._metrics.observe("afterword_request_seconds", seconds, path=_label(scope), status=str(status))
+
+
+def _label(scope: Scope) -> str:
+    """Return the path as the routes have it, which names no person and is one of a few."""
+    return getattr(scope.get("route"), "path", None) or "other"
