@@ -16,9 +16,9 @@ from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
+from afterword.interfaces.web.details import over_time, why
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.details import people as behind
-from afterword.interfaces.web.details import why
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
@@ -51,6 +51,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/invitation", signing_in.show_invitation, None),
     Page("POST", "/invitation", signing_in.accept_invitation, None),
     Page("GET", "/campaign", details.show),
+    Page("GET", "/campaign/over-time", over_time.show),
     Page("GET", "/campaign/users", behind.show, Role.ANALYST),
     Page("GET", "/campaign/why", why.show, Role.ANALYST),
     Page("GET", "/account", account.show),

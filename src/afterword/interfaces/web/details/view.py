@@ -26,9 +26,6 @@ class Asked:
 
     letter: str
     columns: Sequence[str]
-    first: str = ""
-    last: str = ""
-    """Days between which charts over time are drawn; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
