@@ -16,7 +16,8 @@ from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
-from afterword.interfaces.web.rendering import page, part
+from afterword.interfaces.web.links import link
+from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
 from afterword.store.accounts import Role
@@ -68,7 +69,12 @@ PAGES: tuple[Page, ...] = (
 def web_routes(web: Web) -> list[BaseRoute]:
     """Return the routes of all pages."""
     files = Route("/static/{tag}/{name}", answer_asset, methods=["GET"])
-    return [files, *(_route(web, each) for each in PAGES)]
+    return [files, *(_route(web, each) for each in PAGES), Route("/campaigns/{id}", _moved, methods=["GET"])]
+
+
+async def _moved(request: Request) -> Response:
+    """Send who kept the address from before the dashboard to where the page is now."""
+    return go(link("/campaign", id=request.path_params["id"]))
 
 
 def _route(web: Web, page: Page) -> Route:
