@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
+    arriving,
     assigning,
     backups,
     braze,
@@ -36,6 +37,7 @@ from afterword.interfaces.api import (
     recomputing,
     segment,
     selection,
+    standing,
     watching,
     webhooks,
 )
@@ -98,7 +100,7 @@ class _Others(BaseRoute):
         await self._app(scope, receive, send)
 
 
-TAKING = (*native.OPERATIONS, *assigning.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS)
+TAKING = (*native.OPERATIONS, *assigning.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS, *standing.OPERATIONS)
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
@@ -115,6 +117,7 @@ ASKING = (
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
     *deletions.OPERATIONS,
+    *arriving.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""
