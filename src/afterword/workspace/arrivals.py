@@ -34,9 +34,7 @@ QUALIFY row_number() OVER (PARTITION BY reason ORDER BY position DESC, item DESC
 ORDER BY reason, position DESC, item DESC"""
 
 
-def latest(
-    con: duckdb.DuckDBPyConnection, loaded: int, limit: int, senders: Mapping[int, str]
-) -> list[dict[str, Any]]:
+def latest(con: duckdb.DuckDBPyConnection, loaded: int, limit: int, senders: Mapping[int, str]) -> list[dict[str, Any]]:
     """Return the facts that were loaded last, the last first; who sent each is for the caller to name.
 
     Args:

@@ -35,6 +35,7 @@ from afterword.interfaces.api import (
     openapi,
     pages,
     recomputing,
+    seen,
     segment,
     selection,
     standing,
@@ -100,7 +101,14 @@ class _Others(BaseRoute):
         await self._app(scope, receive, send)
 
 
-TAKING = (*native.OPERATIONS, *assigning.OPERATIONS, *imports.OPERATIONS, *braze.OPERATIONS, *segment.OPERATIONS, *standing.OPERATIONS)
+TAKING = (
+    *native.OPERATIONS,
+    *assigning.OPERATIONS,
+    *imports.OPERATIONS,
+    *braze.OPERATIONS,
+    *segment.OPERATIONS,
+    *standing.OPERATIONS,
+)
 """What takes facts in."""
 ASKING = (
     *campaigns.OPERATIONS,
@@ -118,6 +126,7 @@ ASKING = (
     *backups.OPERATIONS,
     *deletions.OPERATIONS,
     *arriving.OPERATIONS,
+    *seen.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""

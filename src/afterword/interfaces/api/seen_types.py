@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
+
+from afterword.interfaces.api.native_types import ConversionEvent
+
+MAX_CANDIDATES = 8
 
 
 class ServerState(TypedDict):
@@ -71,3 +75,55 @@ class Rejections(TypedDict):
     reasons: list[RejectionsOfReason]
 
 
+class SeenItem(TypedDict):
+    """Something that was seen."""
+
+    name: NotRequired[Annotated[str, Meta(description="of what is asked for; of values there is `value` instead")]]
+    value: NotRequired[Annotated[Any, Meta(description="as a filter would have it: text, a number, true or false")]]
+    kinds: NotRequired[
+        Annotated[
+            list[Literal["text", "number", "boolean", "mixed"]],
+            Meta(description="of a property: what its values are"),
+        ]
+    ]
+    count: Annotated[int, Meta(description="events of the last 30 days")]
+    last_seen: NotRequired[str]
+
+
+class Seen(TypedDict):
+    """What was seen in the last 30 days, what fits best and came most often first."""
+
+    as_of: str
+    since: str
+    what: str
+    items: Annotated[list[SeenItem], Meta(description="none where nothing like it was seen")]
+    matching: Annotated[int, Meta(description="how many there are, also beyond the limit")]
+    events: Annotated[int, Meta(description="how many events they are of")]
+    one_in: Annotated[
+        int, Meta(ge=1, description="one event in so many was looked into, and `count` is an estimate if that is not 1")
+    ]
+
+
+class Candidates(TypedDict):
+    """Conversion events that a campaign might have."""
+
+    conversion_events: Annotated[list[ConversionEvent], Meta(min_length=1, max_length=MAX_CANDIDATES)]
+
+
+class ShareOfSeen(TypedDict):
+    """How many of those who were seen did what a conversion event asks for."""
+
+    conversion_event: ConversionEvent
+    users: Annotated[
+        int | None, Meta(description="null for opens and clicks: a message is a campaign's, and this asks none")
+    ]
+    share: float | None
+
+
+class SharesOfSeen(TypedDict):
+    """Who did what in the last 30 days."""
+
+    as_of: str
+    since: str
+    seen: Annotated[int, Meta(description="users who did anything in these days")]
+    conversion_events: list[ShareOfSeen]
