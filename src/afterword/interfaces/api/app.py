@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from afterword.interfaces.api import (
+    arriving,
     backups,
     braze_export,
     braze_reading,
@@ -22,6 +23,7 @@ from afterword.interfaces.api import (
     holdouts,
     openapi,
     recomputing,
+    seen,
     selection,
     webhooks,
 )
@@ -47,6 +49,8 @@ ASKING = (
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
     *deletions.OPERATIONS,
+    *arriving.OPERATIONS,
+    *seen.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])
