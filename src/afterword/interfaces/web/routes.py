@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.web import overview, selecting, signing_in
+from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
@@ -41,6 +41,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/", overview.show),
     Page("GET", "/campaign/selection", selecting.show),
     Page("POST", "/campaign/selection", selecting.change, Role.EDITOR),
+    Page("GET", "/data", data.show),
+    Page("GET", "/data/seen", data.show_seen),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
