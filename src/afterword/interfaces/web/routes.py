@@ -16,6 +16,7 @@ from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
+from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
@@ -50,6 +51,7 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/welcome", signing_in.make_first, None),
     Page("GET", "/invitation", signing_in.show_invitation, None),
     Page("POST", "/invitation", signing_in.accept_invitation, None),
+    Page("GET", "/campaign", details.show),
     Page("GET", "/account", account.show),
     Page("POST", "/account", account.change),
     Page("GET", "/settings", workspace.show, Role.ADMIN),
@@ -119,6 +121,7 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         part=request.headers.get("hx-request") == "true",
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+        cookies=request.cookies,
     )
 
 
