@@ -16,6 +16,8 @@ from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
+from afterword.interfaces.web.create import moving, reviewing
+from afterword.interfaces.web.create import pages as steps
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
@@ -67,6 +69,20 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/settings/deletions", workspace.show_deletions, Role.ADMIN),
     Page("POST", "/settings/deletions", workspace.erase_now, Role.ADMIN),
     Page("GET", "/settings/audit", audit.show, Role.ADMIN),
+    Page("GET", "/create", steps.show_new, Role.EDITOR),
+    Page("POST", "/create", steps.create, Role.EDITOR),
+    Page("GET", "/draft", steps.show, Role.EDITOR),
+    Page("POST", "/draft", steps.save, Role.EDITOR),
+    Page("GET", "/draft/review", reviewing.show, Role.EDITOR),
+    Page("GET", "/draft/effect", reviewing.show_effect, Role.EDITOR),
+    Page("POST", "/draft/finish", reviewing.finish, Role.EDITOR),
+    Page("GET", "/draft/discard", moving.ask_to_discard, Role.EDITOR),
+    Page("POST", "/draft/discard", moving.discard, Role.EDITOR),
+    Page("GET", "/campaign/edit", moving.ask_to_change, Role.EDITOR),
+    Page("POST", "/campaign/edit", moving.begin_change, Role.EDITOR),
+    Page("POST", "/campaign/duplicate", moving.duplicate, Role.EDITOR),
+    *(Page("GET", f"/campaign/{name}", moving.ask_to(name), Role.EDITOR) for name in moving.MOVES),
+    *(Page("POST", f"/campaign/{name}", moving.move(name), Role.EDITOR) for name in moving.MOVES),
 )
 
 
