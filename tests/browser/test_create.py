@@ -44,4 +44,5 @@ def test_four_conversion_events_are_made_and_launched(fresh: World, browse: Brow
     assert '"campaign_id": "cart-rescue-marz"' in page.locator("#snippet-assign").inner_text()
     page.get_by_role("button", name="Save and continue").click()
     fill_events(page)
-    page.wait_for_timeout(1500); page.screenshot(path="/tmp/events.png", full_page=True)
+    page.wait_for_timeout(1500)
+    page.screenshot(path="/tmp/events.png", full_page=True)
