@@ -167,7 +167,7 @@ def tend(link: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     while True:
-        asked, streams = b"", []
+        asked, streams = b"", list[int]()
         with suppress(ConnectionError, KeyboardInterrupt):
             asked, streams, _, _ = socket.recv_fds(link, LARGEST, 3)
         if not asked:
