@@ -37,6 +37,7 @@ from afterword.workspace.live.holding_out import HoldoutQuestion, measure
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
+from afterword.workspace.live.settled import Settled, settle
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
 from afterword.workspace.verdicts import History
@@ -64,6 +65,7 @@ class Live:
         self._bucket = report_seconds * 1_000_000
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
+        self._settled: Settled | None = None
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
@@ -90,9 +92,17 @@ class Live:
             erase: erases persons from the facts, in the same transaction.
 
         """
+        users = list(touched_users)
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
+            # Most rounds of a server find nothing new, and to look closely costs more than all else it does then.
+            if erase is None and not users and self._settled is not None:
+                if (still := self._settled.still(cursor, definitions, as_of)) is not None:
+                    return still
+            self._settled = None
+            done = refreshing.refresh(cursor, definitions, users, as_of, self._limits, erase=erase)
+            self._settled = settle(cursor, definitions, done, as_of + self._bucket)
+            return done
         finally:
             cursor.close()
 
