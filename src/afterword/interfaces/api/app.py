@@ -34,6 +34,7 @@ from afterword.interfaces.api import (
     native,
     openapi,
     pages,
+    previews,
     recomputing,
     seen,
     segment,
@@ -127,6 +128,7 @@ ASKING = (
     *deletions.OPERATIONS,
     *arriving.OPERATIONS,
     *seen.OPERATIONS,
+    *previews.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""

@@ -42,12 +42,22 @@ FROM, TO = Instant("from", "the first exposure that counts"), Instant("to", "the
 async def _asked(server: Answers, call: Call) -> Response:
     """Take a question: `conversion_events` or a `version`, and a period of exposures `from` and `to`."""
     one = await asyncio.to_thread(_ask, server, call.id, await call.body())
+    await be_patient(one)
+    return answer(200 if one.is_over else 202, described(one), {"Location": place_of(one)})
+
+
+async def be_patient(one: Exploration) -> None:
+    """Wait a moment for a result that comes soon."""
     # Not in a thread: those are few, and reports need them.
     for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
         if one.is_over:
             break
         await asyncio.sleep(LOOK_SECONDS)
-    return answer(200 if one.is_over else 202, _described(one), {"Location": f"/api/explorations/{one.id}"})
+
+
+def place_of(one: Exploration) -> str:
+    """Return where it is told how far an exploration is."""
+    return f"/api/explorations/{one.id}"
 
 
 async def _told(server: Answers, call: Call) -> Response:
@@ -55,7 +65,7 @@ async def _told(server: Answers, call: Call) -> Response:
     one = server.data.explorations.find(call.request.path_params[EXPLORATION.name])
     if one is None:
         raise Refused(404, "there is no such exploration, or it is forgotten: ask again")
-    return answer(200, _described(one))
+    return answer(200, described(one))
 
 
 async def _listed(server: Answers, call: Call) -> Response:
@@ -97,9 +107,14 @@ def _ask(server: Answers, name: str, body: bytes) -> Exploration:
     if exploratory == ("version" in said):
         raise bad_request("name either conversion_events or a version")
     campaign = _with_events(stored.campaign, said) if exploratory else _version(server, name, said["version"])
+    history = data.histories().get(name, NO_HISTORY)
+    return take(server, Question(workspace, campaign, exploratory, first, last, history))
+
+
+def take(server: Answers, question: Question) -> Exploration:
+    """Have a question answered in its turn; refused while too many wait."""
     try:
-        history = data.histories().get(name, NO_HISTORY)
-        return data.explorations.ask(Question(workspace, campaign, exploratory, first, last, history))
+        return server.data.explorations.ask(question)
     except TooMany as error:
         raise Refused(429, str(error), {"Retry-After": "5"}) from None
 
@@ -142,7 +157,8 @@ def _edge(said: Mapping[str, Any], of: Instant, zone: ZoneInfo) -> int | None:
     return (after - EPOCH) // MICROSECOND - 1
 
 
-def _described(one: Exploration) -> dict[str, Any]:
+def described(one: Exploration) -> dict[str, Any]:
+    """Return what is told of an exploration."""
     question = one.question
     return {
         "id": one.id,
