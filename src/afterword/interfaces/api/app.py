@@ -23,6 +23,7 @@ from afterword.interfaces.api import (
     exports,
     holdouts,
     openapi,
+    previews,
     recomputing,
     seen,
     selection,
@@ -53,6 +54,7 @@ ASKING = (
     *deletions.OPERATIONS,
     *arriving.OPERATIONS,
     *seen.OPERATIONS,
+    *previews.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])

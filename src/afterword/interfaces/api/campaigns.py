@@ -70,13 +70,13 @@ async def _told(server: Answers, call: Call) -> Response:
 
 
 async def _created(server: Answers, call: Call) -> Response:
-    campaign, description = await _definition(call)
+    campaign, description = await read_definition(call)
     create = server.data.metadata.campaigns.create
     return answer(201, told(await _asked(create, campaign, server.clock(), description or "")))
 
 
 async def _changed(server: Answers, call: Call) -> Response:
-    campaign, description = await _definition(call)
+    campaign, description = await read_definition(call)
     if campaign.id != call.id:
         raise bad_request(f'the path names campaign "{call.id}", the body "{campaign.id}"')
     change = server.data.metadata.campaigns.change
@@ -124,7 +124,7 @@ async def _explained(server: Answers, call: Call) -> Response:
     return answer(200, (await asyncio.to_thread(from_results, server, call.id, ask)).json)
 
 
-async def _definition(call: Call) -> tuple[Campaign, str | None]:
+async def read_definition(call: Call) -> tuple[Campaign, str | None]:
     """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
     body = await call.body()
     data = object_of(body)

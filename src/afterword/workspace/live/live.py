@@ -96,9 +96,9 @@ class Live:
         cursor = self._con.cursor()
         try:
             # Most rounds of a server find nothing new, and to look closely costs more than all else it does then.
-            if erase is None and not users and self._settled is not None:
-                if (still := self._settled.still(cursor, definitions, as_of)) is not None:
-                    return still
+            known = None if erase is not None or users else self._settled
+            if known is not None and (still := known.still(cursor, definitions, as_of)) is not None:
+                return still
             self._settled = None
             done = refreshing.refresh(cursor, definitions, users, as_of, self._limits, erase=erase)
             self._settled = settle(cursor, definitions, done, as_of + self._bucket)
