@@ -34,6 +34,7 @@ from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.holding_out import HoldoutQuestion, measure
+from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
@@ -259,6 +260,16 @@ class Live:
         for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
             campaign["incremental"] = report["incremental"]
         return found, state
+
+    def counted_once(self, definitions: Definitions) -> dict[str, Any]:
+        """Return what all campaigns together reached, users and purchases counted once (rule 12).
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""
