@@ -26,6 +26,7 @@ from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
+from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
 from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
@@ -260,6 +261,20 @@ class Live:
         for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
             campaign["incremental"] = report["incremental"]
         return found, state
+
+    def breakdown(self, definitions: Definitions, as_of: int, campaign_id: str, letter: str, by: str) -> dict[str, Any]:
+        """Return one conversion event by channel or attribute, as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, conversion event or way to break it down.
+
+        """
+        _index(definitions, campaign_id)
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            found = break_down(con, definitions, facts, state, campaign_id, letter, by)
+        return {"as_of": iso_time(at), **found}
 
     def counted_once(self, definitions: Definitions) -> dict[str, Any]:
         """Return what all campaigns together reached, users and purchases counted once (rule 12).
