@@ -60,9 +60,14 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 def _all(server: Answers) -> list[dict[str, Any]]:
+    return [told(stored) for stored in stored_campaigns(server)]
+
+
+def stored_campaigns(server: Answers) -> list[StoredCampaign]:
+    """Return all campaigns and Canvases, drafts and archived ones too."""
     store = server.data.metadata.campaigns
     pages = (store.list(include_archived=True, page=page) for page in count())
-    return [told(stored) for page in takewhile(bool, pages) for stored in page]
+    return [stored for page in takewhile(bool, pages) for stored in page]
 
 
 async def _told(server: Answers, call: Call) -> Response:

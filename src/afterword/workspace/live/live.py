@@ -26,6 +26,7 @@ from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
+from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
 from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
@@ -34,6 +35,7 @@ from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.holding_out import HoldoutQuestion, measure
+from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
@@ -269,6 +271,30 @@ class Live:
         for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
             campaign["incremental"] = report["incremental"]
         return found, state
+
+    def breakdown(self, definitions: Definitions, as_of: int, campaign_id: str, letter: str, by: str) -> dict[str, Any]:
+        """Return one conversion event by channel or attribute, as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, conversion event or way to break it down.
+
+        """
+        _index(definitions, campaign_id)
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            found = break_down(con, definitions, facts, state, campaign_id, letter, by)
+        return {"as_of": iso_time(at), **found}
+
+    def counted_once(self, definitions: Definitions) -> dict[str, Any]:
+        """Return what all campaigns together reached, users and purchases counted once (rule 12).
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""
