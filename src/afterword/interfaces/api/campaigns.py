@@ -35,7 +35,12 @@ CAUGHT_UP_SECONDS = 60.0
 """How long a report waits for results of a definition that was just launched or changed."""
 VARIANT = Text("variant", "the id of a variant, `total` or `total_with_control`; the latter if nothing is said")
 EVENT = Text("event", "the letter of a conversion event; A if nothing is said", example="A")
-STATE = Text("state", "`converted` (if nothing is said), `pending`, `not_converted` or `exposed`", example="converted")
+STATE = Text(
+    "state",
+    "`converted` (if nothing is said), `pending`, `not_converted` or `exposed`; of those who converted `after_open`, "
+    "`after_click`, `also_b` (on another conversion event, too), `step:ID` (by a Canvas step) or `no_step`",
+    example="converted",
+)
 USER = Text("user", "the id of a user", required=True, example="ann")
 
 

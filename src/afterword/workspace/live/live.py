@@ -197,6 +197,16 @@ class Live:
         with self._snapshot(definitions) as (con, at, facts):
             return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
 
+    def campaigns_of(self, definitions: Definitions, user: str) -> list[str]:
+        """Return the ids of the campaigns that a user came under the influence of, in the order of the definitions.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return answering.campaigns_of(con, definitions, user)
+
     def export(self, definitions: Definitions, as_of: int, wanted: Wanted, path: Path) -> Exported:
         """Write rows of the result files to a file, of one state and as of the time that a report would have.
 
