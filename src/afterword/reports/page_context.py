@@ -60,8 +60,8 @@ def _section(campaign: dict[str, Any], index: int) -> Section:
         title=campaign["name"] or campaign["id"],
         kind="Canvas" if campaign["kind"] == "canvas" else "Campaign",
         status=_status(campaign),
-        summary=_summary(campaign),
-        verdict=_verdict(campaign),
+        summary=summary_of(campaign),
+        verdict=verdict_of(campaign),
         remarks=wording.remarks(campaign),
         warnings=[warning["message"] for warning in campaign["warnings"]],
         cards=_cards(campaign, heading),
@@ -97,7 +97,8 @@ def _status(campaign: dict[str, Any]) -> str:
     return "Windows open" if any(one["pending"] for one in conversions) else "Windows closed"
 
 
-def _summary(campaign: dict[str, Any]) -> str:
+def summary_of(campaign: dict[str, Any]) -> str:
+    """Channels, days of exposure, control's share and tags in one line."""
     parts = [", ".join(channel.replace("_", "-") for channel in campaign["channels"])]
     days = [day for day, n in zip(*_exposure_days(campaign), strict=True) if n]
     if days:
@@ -151,14 +152,14 @@ def _panel(campaign: dict[str, Any], event: dict[str, Any], colours: list[str]) 
 
 
 def _rows(campaign: dict[str, Any], letter: str | None, colours: list[str]) -> list[VariantRow]:
-    badge, best = _badge(campaign, letter)
+    badge, best = badge_of(campaign, letter)
     return [
         _row(
             campaign,
             variant,
             letter,
             wording.variant_name(variant),
-            _note(variant),
+            note_of(variant),
             colour,
             badge if variant["id"] == best else "",
         )
@@ -177,7 +178,8 @@ def _totals(campaign: dict[str, Any], letter: str | None) -> list[VariantRow]:
     return rows
 
 
-def _note(variant: dict[str, Any]) -> str:
+def note_of(variant: dict[str, Any]) -> str:
+    """What stands under a variant's name: its id, or that it has no message, and its share of the audience."""
     share = f"{100 * variant['audience_share']:.1f}{wording.NARROW}% of all" if variant["audience_share"] else ""
     what = "no message" if variant["control"] else (variant["id"] if variant["name"] else "")
     return " · ".join(part for part in (what, share) if part)
@@ -197,7 +199,7 @@ def _row(
     lift, lift_class, lift_note = wording.NOTHING, "muted", ""
     if letter:
         event = next(event for event in campaign["conversion_events"] if event["letter"] == letter)
-        lift, lift_class, lift_note = _lift(row, on, not wording.is_never_compared(event))
+        lift, lift_class, lift_note = lift_of(row, on, not wording.is_never_compared(event))
     return VariantRow(
         name=name,
         note=note,
@@ -218,7 +220,7 @@ def _row(
     )
 
 
-def _lift(row: dict[str, Any], on: dict[str, Any], compared: bool) -> tuple[str, str, str]:
+def lift_of(row: dict[str, Any], on: dict[str, Any], compared: bool) -> tuple[str, str, str]:
     """The lift with its colour; `not clear` where the interval of the difference holds zero."""
     if row.get("control"):
         return "baseline" if compared else wording.NOTHING, "muted", ""
@@ -231,7 +233,7 @@ def _lift(row: dict[str, Any], on: dict[str, Any], compared: bool) -> tuple[str,
     return text, "good" if low > 0 else "bad", ""
 
 
-def _badge(campaign: dict[str, Any], letter: str | None) -> tuple[str, str | None]:
+def badge_of(campaign: dict[str, Any], letter: str | None) -> tuple[str, str | None]:
     """What marks a variant in the table of the verdict's conversion event, and which."""
     verdict = campaign.get("verdict")
     if not verdict or letter != verdict["conversion_event"]:
@@ -239,7 +241,8 @@ def _badge(campaign: dict[str, Any], letter: str | None) -> tuple[str, str | Non
     return BADGES.get(verdict["answer"], ""), verdict["variant"]
 
 
-def _verdict(campaign: dict[str, Any]) -> VerdictView | None:
+def verdict_of(campaign: dict[str, Any]) -> VerdictView | None:
+    """The verdict with what it rests on; None where there is none."""
     sentences = verdict_sentences(campaign)
     if not sentences:
         return None

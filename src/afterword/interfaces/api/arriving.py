@@ -35,10 +35,11 @@ def may_list_persons(key: Key) -> bool:
 
 async def _arrived(server: Answers, call: Call) -> Response:
     limit, with_persons = LIMIT.read(call.parameters), may_list_persons(call.key)
-    return answer(200, await asyncio.to_thread(_latest, server, limit, with_persons))
+    return answer(200, await asyncio.to_thread(latest_facts, server, limit, with_persons))
 
 
-def _latest(server: Answers, limit: int, with_persons: bool) -> dict[str, Any]:
+def latest_facts(server: Answers, limit: int, with_persons: bool) -> dict[str, Any]:
+    """Return the facts that came in last, as the API tells them."""
     names = {key.id: key.name for key in server.data.metadata.keys.list()}
     senders = server.data.loader.senders
     with cursor_of(server) as con:
@@ -52,10 +53,11 @@ def _latest(server: Answers, limit: int, with_persons: bool) -> dict[str, Any]:
 
 async def _rejected(server: Answers, call: Call) -> Response:
     days, examples = DAYS.read(call.parameters), EXAMPLES.read(call.parameters)
-    return answer(200, await asyncio.to_thread(_refusals, server, days, examples, may_list_persons(call.key)))
+    return answer(200, await asyncio.to_thread(refusals_of, server, days, examples, may_list_persons(call.key)))
 
 
-def _refusals(server: Answers, days: int, examples: int, with_messages: bool) -> dict[str, Any]:
+def refusals_of(server: Answers, days: int, examples: int, with_messages: bool) -> dict[str, Any]:
+    """Return what could not be used in the last days, as the API tells it."""
     zone = zone_of(server)
     today = (EPOCH + timedelta(microseconds=server.clock())).astimezone(zone).date()
     begins = datetime.combine(today - timedelta(days=days - 1), datetime.min.time(), zone)

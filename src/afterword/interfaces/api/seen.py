@@ -54,7 +54,7 @@ async def _told(server: Answers, call: Call) -> Response:
         app=APP.read(asked),
     )
     least = 1 if may_list_persons(call.key) else FEW_USERS
-    found = await asyncio.to_thread(_found, server, what, look, path, least)
+    found = await asyncio.to_thread(find_seen, server, what, look, path, least)
     return answer(
         200,
         {
@@ -76,7 +76,8 @@ def _check_path(path: str) -> None:
     _event({"kind": "custom", "name": "x", "deadline": 1, "where": [{"property": path, "op": "exists"}]}, "the event")
 
 
-def _found(server: Answers, what: str, look: Look, path: str, least_users: int) -> Found:
+def find_seen(server: Answers, what: str, look: Look, path: str, least_users: int) -> Found:
+    """Return what was seen; `least_users` is of how many users a property's value must be to be told."""
     with cursor_of(server) as con:
         if what == PROPERTIES:
             return seen.properties(con, look)

@@ -14,10 +14,11 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.web import overview, selecting, signing_in
+from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
 from afterword.interfaces.web.create import pages as steps
+from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
@@ -43,6 +44,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/", overview.show),
     Page("GET", "/campaign/selection", selecting.show),
     Page("POST", "/campaign/selection", selecting.change, Role.EDITOR),
+    Page("GET", "/data", data.show),
+    Page("GET", "/data/seen", data.show_seen),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
@@ -50,6 +53,7 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/welcome", signing_in.make_first, None),
     Page("GET", "/invitation", signing_in.show_invitation, None),
     Page("POST", "/invitation", signing_in.accept_invitation, None),
+    Page("GET", "/campaign", details.show),
     Page("GET", "/account", account.show),
     Page("POST", "/account", account.change),
     Page("GET", "/settings", workspace.show, Role.ADMIN),
@@ -137,6 +141,7 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         part=request.headers.get("hx-request") == "true",
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+        cookies=request.cookies,
     )
 
 

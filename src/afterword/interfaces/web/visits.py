@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -44,6 +44,8 @@ class Visit:
     secret: str | None
     """What the cookie holds."""
     signed_in: SignedIn | None
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    """All that the browser sent, such as what was chosen to be shown."""
 
     @property
     def account(self) -> Account:

@@ -57,6 +57,11 @@ class Question:
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
     @property
+    def name(self) -> str:
+        """What it is, for messages."""
+        return f"an exploration of {self.campaign.id}"
+
+    @property
     def definitions(self) -> Definitions:
         """The campaign alone."""
         return Definitions(self.workspace, (self.campaign,))

@@ -27,6 +27,7 @@ from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.comparing import Comparison, Difference, compare
+from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.exploring import Question, Watch, explore
 from afterword.workspace.live.exporting import Exported, Wanted, write_rows
@@ -240,6 +241,24 @@ class Live:
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             return explore(con, question, facts, state, at, limits, step), state
+
+    def credit(self, question: CreditQuestion, as_of: int, step: Step, watch: Watch) -> tuple[dict[str, Any], State]:
+        """Share out the credit of events over all campaigns, beside what each brought against control (rule 12).
+
+        The arguments are those of `explore`.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(question.definitions) as (con, state, facts):
+            watch(con)
+            at = answering.seen_until(con, facts, state, as_of)
+            found = answered(con, question, facts, state, at, step)
+        told = self.report(question.definitions, as_of, question.histories)
+        for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
+            campaign["incremental"] = report["incremental"]
+        return found, state
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""

@@ -1,0 +1,126 @@
+"""The headline figures, over the variants with a message, each with what the message caused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from afterword.durations import describe_duration
+from afterword.interfaces.web.details.grids import Numbers
+from afterword.interfaces.web.details.variants import exposed_label
+from afterword.money import minor_units
+from afterword.reports import wording
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A headline number."""
+
+    label: str
+    value: str
+    about: str
+    """What it means."""
+    note: str = ""
+    address: str = ""
+    caused: str = ""
+    """The part of it that the message caused; empty where nothing can be said."""
+    between: str = ""
+    """The interval of that part."""
+    tone: str = ""
+
+
+def figures(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
+    """Return the headline figures of a campaign."""
+    total, currency = told["total"], told["currency"]
+    controlled = any(variant["control"] for variant in told["variants"])
+    found = [
+        Figure(
+            exposed_label(told),
+            numbers.text(total["exposed"]),
+            f"Those with a message ({wording.DENOMINATORS[told['denominator']][1]})"
+            + (", control left out." if controlled else "."),
+            "without control" if controlled else "",
+            numbers.address(total["exposed"], "total", "", "exposed"),
+        )
+    ]
+    if told["conversion_events"]:
+        found += _of_primary(told, numbers)
+    window = describe_duration(told["revenue_window_seconds"])
+    apart = " + ".join(wording.money(amount, code) for code, amount in total["revenue"]["unconverted"].items())
+    hidden = numbers.is_hidden(total["revenue"]["purchases"])
+    caused, between, tone = _caused(told, "revenue", lambda value: _amount(value, currency), hidden)
+    found.append(
+        Figure(
+            "Revenue in window",
+            wording.NOTHING if hidden else wording.money(total["revenue"]["amount"], currency),
+            f"All that the recipients bought within {window} of their message, less refunds, of any product. "
+            "What the message caused is the difference from control per user whose window has passed, times all of them.",
+            f"within {window}" + (f", and {apart} without a rate" if apart else ""),
+            caused=caused,
+            between=between,
+            tone=tone,
+        )
+    )
+    return found
+
+
+def _of_primary(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
+    on, exposed = told["total"]["conversions"]["A"], told["total"]["exposed"]
+    hidden = numbers.is_hidden(on["converted"]) or numbers.is_hidden(exposed)
+    caused, between, tone = _caused(told, "A", lambda value: wording.signed(value, 0), hidden)
+    points, points_between, _ = _caused(told, "A", lambda value: wording.signed(100 * value, 2), hidden, "rate")
+    pending = on["pending"] / exposed if exposed else None
+    return [
+        Figure(
+            "Conversions, event A",
+            numbers.text(on["converted"]),
+            "Who did what the primary conversion event asks for, in time. What the message caused is the difference "
+            "from control among users whose window has passed, times all recipients: the others would have done it "
+            "anyway.",
+            address=numbers.address(on["converted"], "total", "A", "converted"),
+            caused=caused,
+            between=between,
+            tone=tone,
+        ),
+        Figure(
+            "Conversion rate",
+            wording.NOTHING if hidden else wording.percent(on["rate"]),
+            "Conversions so far, of all recipients; under it the difference from control in percentage points, among "
+            "users whose window has passed.",
+            "" if hidden else wording.interval(on["interval"]),
+            caused=f"{points} points" if points else "",
+            between=points_between,
+            tone=tone,
+        ),
+        Figure(
+            "Pending",
+            wording.NOTHING if numbers.is_hidden(on["pending"]) else wording.percent(pending, 1),
+            "Recipients who have not converted on A and whose window is still open: the rate can still grow by them.",
+            f"{numbers.text(on['pending'])} windows open" if on["pending"] else "all windows have closed",
+            numbers.address(on["pending"], "total", "A", "pending"),
+        ),
+    ]
+
+
+def _caused(
+    told: Mapping[str, Any], metric: str, write: Callable[[float], str], hidden: bool, field: str = ""
+) -> tuple[str, str, str]:
+    """Return what the message caused, its interval, and how it looks: of the whole, or the difference of the rate."""
+    one = ((told.get("incremental") or {}).get("metrics") or {}).get(metric)
+    value = one["difference" if field else "incremental"] if one else None
+    if one is None or hidden or value is None:
+        return "", "", ""
+    bounds = one["interval" if field else "incremental_interval"]
+    if bounds is None:
+        return ("", "", "") if not float(value) else (write(float(value)), "too early for an interval", "muted")
+    low, high = map(float, bounds)
+    tone = "good" if low > 0 else "bad" if high < 0 else "muted"
+    return write(float(value)), f"{write(low)} to {write(high)}", tone
+
+
+def _amount(value: float, currency: str) -> str:
+    """Return money with a sign; whole units where it is much."""
+    digits = 0 if abs(value) >= 1000 else minor_units(currency)
+    text = wording.money(f"{abs(value):.{digits}f}", currency)
+    return text if not value else ("+" if value > 0 else wording.MINUS) + text
