@@ -16,7 +16,7 @@ from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
-from afterword.interfaces.web.create import moving, reviewing
+from afterword.interfaces.web.create import moving, reviewing, seen
 from afterword.interfaces.web.create import pages as steps
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.links import link
@@ -80,6 +80,10 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/draft", steps.save, Role.EDITOR),
     Page("GET", "/draft/review", reviewing.show, Role.EDITOR),
     Page("GET", "/draft/effect", reviewing.show_effect, Role.EDITOR),
+    Page("GET", "/draft/seen", seen.offer, Role.EDITOR),
+    Page("GET", "/draft/counts", seen.count, Role.EDITOR),
+    Page("GET", "/draft/suggestions", seen.suggest, Role.EDITOR),
+    Page("GET", "/draft/preview", seen.preview, Role.EDITOR),
     Page("POST", "/draft/finish", reviewing.finish, Role.EDITOR),
     Page("GET", "/draft/discard", moving.ask_to_discard, Role.EDITOR),
     Page("POST", "/draft/discard", moving.discard, Role.EDITOR),

@@ -130,7 +130,7 @@ def view(
         saved=f"Saved by {by}, {moment_of(web, draft.updated_at)}.",
     )  # fmt: skip
     if step == EVENTS:
-        return cards.with_cards(web, shown)
+        return cards.with_cards(shown)
     return replace(shown, snippets=snippets(form)) if step == EXPOSURES else shown
 
 

@@ -125,8 +125,9 @@ def _rows(visit: Visit, name: str, field: str) -> Iterator[int]:
 
 
 def _texts(visit: Visit, name: str) -> tuple[str, ...]:
-    """Return a list, with what stands in the field for one more."""
-    given = [*visit.form.get(name, ()), visit.sent(f"{name}.more")]
+    """Return a list, with what stands in the field for one more, unless something that it found was chosen."""
+    chosen = visit.sent("do").startswith("choose:")
+    given = [*visit.form.get(name, ()), "" if chosen else visit.sent(f"{name}.more")]
     return tuple(dict.fromkeys(text for text in given if text.strip()))
 
 

@@ -64,7 +64,7 @@ def _basics(form: Form) -> list[Line]:
 
 def _variants(form: Form) -> list[Line]:
     return [
-        Line(f"{one.name or one.id or _NONE}{' (control)' if one.control else ''}", f"{one.share or _NONE} %")
+        Line(f"{one.name or one.id or _NONE}{', no message' if one.control else ''}", f"{one.share or _NONE} %")
         for one in form.variants
     ]
 

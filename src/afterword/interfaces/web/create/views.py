@@ -19,7 +19,6 @@ from afterword.interfaces.web.create.defining import (
 from afterword.interfaces.web.create.form import COUNTINGS, SINGLE, TYPES, UNITS, EventForm, Form
 from afterword.interfaces.web.create.locks import Locks
 from afterword.interfaces.web.create.merging import Contested, digest
-from afterword.interfaces.web.create.seen import Option, Seen
 from afterword.interfaces.web.create.snippets import Snippet
 from afterword.interfaces.web.create.templates import TEMPLATES, Template
 from afterword.interfaces.web.links import link
@@ -116,7 +115,6 @@ class Card:
     form: EventForm
     first: bool
     last: bool
-    seen: Seen = field(default_factory=Seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,6 @@ class StepPage:
     cards: Sequence[Card] = ()
     suggestions: Sequence[Suggestion] = ()
     snippets: Sequence[Snippet] = ()
-    filter_options: Sequence[Option] = ()
 
     @property
     def title(self) -> str:

@@ -58,3 +58,13 @@
   document.addEventListener("htmx:after:swap", prepare);
   if (document.readyState !== "loading") prepare();
 })();
+
+// While a button's answer is awaited nothing is typed that the answer would replace.
+(() => {
+  const wait = (waiting) => (event) => {
+    if (!event.target.matches?.("#step button[name=do]")) return;
+    document.getElementById("step").inert = waiting;
+  };
+  document.addEventListener("htmx:before:request", wait(true));
+  document.addEventListener("htmx:finally:request", wait(false));
+})();
