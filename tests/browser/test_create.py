@@ -181,7 +181,9 @@ def test_each_mistake_stands_beside_its_field_and_on_the_review(fresh: World, br
     go_on(page)
     expect(page.locator("[id='conversion_events.0.number-error']")).to_contain_text("must be at most 30 days")
     expect(page.locator("[id='conversion_events.0.where.0.property-error']")).to_contain_text("must be names with dots")
-    expect(page.locator("[id='conversion_events.0.where.0.value-error']")).to_contain_text('is "fifty", which is no number')
+    expect(page.locator("[id='conversion_events.0.where.0.value-error']")).to_contain_text(
+        'is "fifty", which is no number'
+    )
     watched.check()
     go_to(page, "Counting and analysis")
     page.get_by_label("Smallest effect").fill("0")

@@ -19,11 +19,10 @@ from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
 from afterword.interfaces.web.create import pages as steps
 from afterword.interfaces.web.details import page as details
-from afterword.interfaces.web.links import link
-from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.details import people as behind
 from afterword.interfaces.web.details import why
-from afterword.interfaces.web.rendering import page, part
+from afterword.interfaces.web.links import link
+from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
 from afterword.store.accounts import Role
