@@ -24,6 +24,7 @@ from benchmarks.simulations.table import Table
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "statistics.md"
 SELECTION = DOCS / "selection.md"
+LIFTS = DOCS / "decisions" / "0040-intervals-of-a-lift.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Simulation:
 
 SIMULATIONS = {
     "rates": Simulation(fixed.coverage_of_rates, 400),
+    "lifts": Simulation(fixed.intervals_of_lifts, 1, LIFTS),
     "exposures": Simulation(fixed.five_exposures, 20_000),
     "revenue": Simulation(fixed.revenue, 20_000),
     "adjustment": Simulation(fixed.adjustment, 20_000),

@@ -45,7 +45,7 @@ def coverage(where: World, replications: int, seed: int) -> tuple[Coverage, Cove
     adapting does is held against it; the ordinary one takes all persons to be alike.
     """
     outcome = simulate(where, ["Afterword"], replications, seed)["Afterword"]
-    rates = where.rates[:, 1] - where.rates[:, 0]
+    rates = where.rates[:, 0, 1] - where.rates[:, 0, 0]
     pairs = [
         _judged(n[:2], converted[:2], n.sum(axis=0), rates)
         for n, converted in zip(outcome.n, outcome.converted, strict=True)

@@ -53,6 +53,8 @@ class Settings:
     floor: float = Selection().floor_hundredths / 10_000
     half_life: float = (Selection().half_life_seconds or 0) / 43_200
     likeness: float = LIKENESS
+    draws: int = DRAWS
+    """The product has 20,000; how sure it is to settle (a quantile) needs more than shares do."""
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ def equal_split(seen: Seen, settings: Settings, generator: np.random.Generator, 
 
 def _thompson(seen: Seen, n: Floats, converted: Floats, settings: Settings, generator: np.random.Generator) -> Floats:
     trained = _trained(n, converted, settings) & seen.here
-    draws = Betas(1 + converted, 1 + n - converted).draws(generator, DRAWS)
+    draws = Betas(1 + converted, 1 + n - converted).draws(generator, settings.draws)
     return _allocated(seen, probability_best(draws, trained), trained, settings.floor)
 
 
@@ -131,7 +133,7 @@ def evidence_of(seen: Seen, settings: Settings) -> Evidence:
 def afterword(seen: Seen, settings: Settings, generator: np.random.Generator, stops: Stops) -> Floats:
     """Thompson sampling that knows that conversions come late, and stops when nothing is to be gained."""
     trained = _trained(seen.n.sum(axis=-1), seen.converted.sum(axis=-1), settings) & seen.here
-    draws = learn(evidence_of(seen, settings), settings.likeness).rates.draws(generator, DRAWS)
+    draws = learn(evidence_of(seen, settings), settings.likeness).rates.draws(generator, settings.draws)
     best = probability_best(draws, trained)
     leader = np.where(stops.now, stops.leader, best.argmax(axis=-1))
     of_leader = np.take_along_axis(best, leader[:, None], axis=-1)[:, 0]

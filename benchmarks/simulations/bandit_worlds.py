@@ -25,7 +25,10 @@ class World:
 
     name: str
     rates: Floats
-    """[step, variant]: the share of the users exposed in a step that convert within the deadline."""
+    """[step, replication, variant]: the share of the users exposed in a step that convert within the deadline.
+
+    One replication stands for all where they do not differ.
+    """
     delays: Floats
     """[variant, piece]: when those convert who do; rows sum to 1."""
     users: int
@@ -41,7 +44,7 @@ class World:
         shape = (replications, self.users, 1)
         converts, when = generator.random(shape), generator.random(shape)
         piece = (when[..., None] > np.cumsum(self.delays, axis=-1)[:, :-1]).sum(axis=-1)
-        return np.where(converts < self.rates[step], piece, -1).astype(np.int16)
+        return np.where(converts < self.rates[step][:, None], piece, -1).astype(np.int16)
 
 
 def exponential(mean_days: float) -> Floats:
@@ -76,7 +79,7 @@ def world(name: str, rates: Sequence[float], delays: Sequence[Floats], users: in
     """A world whose rates stay."""
     return World(
         name,
-        np.tile(np.array(rates), (STEPS, 1)),
+        np.tile(np.array(rates), (STEPS, 1, 1)),
         np.stack([delays[min(v, len(delays) - 1)] for v in range(len(rates))]),
         users,
         tuple(starts) or (0,) * len(rates),
@@ -89,7 +92,13 @@ def drifting(name: str, before: Sequence[float], after: Sequence[float], delays:
     turned = np.clip((steps_ / 2 - 25) / 10, 0, 1)[:, None]
     weekly = 1 + 0.25 * np.sin(2 * np.pi * steps_ / 14)[:, None]
     rates = (np.array(before) * (1 - turned) + np.array(after) * turned) * weekly
-    return World(name, rates, np.stack([delays] * len(before)), users, (0,) * len(before))
+    return World(name, rates[:, None], np.stack([delays] * len(before)), users, (0,) * len(before))
+
+
+def drawn(generator: np.random.Generator, replications: int) -> World:
+    """A world of its own for each replication: three variants of about 5 %, apart by some 15 % of that."""
+    rates = 0.05 * np.exp(0.15 * generator.standard_normal((replications, 3)))
+    return World("drawn", np.tile(rates, (STEPS, 1, 1)), np.stack([exponential(3.0)] * 3), 150, (0,) * 3)
 
 
 def all_worlds() -> list[World]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from afterword.stats.rates import Counts, wilson
 
@@ -20,6 +20,7 @@ PARTS = (1.0, 3.0, 9.0)
 """How many times as large as the control the group is."""
 MOST = 200_000
 """Persons in the larger arm at most."""
+Z = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,45 @@ def of_ratio(group: Arm, control: Arm, ratio: float) -> float:
     off = apart - (group.rate - ratio * control.rate)
     held = np.where(off >= 0, off * off <= below, off * off <= above)
     return float(group.probability @ held @ control.probability)
+
+
+def of_log_ratio(group: Arm, control: Arm, ratio: float) -> float:
+    """How often Katz's interval of the ratio holds it: the delta method on its logarithm.
+
+    Where an arm has no conversion there is none, which counts as a miss. Katz, D., Baptista, J., Azen, S. P. and Pike,
+    M. C. (1978), Obtaining confidence intervals for the risk ratio in cohort studies, Biometrics 34, 469-474.
+    """
+    known = [one.observed > 0 for one in (group, control)]
+    safe = [np.where(some, one.observed, 1.0) for some, one in zip(known, (group, control), strict=True)]
+    variance = [(1 - rate) / (rate * one.n) for rate, one in zip(safe, (group, control), strict=True)]
+    off = np.log(safe[0])[:, None] - np.log(safe[1]) - math.log(ratio)
+    held = off * off <= Z**2 * (variance[0][:, None] + variance[1])
+    return float(group.probability @ (held & known[0][:, None] & known[1]) @ control.probability)
+
+
+def of_plain_fieller(group: Arm, control: Arm, ratio: float) -> float:
+    """How often Fieller's interval of the ratio holds it, with the variances of the observed rates."""
+    off = group.observed[:, None] - ratio * control.observed
+    variance = [one.observed * (1 - one.observed) / one.n for one in (group, control)]
+    held = off * off <= Z**2 * (variance[0][:, None] + ratio**2 * variance[1])
+    return float(group.probability @ held @ control.probability)
+
+
+def of_lifts(expected: float, part: float) -> Iterator[tuple[float, float, float]]:
+    """Yield the coverage of the three intervals of a lift, over control rates and lifts that are not below zero."""
+    for base in RATES:
+        n = math.ceil(expected / min(base, 1 - base))
+        if n * part > MOST:
+            continue
+        control = arm(n, base)
+        for lift in (lift for lift in LIFTS if lift >= 0):
+            group = arm(math.ceil(n * part), base * (1 + lift))
+            ratio = group.rate / control.rate
+            yield (
+                of_ratio(group, control, ratio),
+                of_log_ratio(group, control, ratio),
+                of_plain_fieller(group, control, ratio),
+            )
 
 
 @dataclass(frozen=True, slots=True)

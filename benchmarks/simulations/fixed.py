@@ -17,7 +17,7 @@ from afterword.stats.multiple import PValues, decided, gatekeeping, holm
 from afterword.stats.planning import plan_means, plan_rates
 from afterword.stats.rates import Counts, Interval, p_value
 from afterword.stats.sums import Sums
-from benchmarks.simulations.coverage import Pair, of_single_rates, pairs
+from benchmarks.simulations.coverage import Pair, of_lifts, of_single_rates, pairs
 from benchmarks.simulations.table import Table, percent, within
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,6 +41,17 @@ def coverage_of_rates(points: int = 400) -> Table:
         )
     columns = ("expected conversions", "rate (Wilson)", "difference (Newcombe)", "lift (Fieller, Wilson limits)")
     return Table("Exact coverage of the 95 % intervals of rates", columns, tuple(rows))
+
+
+def intervals_of_lifts(_runs: int = 1) -> Table:
+    """Exact coverage of three intervals of a lift, for decision 0040."""
+    rows = []
+    for least in (10, 50):
+        for part, sizes in ((1.0, "equal"), (9.0, "group nine times the control")):
+            columns = zip(*of_lifts(least, part), strict=True)
+            rows.append((f"{least}, {sizes}", *(within(list(column)) for column in columns)))
+    columns_ = ("expected conversions, sizes", "this one", "log ratio (Katz)", "Fieller with plain variances")
+    return Table("Exact coverage of 95 % intervals of a lift", columns_, tuple(rows))
 
 
 def five_exposures(runs: int = 20_000, seed: int = 1) -> Table:
@@ -211,6 +222,7 @@ def planned_power(runs: int = 20_000, seed: int = 5) -> Table:
 def tables() -> Iterator[Table]:
     """All tables at full size; about two minutes on one core."""
     yield coverage_of_rates()
+    yield intervals_of_lifts()
     yield five_exposures()
     yield revenue()
     yield adjustment()

@@ -1,13 +1,12 @@
 """Faults that tests ask a running server for.
 
 Files in a directory ask for them, by a place (`load`, `commit`, `refresh`, `finish`, `report`, `explore`):
-`raise-PLACE` fails with the text in it, `slow-PLACE`
-takes so many seconds, `kill-PLACE` dies as by kill -9 after so many times. `kill-loading`, `kill-checkpoint`,
-`kill-refreshing` and `kill-rederiving` (of a campaign whose definition changed) die so many milliseconds after one
-began; while one goes on there is a file `now-loading` and so on, which outlives who is killed. `checkpoint` asks for
-a checkpoint after every load, `no-start` keeps the process that answers from starting, `clock` holds seconds that the
-clock goes wrong by, `full-log` makes every sync of the log find the disk full, and `gather` holds seconds that the
-log waits for more before it writes.
+`raise-PLACE` fails with the text in it, `slow-PLACE` takes so many seconds, `kill-PLACE` dies as by kill -9 after so
+many times. `kill-loading`, `kill-checkpoint`, `kill-refreshing` and `kill-rederiving` (of a campaign whose definition
+changed) die so many milliseconds after one began; while one goes on there is a file `now-loading` and so on, which
+outlives who is killed. `checkpoint` asks for a checkpoint after every load, `no-start` keeps the process that answers
+from starting, `clock` holds seconds that the clock goes wrong by, `full-log` makes every sync of the log find the
+disk full, and `gather` holds seconds that the log waits for more before it writes.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ import afterword
 from afterword.interfaces.cli import main
 from afterword.interfaces.client import Server, find_server
 from afterword.interfaces.demo_serving import serve_demo
-from tests.interfaces.serving import ROOT, Served, wait_for
+from tests.interfaces.nursery import ROOT
+from tests.interfaces.serving import Served, wait_for
 
 SECONDS = 120.0
 
@@ -106,14 +107,18 @@ def counts(campaign: dict[str, Any]) -> dict[str, tuple[int, str, dict[str, int]
 
 def test_it_says_where_and_with_which_key(demo: Demo) -> None:
     assert "Port 8640 is in use by something else, so a free one is taken." in demo.printed
-    key = re.search(r"They ask for an admin key, which is: (\S+)", demo.printed)
-    address = re.search(r"^  (http://127\.0\.0\.1:\d+)/campaigns/welcome$", demo.printed, re.MULTILINE)
+    key = re.search(r"The first visit asks for an admin key, which is: (\S+)", demo.printed)
+    address = re.search(r"^  (http://127\.0\.0\.1:\d+)/campaign\?id=welcome$", demo.printed, re.MULTILINE)
     assert key is not None
     assert address is not None
     assert address[1] == demo.server.running.address
     with httpx.Client(base_url=address[1], trust_env=False, follow_redirects=True, timeout=60.0) as browser:
-        page = browser.post("/campaigns/welcome", data={"key": key[1]})
-    assert (page.status_code, "Ten percent off" in page.text) == (200, True)
+        password = "a long enough one"
+        first = {"key": key[1], "name": "Ann", "email": "ann@example.com", "password": password, "again": password}
+        page = browser.post("/welcome", data=first)
+        assert (page.status_code, "Men&#39;s or women&#39;s merchandise" in page.text) == (200, True)
+        page = browser.get("/campaign?id=welcome")
+        assert (page.status_code, "Ten percent off" in page.text) == (200, True)
 
 
 def test_it_is_not_served_twice(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:

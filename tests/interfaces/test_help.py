@@ -30,6 +30,10 @@ def test_help_of_a_command_loads_nothing_heavy() -> None:
     assert loaded_after("from afterword.interfaces.cli import main; assert main(['run', '--help']) == 0") == []
 
 
+def test_asking_a_running_server_loads_nothing_heavy() -> None:
+    assert loaded_after("import afterword.interfaces.directory, afterword.interfaces.data_results") == []
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_after("import afterword; afterword.Campaign") == []
 

@@ -71,10 +71,15 @@ def test_a_holdout_is_made_listed_and_stays(client: Client) -> None:
     [
         pytest.param({"share": 20}, "share is 20 %, must be from 0.1 % to 15 %", id="share"),
         pytest.param({"share": 1.005}, "at most two decimals", id="decimals"),
-        pytest.param({"share": "5"}, "share must be a percentage", id="text"),
-        pytest.param({"from": "2020-01-01"}, "from is in the past", id="past"),
+        pytest.param({"share": "5"}, 'share is "5", must be a percentage', id="text"),
+        pytest.param({"share": None}, "share is missing", id="no-share"),
+        pytest.param({"from": "2020-01-01"}, "from is in the past (2020-01-01 00:00:00 UTC)", id="past"),
         pytest.param({"until": None}, "until is missing: a holdout must end", id="no-end"),
-        pytest.param({"until": "2100-01-01"}, "until is not after from", id="backwards"),
+        pytest.param(
+            {"until": "2100-01-01"},
+            "until is not after from: a holdout from 2101-01-01 00:00:00 UTC until 2100-01-01",
+            id="backwards",
+        ),
         pytest.param({"name": None}, "name is missing", id="no-name"),
         pytest.param({"name": "a/b"}, "without a slash", id="slash"),
         pytest.param({"shares": 5}, 'unknown field "shares", did you mean "share"', id="field"),
@@ -141,6 +146,25 @@ def test_the_command_line_lists_and_reports(known: Client, shared: Served, capsy
     code, out, _ = said(f"holdout list --data {shared.data}", capsys)
     assert code == 0
     assert "winter 2000\t15.0\t2000-01-01T00:00:00Z\t2000-01-01T01:00:00Z\tended" in out
+
+
+def test_a_share_may_have_its_sign(known: Client, shared: Served, capsys: Any) -> None:
+    period = f"--from 2101-01-01 --until 2101-02-01 --data {shared.data}"
+    code, out, _ = said(f"holdout create signed --share '2.5 %' {period}", capsys)
+    assert (code, out[:24]) == (0, "signed holds out 2.5 % f")
+    assert "signed" in {one["name"] for one in known.get("/api/holdouts").json()["holdouts"]}
+
+
+@pytest.mark.parametrize("share", ["5,5", "nan", "1e400", "five", "", "%"])
+def test_a_share_that_is_no_percentage_is_named(share: str, known: Client, shared: Served, capsys: Any) -> None:
+    code, out, err = said(f"holdout create none --share '{share}' --until 2101-01-01 --data {shared.data}", capsys)
+    assert (code, out) == (2, "")
+    assert err == f'--share is "{share}", must be a percentage such as 5, 5% or 2.5%, with a decimal point\n'
+
+
+def test_a_share_that_is_too_large_is_named(known: Client, shared: Served, capsys: Any) -> None:
+    code, _, err = said(f"holdout create none --share 50% --until 2101-01-01 --data {shared.data}", capsys)
+    assert (code, err) == (2, "share is 50 %, must be from 0.1 % to 15 %\n")
 
 
 @pytest.mark.slow

@@ -15,7 +15,6 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
 
-from afterword.interfaces.api.access import COOKIE
 from afterword.interfaces.api.openapi import document
 from tests.interfaces.describing import OPERATIONS
 from tests.interfaces.serving import Client, Served, campaign, exposures, purchase
@@ -91,7 +90,6 @@ def ask(client: Client, case: schemathesis.Case[Any]) -> None:
         if known and not about_a_known_campaign(case):
             return
         headers = client.basic() if case.path.startswith("/v1/") else client.bearer()
-        headers["Cookie"] = f"{COOKIE}={client.key}"
         case.call_and_validate(base_url=client.address, headers=headers, checks=CHECKED, timeout=SECONDS)
 
 

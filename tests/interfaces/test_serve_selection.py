@@ -110,7 +110,8 @@ def test_it_can_be_paused(client: Client) -> None:
 
 
 def test_what_cannot_be_decided_is_said(client: Client) -> None:
-    client.launch(campaign("lonely"))
+    alone = [{"id": "a", "share": 90}, {"id": "b", "share": 0}, VARIANTS[2]]
+    client.launch(campaign("lonely", variants=alone, selection=SETTINGS))
     path = "/api/campaigns/lonely/selection"
     refused = client.post(path, {"action": "decide"})
     assert refused.status_code == 409
@@ -123,6 +124,21 @@ def test_what_cannot_be_decided_is_said(client: Client) -> None:
     assert client.post(path, {"action": "accept"}).status_code == 404
     assert client.post("/api/campaigns", campaign("drafted", variants=VARIANTS, selection=SETTINGS)).status_code == 201
     assert client.post("/api/campaigns/drafted/selection", {"action": "decide"}).status_code == 409
+
+
+def test_a_campaign_with_fixed_shares_is_not_decided_on(client: Client, shared: Served) -> None:
+    client.launch(campaign("fixed", variants=VARIANTS))
+    fill(client, "fixed")
+    path = "/api/campaigns/fixed/selection"
+    refused = client.post(path, {"action": "decide", "apply": True})
+    assert refused.status_code == 409
+    sentence = '"fixed" has fixed shares: for decisions on them its definition must say selection: {mode: intelligent}'
+    assert refused.json()["message"] == sentence
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as err:
+        code = main(["select", "fixed", "--data", str(shared.data)])
+    assert (code, err.getvalue()) == (2, f"{sentence}\n")
+    assert client.get(path).json()["decisions"] == []
+    assert shares(client, "fixed")["a"] == 45
 
 
 def test_reading_needs_less_than_deciding(client: Client, shared: Served) -> None:

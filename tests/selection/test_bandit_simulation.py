@@ -23,7 +23,7 @@ def test_late_conversions_cost_it_less_than_any_rival() -> None:
 def test_users_convert_as_often_and_as_late_as_the_world_says() -> None:
     world = WORLDS["slow winner"]
     outcomes = world.outcomes(np.random.default_rng(3), 0, 400)
-    assert (outcomes >= 0).mean(axis=(0, 1)) == pytest.approx(world.rates[0], rel=0.05)
+    assert (outcomes >= 0).mean(axis=(0, 1)) == pytest.approx(world.rates[0, 0], rel=0.05)
     for variant, delays in enumerate(world.delays):
         pieces = outcomes[..., variant][outcomes[..., variant] >= 0]
         assert np.bincount(pieces, minlength=PIECES) / len(pieces) == pytest.approx(delays, abs=0.02)

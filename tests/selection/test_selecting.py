@@ -99,6 +99,13 @@ def test_results_lead_to_shares_and_a_reason(results: str) -> None:
     assert found["replays"]
 
 
+def test_ages_are_those_of_the_clock_that_was_put_forward(results: str) -> None:
+    _, out, _ = said("select", "weekly", "--results", results, "--json")
+    last = json.loads(out)["inputs"]["situation"]["cohorts"][-2]
+    # In Berlin 12 September began at 22:00 UTC, in summer time, and results are as of the 13th, 00:00 UTC.
+    assert (last["first_day"], last["oldest"], last["youngest"]) == ("2026-09-12", 26.0, 2.0)
+
+
 def test_the_same_seed_gives_the_same_decision(results: str) -> None:
     first, again, other = (
         json.loads(said("select", "weekly", "--results", results, "--json", "--seed", seed)[1])

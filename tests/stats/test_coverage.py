@@ -9,7 +9,15 @@ import pytest
 
 from afterword.stats.rates import Counts, lift_interval, newcombe
 from benchmarks.simulations import fixed
-from benchmarks.simulations.coverage import arm, of_rate, of_ratio, of_single_rates, pairs
+from benchmarks.simulations.coverage import (
+    arm,
+    of_log_ratio,
+    of_plain_fieller,
+    of_rate,
+    of_ratio,
+    of_single_rates,
+    pairs,
+)
 
 
 def test_intervals_cover_what_they_should_from_fifty_conversions_on() -> None:
@@ -34,6 +42,22 @@ def test_below_fifty_conversions_coverage_is_what_the_page_says() -> None:
     assert min(case.lift for case in cases) >= 0.935
 
 
+def test_coverage_of_the_intervals_that_were_not_taken() -> None:
+    # Every pair of counts by itself, by the formulas of the books.
+    group, control, ratio = arm(120, 0.15), arm(100, 0.1), 1.5
+    katz = fieller = 0.0
+    z = 1.959963984540054
+    for p, x in zip(group.probability, np.rint(120 * group.observed), strict=True):
+        for q, y in zip(control.probability, np.rint(100 * control.observed), strict=True):
+            if x and y:
+                half = z * math.sqrt(1 / x - 1 / 120 + 1 / y - 1 / 100)
+                katz += p * q * (abs(math.log((x / 120) / (y / 100) / ratio)) <= half)
+            v1, v0 = x / 120 * (1 - x / 120) / 120, y / 100 * (1 - y / 100) / 100
+            fieller += p * q * ((x / 120 - ratio * y / 100) ** 2 <= z * z * (v1 + ratio**2 * v0))
+    assert of_log_ratio(group, control, ratio) == pytest.approx(katz, abs=1e-12)
+    assert of_plain_fieller(group, control, ratio) == pytest.approx(fieller, abs=1e-12)
+
+
 @pytest.mark.parametrize("ratio", [1.0, 1.25])
 def test_coverage_is_that_of_the_functions_that_reports_use(ratio: float) -> None:
     group, control = arm(300, 0.1), arm(200, 0.1 / ratio)
@@ -52,6 +76,7 @@ def test_coverage_is_that_of_the_functions_that_reports_use(ratio: float) -> Non
 def test_every_table_of_the_simulation_can_be_made() -> None:
     tables = [
         fixed.coverage_of_rates(points=5),
+        fixed.intervals_of_lifts(),
         fixed.five_exposures(runs=1_000),
         fixed.revenue(runs=20),
         fixed.adjustment(runs=500),

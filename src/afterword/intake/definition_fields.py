@@ -22,27 +22,43 @@ class Place:
     """Where in a definition something stands, as text: `campaigns[2] "cart-rescue" variants[0] "a".share`."""
 
     text: str = ""
+    path: tuple[str | int, ...] = ()
+    """The same as keys and positions, without what things are called."""
 
     def field(self, name: str) -> Place:
         """The place of a field of this mapping."""
+        path = (*self.path, name)
         if not self.text:
-            return Place(name)
-        return Place(f"{self.text} {name}" if self.text.endswith('"') else f"{self.text}.{name}")
+            return Place(name, path)
+        return Place(f"{self.text} {name}" if self.text.endswith('"') else f"{self.text}.{name}", path)
 
     def item(self, index: int, label: str | None = None) -> Place:
         """The place of an item of this list, with its id where it has one."""
-        return Place(f"{self.text}[{index}]" + (f' "{label}"' if label else ""))
+        return Place(f"{self.text}[{index}]" + (f' "{label}"' if label else ""), (*self.path, index))
+
+
+class Problem(str):
+    """What is wrong, as a text that begins with the place; a form shows the message beside the field of the path."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+    def __new__(cls, place: Place, message: str) -> Problem:
+        """Make one of its place and its message."""
+        made = super().__new__(cls, f"{place.text}: {message}" if place.text else message)
+        made.path, made.message = place.path, message
+        return made
 
 
 class Problems:
     """What is wrong, in the order in which it was found."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: list[Problem] = []
 
     def add(self, place: Place, message: str) -> None:
         """Note one problem."""
-        self.found.append(f"{place.text}: {message}" if place.text else message)
+        self.found.append(Problem(place, message))
 
 
 class Record:

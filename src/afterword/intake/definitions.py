@@ -118,7 +118,7 @@ def check_definitions(definitions: Definitions) -> Definitions:
 
 def _read_workspace(top: Record) -> Workspace:
     value = top.data.get("workspace", {})
-    place = Place("workspace")
+    place = Place("workspace", ("workspace",))
     if not isinstance(value, Mapping):
         top.problems.add(place, f"is {show(value)}, must be a mapping of {', '.join(_WORKSPACE_KEYS)}")
         return Workspace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from afterword.errors import UserError
@@ -52,6 +53,17 @@ def hoist_common(argv: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return [*front, *rest]
+
+
+def percentage(option: str, text: str) -> float:
+    """Read a percentage, with its sign or without: `5`, `2.5%`, `2.5 %`. Raises `UserError` for anything else."""
+    try:
+        found = float(text.strip().removesuffix("%"))
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise UserError(f'{option} is "{text}", must be a percentage such as 5, 5% or 2.5%, with a decimal point')
+    return found
 
 
 def renames(pairs: Sequence[str]) -> dict[str, str]:

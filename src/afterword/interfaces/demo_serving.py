@@ -46,12 +46,12 @@ def serve_demo(directory: Path, campaigns: Sequence[str]) -> None:
         key = load_demo(directory, data, meter)
 
     def greeting(address: str) -> str:
-        pages = [f"  {address}/campaigns/{quote(campaign, safe='')}" for campaign in campaigns]
+        pages = [f"  {address}/campaign?id={quote(campaign, safe='')}" for campaign in campaigns]
         return "\n".join(
             [
-                "The reports as pages, as of now, so nobody is pending any more:",
+                f"The dashboard is at {address}. The first visit asks for an admin key, which is: {key}",
+                "Its pages are as of now, so nobody is pending any more:",
                 *pages,
-                f"They ask for an admin key, which is: {key}",
                 f"In another terminal, {command_name()} report {campaigns[0]} --data {data} asks the same server.",
             ]
         )

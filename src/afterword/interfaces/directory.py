@@ -18,7 +18,6 @@ from urllib.parse import unquote
 
 from afterword.errors import UserError
 from afterword.interfaces.client import Api, Sent, ServerFailed, error_of, find_server
-from afterword.interfaces.command_key import make_command_key
 from afterword.interfaces.moments import now
 
 if TYPE_CHECKING:
@@ -47,28 +46,27 @@ def api_of(
         UserError: there is no data directory, it cannot be opened, or what is in its log cannot be loaded.
 
     """
+    with ExitStack() as stack:
+        # A server that is there spares the command what opens a directory.
+        yield find_server(data) or _opened_or_found(stack, lambda: _opened(data, memory, threads, metadata_url), data)
+
+
+def _opened_or_found(stack: ExitStack, opened: Callable[[], AbstractContextManager[Api]], data: Path) -> Api:
     from afterword.store.metadata import FILE_NAME as METADATA
-    from afterword.workspace.data_directory import LOG
+    from afterword.workspace.data_directory import LOG, DirectoryHeld
 
     if not ((data / LOG).exists() or (data / METADATA).exists()):
         raise UserError(f"there is no data directory at {data}: name one with --data")
-    with ExitStack() as stack:
-        yield _found_or_opened(stack, lambda: _opened(data, memory, threads, metadata_url), data)
-
-
-def _found_or_opened(stack: ExitStack, opened: Callable[[], AbstractContextManager[Api]], data: Path) -> Api:
-    from afterword.workspace.data_directory import DirectoryHeld
-
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
-        if (server := find_server(data)) is not None:
-            return server
         try:
             return stack.enter_context(opened())
         except DirectoryHeld as error:
             if time.monotonic() > until:
                 raise UserError(f"{data} is open in a process that answers no commands: {error}") from None
         time.sleep(RETRY_SECONDS)
+        if (server := find_server(data)) is not None:
+            return server
 
 
 @contextmanager
@@ -76,6 +74,7 @@ def _opened(data: Path, memory: str | None, threads: int | None, metadata_url: s
     from afterword.interfaces.api.app import make_app
     from afterword.interfaces.api.limits import Rate
     from afterword.interfaces.api.server import Policy, Server
+    from afterword.interfaces.command_key import make_command_key
     from afterword.workspace.answering import open_data_directory
 
     problems: list[str] = []

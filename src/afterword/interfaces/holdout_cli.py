@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from afterword.interfaces import options, output
+from afterword.interfaces.arguments import percentage
 
 app = typer.Typer(
     name="holdout", help="Make, list and report global holdouts.", no_args_is_help=True, rich_markup_mode=None
@@ -18,7 +19,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the holdo
 @app.command()
 def create(
     name: Name,
-    share: Annotated[float, typer.Option("--share", metavar="PERCENT", help="Of all people, from 0.1 to 15.")],
+    share: Annotated[str, typer.Option("--share", metavar="PERCENT", help="Of all people, from 0.1 to 15.")],
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="When it has ended: a date or a time.")],
     begins: Annotated[str | None, typer.Option("--from", metavar="TIME", help="When it begins. Not set: now.")] = None,
     data: options.DataDir = Path("./afterword-data"),
@@ -32,7 +33,7 @@ def create(
     """
     from afterword.interfaces.directory import api_of
 
-    body = {"name": name, "share": share, "from": begins, "until": until}
+    body = {"name": name, "share": percentage("--share", share), "from": begins, "until": until}
     with api_of(data, memory=memory, metadata_url=metadata) as api:
         made = api.post("/api/holdouts", body)
     if as_json:

@@ -118,12 +118,10 @@ def _pairs(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
         "Each two variants, in percentage points",
         ["Variant", "Against", "Difference", holds, f"One look, 95{wording.NARROW}%"],
         rows,
-        "All of these intervals hold together at the plan's level"
-        + (
-            ", for the one look that was planned."
-            if fixed
-            else ", however often one looks; the last column is for one look."
-        ),
+        "So wide that the verdict names a variant that is not better than every other in at most "
+        f"{100 * verdict['plan']['alpha']:g} of 100 campaigns, "
+        + ("at the one look that was planned." if fixed else "however often one looks.")
+        + " The last column is for one look at one comparison.",
     )
 
 
@@ -195,13 +193,15 @@ def _compared_note(compared: dict[str, Any], of_money: bool, adjusts: bool) -> s
 
 
 def _amount(value: float | None, of_money: bool) -> str:
-    if of_money:
-        return wording.NOTHING if value is None else wording.signed(value, 4 if abs(value) < 1 else 2)
-    return points(value)
+    return _amounts(None if value is None else [value], of_money)
 
 
 def _amounts(bounds: list[float] | None, of_money: bool) -> str:
-    return wording.NOTHING if bounds is None else " to ".join(_amount(bound, of_money) for bound in bounds)
+    """Return both ends with as many digits as the one that needs more."""
+    if bounds is None:
+        return wording.NOTHING
+    digits = 4 if min(map(abs, bounds)) < 1 else 2
+    return " to ".join(wording.signed(bound, digits) if of_money else points(bound) for bound in bounds)
 
 
 def _guardrails(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:

@@ -1,9 +1,9 @@
 """Decisions on results: which variant a user gets, and what the shares of the next send are.
 
-- `assignment`: users to variants, by a salted hash and the bucket table of the shares, in Python and in SQL
+- `assignment`: users to variants, by a salted hash and the bucket table of the shares
 - `deciding`: the answer for each user: held out, the first exposure's variant, or what the hash says
 - `holdouts`: who is kept out of all messages for a while
-- `named_queries`: `queries/*.sql`
+- `named_queries`: `queries/*.sql`, among them the assignment again, in SQL
 - `bandit`: Intelligent Selection: decisions on the shares of a recurring campaign, each with its inputs and reason
 - `situation`: what such a decision is made from; `wording`: why it is as it is, in words
 - `allocation`: from what the rates may be to shares (Thompson sampling), and when to stop

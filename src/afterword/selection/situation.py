@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -226,10 +226,6 @@ class _Spans:
 
     def _age(self, ordinal: int) -> float:
         """Return how many hours ago a day began in the workspace's time zone; negative if it did not yet."""
-        midnight = datetime.combine(date.fromordinal(ordinal), time(), self._zone)
-        since = timedelta(microseconds=self._as_of) - (midnight - _epoch(self._zone))
-        return since / timedelta(hours=1)
-
-
-def _epoch(zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(0, zone)
+        # A difference of two times of one zone would be that of their clocks, which are put forward and back.
+        midnight = datetime.combine(date.fromordinal(ordinal), time(), self._zone).timestamp()
+        return (self._as_of / 1_000_000 - midnight) / HOUR

@@ -204,12 +204,17 @@ def checked(campaign: Campaign) -> Campaign:
 
 def insert(connection: Connection, campaign: Campaign, now: int, description: str = "") -> None:
     """Add a draft. Raises `CampaignRefused` if its id is taken."""
-    taken = connection.execute(sa.select(table.c.kind).where(table.c.id == campaign.id)).scalar()
-    if taken is not None:
-        raise CampaignRefused(f'the id "{campaign.id}" is taken by a {"Canvas" if taken == "canvas" else "campaign"}')
+    row = connection.execute(sa.select(table).where(table.c.id == campaign.id)).first()
+    if row is not None:
+        raise CampaignRefused(taken(_from_row(row, []).campaign))
     values: dict[str, Any] = {"id": campaign.id, "kind": campaign.kind, "created_at": now}
     values |= {"definition": to_document(campaign), "description": _description(description)}
     connection.execute(sa.insert(table).values(**values, status=Status.DRAFT.value, updated_at=now))
+
+
+def taken(campaign: Campaign) -> str:
+    """Return why another campaign cannot have the id of this one."""
+    return f'the id "{campaign.id}" is taken by a {noun(campaign)}'
 
 
 def update(

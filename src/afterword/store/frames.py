@@ -80,6 +80,7 @@ class Batch:
         oldest: the first time of receipt, in epoch microseconds; None if there is no frame.
         newest: the last one.
         size: bytes of the bodies.
+        senders: position and key of each frame.
 
     """
 
@@ -89,6 +90,7 @@ class Batch:
         self.oldest: int | None = None
         self.newest: int | None = None
         self.size = 0
+        self.senders: list[tuple[int, str]] = []
         self._lists: dict[str, list[_List]] = {name: [] for name in LISTS}
 
     def add(self, entry: Entry) -> None:
@@ -97,6 +99,7 @@ class Batch:
         self.oldest = arrived_at if self.oldest is None else min(self.oldest, arrived_at)
         self.newest = arrived_at if self.newest is None else max(self.newest, arrived_at)
         self.size += len(frame.body)
+        self.senders.append((entry.position, frame.key_id))
         if frame.dialect != DIALECT:
             message = f'unknown dialect "{frame.dialect}" in the log, this version reads "{DIALECT}"'
             self.refusals.append(Refusal(entry.position, arrived_at, "requests", message))

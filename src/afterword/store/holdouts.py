@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -88,6 +89,15 @@ def _check(name: str, share: int, from_at: int, until_at: int, now: int) -> None
     if not LEAST <= share <= MOST:
         raise UserError(f"share is {percent(share)} %, must be from {percent(LEAST)} % to {percent(MOST)} %")
     if from_at < now:
-        raise UserError("from is in the past, must be now or later: who was messaged since would count as held out")
+        raise UserError(
+            f"from is in the past ({_moment(from_at)}), must be now or later: who was messaged since would count as "
+            "held out"
+        )
     if until_at <= from_at:
-        raise UserError("until is not after from: a holdout must last for some time")
+        raise UserError(
+            f"until is not after from: a holdout from {_moment(from_at)} until {_moment(until_at)} never begins"
+        )
+
+
+def _moment(at: int) -> str:
+    return f"{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ from afterword.store.staging import derive_ids, stage
 from afterword.store.statements import first_row, is_empty, run, transaction
 
 BATCH_BYTES: Final = 32 * 2**20
+REMEMBERED: Final = 2_000
+"""Of how many requests a loader knows who sent them: the facts do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Loader:
 
     A second loader of the same store would load twice: there must be one. After an error nothing of the batch is in
     the store, and `load` goes on where it had stopped.
+
+    Attributes:
+        senders: ids of the keys of the last requests, by position, as far as this loader loaded them.
+
     """
 
     def __init__(
@@ -97,6 +103,7 @@ class Loader:
         self._key = tombstone_key
         self._batch_bytes = batch_bytes
         self._known: dict[str, KnownKeys] = {}
+        self.senders: Mapping[int, str] = {}
 
     @property
     def position(self) -> int:
@@ -142,6 +149,7 @@ class Loader:
             store_position(self._con, batch.end, counts.repetitions)
         for table, keys in new_keys.items():
             self._known[table].add(keys)
+        self.senders = dict([*self.senders.items(), *batch.senders][-REMEMBERED:])
         return Loaded(
             batch.end,
             +counts.rows,  # without those that are 0

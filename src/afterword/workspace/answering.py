@@ -63,6 +63,7 @@ class Answering:
     exports: Exports
     secret: bytes
     """By which the ids of erased persons are hashed."""
+    loader: Loader
 
     def definitions(self) -> Definitions:
         """Return the campaigns that have results: all but drafts."""
@@ -180,7 +181,7 @@ def open_answering(
         stack.callback(explorations.stop)
         cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
         exports = Exports(temporary)
-        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, explorations, exports, secret)
+        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, explorations, exports, secret, loader)
 
 
 @contextmanager

@@ -13,8 +13,10 @@ from typing import Any
 
 import duckdb
 
+from afterword.attribution.reading import Step
 from afterword.errors import UserError
-from afterword.workspace.live import Live
+from afterword.workspace.live import Live, NotDerived
+from afterword.workspace.live.crediting import CreditQuestion
 from afterword.workspace.live.exploring import COPYING, COUNTING, Question
 from afterword.workspace.live.state import State
 
@@ -26,6 +28,8 @@ FRESH_MICROSECONDS = 60 * 1_000_000
 """An answer is given again for so long, whatever has come in since."""
 UNCHANGED_MICROSECONDS = 600 * 1_000_000
 """And for so long if nothing has."""
+DERIVED_SECONDS, LOOK_SECONDS = 60.0, 0.25
+"""How long an answer over all campaigns waits for results of a definition that was just launched or changed."""
 LOWEST_PRIORITY = 19
 BEGINS = {
     COPYING: 0.0,
@@ -60,7 +64,7 @@ class Exploration:
     """A question and what became of it."""
 
     id: str
-    question: Question
+    question: Question | CreditQuestion
     stage: Stage = Stage.WAITING
     doing: str | None = None
     """What is being done, in words."""
@@ -102,7 +106,7 @@ class Explorations:
         self._con: duckdb.DuckDBPyConnection | None = None
         self._thread: threading.Thread | None = None
 
-    def ask(self, question: Question) -> Exploration:
+    def ask(self, question: Question | CreditQuestion) -> Exploration:
         """Take a question, unless it is under way or was answered just now.
 
         Raises:
@@ -181,14 +185,28 @@ class Explorations:
 
         try:
             one.at = self._clock()
-            one.result, one.state = self._live.explore(one.question, one.at, step, self._watch)
+            one.result, one.state = self._result(one, step)
             one.doing, one.progress, one.stage = None, 1.0, Stage.DONE
         except Exception as error:  # whatever it is, who asked must hear of it, and the next question be answered
             one.failure, one.stage = (str(error) or type(error).__name__).splitlines()[0], Stage.FAILED
             if not self._stopping:
-                self._tell(f"an exploration of {one.question.campaign.id} failed: {one.failure}", error)
+                self._tell(f"{one.question.name} failed: {one.failure}", error)
         finally:
             self._watch(None)
+
+    def _result(self, one: Exploration, step: Step) -> tuple[dict[str, Any], State]:
+        question = one.question
+        if isinstance(question, Question):
+            return self._live.explore(question, one.at, step, self._watch)
+        for _ in range(round(DERIVED_SECONDS / LOOK_SECONDS)):
+            try:
+                return self._live.credit(question, one.at, step, self._watch)
+            except NotDerived:  # a campaign was just launched or changed: its results are on their way
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, LOOK_SECONDS)
+                if self._stopping:
+                    raise _Stopped from None
+        return self._live.credit(question, one.at, step, self._watch)
 
     def _watch(self, con: duckdb.DuckDBPyConnection | None) -> None:
         with self._changed:

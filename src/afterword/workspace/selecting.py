@@ -83,10 +83,11 @@ class Selecting:
     ) -> StoredDecision:
         """Make a decision, keep it, and apply it if that is wanted (None: as the campaign says).
 
-        Raises `UnknownCampaign`, `CampaignRefused` where the campaign does not run, `NothingToSelect`.
+        Raises `UnknownCampaign`, `CampaignRefused` where the campaign does not run or its definition does not want its
+        shares to be chosen, `NothingToSelect`.
         """
         with self._one_at_a_time:
-            stored = _running(self._metadata.campaigns.get(campaign_id))
+            stored = _chosen_for(_running(self._metadata.campaigns.get(campaign_id)))
             last = self._metadata.selections.last(campaign_id)
             as_of, entry = self._report(campaign_id)
             settled_on = None if last is None or last.applied_at is None else last.settled_on
@@ -135,6 +136,15 @@ def _running(stored: StoredCampaign) -> StoredCampaign:
     if stored.status is not Status.RUNNING:
         raise CampaignRefused(
             f'"{stored.campaign.id}" is {stored.status}, must be running for its shares to be decided on'
+        )
+    return stored
+
+
+def _chosen_for(stored: StoredCampaign) -> StoredCampaign:
+    if stored.campaign.selection is None:
+        raise CampaignRefused(
+            f'"{stored.campaign.id}" has fixed shares: for decisions on them its definition must say '
+            "selection: {mode: intelligent}"
         )
     return stored
 

@@ -14,6 +14,7 @@ from afterword.model import Campaign, Definitions
 from afterword.reports.person_json import read_json
 from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
+from afterword.selection.incremental import incremental_data
 from afterword.selection.permuting import Outcomes, Permuted, permuted
 from afterword.selection.told import comparisons_data, forecast_data, verdict_data
 
@@ -56,6 +57,7 @@ def add_verdicts(
         experiment = _experiment(campaign, told, days, as_of, zone, history)
         told["verdict"] = verdict_data(experiment)
         told["comparisons"] = comparisons_data(experiment)
+        told["incremental"] = incremental_data(experiment, told, definitions.workspace.currency)
         told["forecast"] = forecast_data(campaign, told)
 
 

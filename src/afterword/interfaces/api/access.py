@@ -7,9 +7,6 @@ import binascii
 
 from starlette.requests import Request
 
-COOKIE = "afterword_key"
-"""Holds an admin key for the pages; they only read, and it is sent to this site alone (SameSite=Strict)."""
-
 
 def bearer(request: Request) -> str | None:
     """Return the key of `Authorization: Bearer KEY`."""

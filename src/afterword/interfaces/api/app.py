@@ -9,19 +9,25 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from afterword.interfaces.api import (
+    arriving,
     backups,
     braze_export,
     braze_reading,
     braze_usage,
+    breakdowns,
     campaigns,
     changes,
+    crediting,
     day_series,
     deletions,
     explorations,
     exports,
     holdouts,
     openapi,
+    overview,
+    previews,
     recomputing,
+    seen,
     selection,
     webhooks,
 )
@@ -39,6 +45,9 @@ ASKING = (
     *day_series.OPERATIONS,
     *exports.OPERATIONS,
     *explorations.OPERATIONS,
+    *crediting.OPERATIONS,
+    *overview.OPERATIONS,
+    *breakdowns.OPERATIONS,
     *selection.OPERATIONS,
     *holdouts.OPERATIONS,
     *braze_reading.OPERATIONS,
@@ -47,6 +56,9 @@ ASKING = (
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
     *deletions.OPERATIONS,
+    *arriving.OPERATIONS,
+    *seen.OPERATIONS,
+    *previews.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])

@@ -65,9 +65,14 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 def _all(server: Answers) -> list[dict[str, Any]]:
+    return [told(stored) for stored in stored_campaigns(server)]
+
+
+def stored_campaigns(server: Answers) -> list[StoredCampaign]:
+    """Return all campaigns and Canvases, drafts and archived ones too."""
     store = server.data.metadata.campaigns
     pages = (store.list(include_archived=True, page=page) for page in count())
-    return [told(stored) for page in takewhile(bool, pages) for stored in page]
+    return [stored for page in takewhile(bool, pages) for stored in page]
 
 
 async def _told(server: Answers, call: Call) -> Response:
@@ -75,13 +80,13 @@ async def _told(server: Answers, call: Call) -> Response:
 
 
 async def _created(server: Answers, call: Call) -> Response:
-    campaign, description = await _definition(call)
+    campaign, description = await read_definition(call)
     create = server.data.metadata.campaigns.create
     return answer(201, told(await _asked(create, campaign, server.clock(), description or "")))
 
 
 async def _changed(server: Answers, call: Call) -> Response:
-    campaign, description = await _definition(call)
+    campaign, description = await read_definition(call)
     if campaign.id != call.id:
         raise bad_request(f'the path names campaign "{call.id}", the body "{campaign.id}"')
     change = server.data.metadata.campaigns.change
@@ -129,7 +134,7 @@ async def _explained(server: Answers, call: Call) -> Response:
     return answer(200, (await asyncio.to_thread(from_results, server, call.id, ask)).json)
 
 
-async def _definition(call: Call) -> tuple[Campaign, str | None]:
+async def read_definition(call: Call) -> tuple[Campaign, str | None]:
     """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
     body = await call.body()
     data = object_of(body)

@@ -41,21 +41,30 @@ FROM, TO = Instant("from", "the first exposure that counts"), Instant("to", "the
 
 async def _asked(server: Answers, call: Call) -> Response:
     """Take a question: `conversion_events` or a `version`, and a period of exposures `from` and `to`."""
-    one = await asyncio.to_thread(_ask, server, call.id, await call.body())
-    # Not in a thread: those are few, and reports need them.
+    one = await asyncio.to_thread(ask_of, server, call.id, await call.body())
+    await until_over(one)
+    return answer(200 if one.is_over else 202, described(one), {"Location": place_of(one)})
+
+
+async def until_over(one: Exploration) -> None:
+    """Wait a moment for the result, not in a thread: those are few, and reports need them."""
     for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
         if one.is_over:
             break
         await asyncio.sleep(LOOK_SECONDS)
-    return answer(200 if one.is_over else 202, _described(one), {"Location": f"/api/explorations/{one.id}"})
+
+
+def place_of(one: Exploration) -> str:
+    """Return where it is told how far an exploration is."""
+    return f"/api/explorations/{one.id}"
 
 
 async def _told(server: Answers, call: Call) -> Response:
     """Tell how far it is, or the result."""
     one = server.data.explorations.find(call.request.path_params[EXPLORATION.name])
-    if one is None:
+    if one is None or not isinstance(one.question, Question):
         raise Refused(404, "there is no such exploration, or it is forgotten: ask again")
-    return answer(200, _described(one))
+    return answer(200, described(one))
 
 
 async def _listed(server: Answers, call: Call) -> Response:
@@ -79,7 +88,13 @@ def _versions(server: Answers, campaign: str) -> list[dict[str, Any]]:
     ]
 
 
-def _ask(server: Answers, name: str, body: bytes) -> Exploration:
+def ask_of(server: Answers, name: str, body: bytes) -> Exploration:
+    """Take a question about a campaign, as a body in JSON.
+
+    Raises:
+        Refused: 400 it is no question, 404 no such campaign, 409 it was never launched, 429 too many wait.
+
+    """
     data = server.data
     try:
         stored = data.metadata.campaigns.get(name)
@@ -90,16 +105,21 @@ def _ask(server: Answers, name: str, body: bytes) -> Exploration:
     said = {name: value for name, value in fields_of(body, FIELDS).items() if value is not None}
     workspace = data.metadata.workspace()
     zone = ZoneInfo(workspace.timezone)
-    first, last = _edge(said, FROM, zone), _edge(said, TO, zone)
+    first, last = edge(said, FROM, zone), edge(said, TO, zone)
     if first is not None and last is not None and first > last:
         raise bad_request("from is after to: no exposure can be in that period")
     exploratory = "conversion_events" in said
     if exploratory == ("version" in said):
         raise bad_request("name either conversion_events or a version")
     campaign = _with_events(stored.campaign, said) if exploratory else _version(server, name, said["version"])
+    history = data.histories().get(name, NO_HISTORY)
+    return take(server, Question(workspace, campaign, exploratory, first, last, history))
+
+
+def take(server: Answers, question: Question) -> Exploration:
+    """Have a question answered in its turn; refused while too many wait."""
     try:
-        history = data.histories().get(name, NO_HISTORY)
-        return data.explorations.ask(Question(workspace, campaign, exploratory, first, last, history))
+        return server.data.explorations.ask(question)
     except TooMany as error:
         raise Refused(429, str(error), {"Retry-After": "5"}) from None
 
@@ -128,7 +148,7 @@ def _with_events(campaign: Campaign, said: Mapping[str, Any]) -> Campaign:
         raise bad_request("\n".join(error.problems)) from None
 
 
-def _edge(said: Mapping[str, Any], of: Instant, zone: ZoneInfo) -> int | None:
+def edge(said: Mapping[str, Any], of: Instant, zone: ZoneInfo) -> int | None:
     """Return a time as epoch microseconds; a date is its first moment, or for `to` its last."""
     text = said.get(of.name)
     if text is None:
@@ -142,8 +162,10 @@ def _edge(said: Mapping[str, Any], of: Instant, zone: ZoneInfo) -> int | None:
     return (after - EPOCH) // MICROSECOND - 1
 
 
-def _described(one: Exploration) -> dict[str, Any]:
+def described(one: Exploration) -> dict[str, Any]:
+    """Return what is told of an exploration."""
     question = one.question
+    assert isinstance(question, Question)
     return {
         "id": one.id,
         "campaign": question.campaign.id,

@@ -71,8 +71,11 @@ def create_holdout(server: Answers, said: Mapping[str, Any]) -> Holdout:
     name, share = said.get("name"), said.get("share")
     if not isinstance(name, str):
         raise bad_request("name is missing, must be text")
+    if share is None:
+        raise bad_request("share is missing, must be a percentage from 0.1 to 15")
     if isinstance(share, bool) or not isinstance(share, int | float) or round(share * 100, 6) % 1:
-        raise bad_request("share must be a percentage with at most two decimals, from 0.1 to 15")
+        said_share = json.dumps(share, ensure_ascii=False)
+        raise bad_request(f"share is {said_share}, must be a percentage with at most two decimals, from 0.1 to 15")
     zone = ZoneInfo(metadata.workspace().timezone)
     first, until = _time(said, FROM, zone), _time(said, UNTIL, zone)
     if until is None:

@@ -21,13 +21,11 @@ OURS = "Afterword's own"
 BRAZE_WRITING = "Braze-compatible: users and what they do"
 BRAZE_READING = "Braze-compatible: results"
 SEGMENT = "Segment's tracking API"
-PAGES = "Pages"
 TAGS = {
     OURS: "Facts, campaigns and results.",
     BRAZE_WRITING: "Paths, fields and answers of Braze's REST API.",
     BRAZE_READING: "Paths, fields and answers of Braze's REST API.",
     SEGMENT: "What Segment's libraries send.",
-    PAGES: "For people.",
     WATCHING: "For who looks after the server.",
 }
 ABOUT = """\

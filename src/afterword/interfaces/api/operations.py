@@ -49,8 +49,8 @@ class Scheme:
     name: str
     about: Mapping[str, str]
     """The security scheme of the document."""
-    secret: Callable[[Request], str | None] | None
-    """Finds the key; None where the handler itself looks, because it answers people and not programs."""
+    secret: Callable[[Request], str | None]
+    """Finds the key."""
 
 
 BEARER = Scheme("key", {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"}, bearer)
@@ -143,7 +143,7 @@ class Operation(Generic[S_contra]):
 
         async def answered(request: Request) -> Response:
             key, headers = None, dict[str, str]()
-            if permission is not None and secret is not None:
+            if permission is not None:
                 key, headers = server.key(request, secret(request), permission)
             asked = request.query_params
             parameters = {name: asked[name] for name in known if name in asked} if known and asked else {}

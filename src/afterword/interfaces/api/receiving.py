@@ -9,13 +9,14 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from afterword.interfaces.api import assigning, braze, imports, native, segment, watching
+from afterword.interfaces.api import assigning, braze, imports, native, segment, standing, watching
 from afterword.interfaces.api.application import application
 from afterword.interfaces.api.operations import Operation
 from afterword.interfaces.api.server import Receiving
 
 TAKING: tuple[Operation[Receiving], ...] = (
     *watching.OPERATIONS,
+    *standing.OPERATIONS,
     *native.OPERATIONS,
     *assigning.OPERATIONS,
     *imports.OPERATIONS,

@@ -6,6 +6,8 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from msgspec import Meta
 
+from afterword.interfaces.api.incremental_types import Incremental
+
 Letter = str
 Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
 Money = Annotated[str, Meta(description="decimal text")]
@@ -381,6 +383,7 @@ class CampaignReport(TypedDict):
     warnings: list[Warned]
     verdict: NotRequired[CampaignVerdict | None]
     comparisons: NotRequired[dict[str, Comparisons]]
+    incremental: NotRequired[Incremental | None]
     forecast: NotRequired[dict[Letter, dict[str, Forecast | None]]]
 
 

@@ -12,6 +12,7 @@ from afterword.interfaces.api.campaigns import report_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import words
 from afterword.interfaces.web.bars import RateBar, rate_bars
+from afterword.interfaces.web.create.listing import Begun, begun
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
@@ -96,6 +97,7 @@ class Overview:
     as_of: str
     waiting: str
     """Why there are no numbers; empty where there are."""
+    drafts: Sequence[Begun]
 
 
 def show(web: Web, visit: Visit) -> Response:
@@ -123,7 +125,7 @@ def _overview(web: Web, visit: Visit) -> Overview:
     bars = rate_bars([_primary(told.get(one.campaign.id)) for one in chosen])
     rows = [_row(one, told.get(one.campaign.id), bar) for one, bar in zip(chosen, bars, strict=True)]
     as_of = wording.moment(report["as_of"]) if report else ""
-    return Overview(rows, len(stored), filters, _attention(stored, told), as_of, waiting)
+    return Overview(rows, len(stored), filters, _attention(stored, told), as_of, waiting, begun(web, visit))
 
 
 def _report(web: Web) -> tuple[Mapping[str, Any], str]:

@@ -14,12 +14,15 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.web import overview, selecting, signing_in
+from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
-from afterword.interfaces.web.details import over_time, why
+from afterword.interfaces.web.create import moving, reviewing, seen
+from afterword.interfaces.web.create import pages as steps
+from afterword.interfaces.web.details import more, over_time, what_if, why
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.details import people as behind
-from afterword.interfaces.web.rendering import page, part
+from afterword.interfaces.web.links import link
+from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
 from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
 from afterword.store.accounts import Role
@@ -43,6 +46,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/", overview.show),
     Page("GET", "/campaign/selection", selecting.show),
     Page("POST", "/campaign/selection", selecting.change, Role.EDITOR),
+    Page("GET", "/data", data.show),
+    Page("GET", "/data/seen", data.show_seen),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
@@ -52,6 +57,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/invitation", signing_in.accept_invitation, None),
     Page("GET", "/campaign", details.show),
     Page("GET", "/campaign/over-time", over_time.show),
+    Page("GET", "/campaign/messages", more.show_messages),
+    Page("GET", "/campaign/breakdown", more.show_breakdown),
+    Page("GET", "/campaign/what-if", what_if.show),
     Page("GET", "/campaign/users", behind.show, Role.ANALYST),
     Page("GET", "/campaign/why", why.show, Role.ANALYST),
     Page("GET", "/account", account.show),
@@ -69,13 +77,36 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/settings/deletions", workspace.show_deletions, Role.ADMIN),
     Page("POST", "/settings/deletions", workspace.erase_now, Role.ADMIN),
     Page("GET", "/settings/audit", audit.show, Role.ADMIN),
+    Page("GET", "/create", steps.show_new, Role.EDITOR),
+    Page("POST", "/create", steps.create, Role.EDITOR),
+    Page("GET", "/draft", steps.show, Role.EDITOR),
+    Page("POST", "/draft", steps.save, Role.EDITOR),
+    Page("GET", "/draft/review", reviewing.show, Role.EDITOR),
+    Page("GET", "/draft/effect", reviewing.show_effect, Role.EDITOR),
+    Page("GET", "/draft/seen", seen.offer, Role.EDITOR),
+    Page("GET", "/draft/counts", seen.count, Role.EDITOR),
+    Page("GET", "/draft/suggestions", seen.suggest, Role.EDITOR),
+    Page("GET", "/draft/preview", seen.preview, Role.EDITOR),
+    Page("POST", "/draft/finish", reviewing.finish, Role.EDITOR),
+    Page("GET", "/draft/discard", moving.ask_to_discard, Role.EDITOR),
+    Page("POST", "/draft/discard", moving.discard, Role.EDITOR),
+    Page("GET", "/campaign/edit", moving.ask_to_change, Role.EDITOR),
+    Page("POST", "/campaign/edit", moving.begin_change, Role.EDITOR),
+    Page("POST", "/campaign/duplicate", moving.duplicate, Role.EDITOR),
+    *(Page("GET", f"/campaign/{name}", moving.ask_to(name), Role.EDITOR) for name in moving.MOVES),
+    *(Page("POST", f"/campaign/{name}", moving.move(name), Role.EDITOR) for name in moving.MOVES),
 )
 
 
 def web_routes(web: Web) -> list[BaseRoute]:
     """Return the routes of all pages."""
     files = Route("/static/{tag}/{name}", answer_asset, methods=["GET"])
-    return [files, *(_route(web, each) for each in PAGES)]
+    return [files, *(_route(web, each) for each in PAGES), Route("/campaigns/{id}", _moved, methods=["GET"])]
+
+
+async def _moved(request: Request) -> Response:
+    """Send who kept the address from before the dashboard to where the page is now."""
+    return go(link("/campaign", id=request.path_params["id"]))
 
 
 def _route(web: Web, page: Page) -> Route:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from afterword.store.accounts import Role
 from afterword.store.campaign_rules import Status
 
@@ -35,3 +37,9 @@ VERDICT = {
     "no_winner": "No winner",
 }
 NEEDS_ATTENTION = ("winner", "split_broken", "control_best")
+
+
+def second(iso: str) -> str:
+    """Return a time to the second: 22 Nov 2026, 14:03:07 UTC."""
+    value = datetime.fromisoformat(iso)
+    return f"{value.day} {value:%b %Y, %H:%M:%S} UTC"

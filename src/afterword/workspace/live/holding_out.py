@@ -61,7 +61,7 @@ def measure(
     counts = dict(con.execute("SELECT side, count(*) FROM holdout_sides GROUP BY side").fetchall())
     did = dict(
         con.execute(
-            f"SELECT side, count(DISTINCT person) FROM holdout_events WHERE {_condition(question.event)} GROUP BY side"
+            f"SELECT side, count(DISTINCT person) FROM holdout_events WHERE {meets(question.event)} GROUP BY side"
         ).fetchall()
     )
     for name, side in sides.items():
@@ -101,8 +101,8 @@ def _find_sides(
     )
 
 
-def _condition(event: ConversionEvent) -> str:
-    """SQL: an event is one that counts (rule 5)."""
+def meets(event: ConversionEvent) -> str:
+    """Return the SQL condition under which an event is one that counts (rule 5)."""
     kinds = ", ".join(str(int(kind)) for kind in EVENT_KINDS[event.kind])
     parts = [f"kind IN ({kinds})"]
     for column, names in (("name", [event.name] if event.name else []), ("app_id", event.apps)):

@@ -26,16 +26,20 @@ from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
+from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
+from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.exploring import Question, Watch, explore
 from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.holding_out import HoldoutQuestion, measure
+from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
+from afterword.workspace.live.settled import Settled, settle
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
 from afterword.workspace.verdicts import History
@@ -63,6 +67,7 @@ class Live:
         self._bucket = report_seconds * 1_000_000
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
+        self._settled: Settled | None = None
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
@@ -89,9 +94,17 @@ class Live:
             erase: erases persons from the facts, in the same transaction.
 
         """
+        users = list(touched_users)
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
+            # Most rounds of a server find nothing new, and to look closely costs more than all else it does then.
+            known = None if erase is not None or users else self._settled
+            if known is not None and (still := known.still(cursor, definitions, as_of)) is not None:
+                return still
+            self._settled = None
+            done = refreshing.refresh(cursor, definitions, users, as_of, self._limits, erase=erase)
+            self._settled = settle(cursor, definitions, done, as_of + self._bucket)
+            return done
         finally:
             cursor.close()
 
@@ -250,6 +263,48 @@ class Live:
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             return explore(con, question, facts, state, at, limits, step), state
+
+    def credit(self, question: CreditQuestion, as_of: int, step: Step, watch: Watch) -> tuple[dict[str, Any], State]:
+        """Share out the credit of events over all campaigns, beside what each brought against control (rule 12).
+
+        The arguments are those of `explore`.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(question.definitions) as (con, state, facts):
+            watch(con)
+            at = answering.seen_until(con, facts, state, as_of)
+            found = answered(con, question, facts, state, at, step)
+        told = self.report(question.definitions, as_of, question.histories)
+        for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
+            campaign["incremental"] = report["incremental"]
+        return found, state
+
+    def breakdown(self, definitions: Definitions, as_of: int, campaign_id: str, letter: str, by: str) -> dict[str, Any]:
+        """Return one conversion event by channel or attribute, as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, conversion event or way to break it down.
+
+        """
+        _index(definitions, campaign_id)
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            found = break_down(con, definitions, facts, state, campaign_id, letter, by)
+        return {"as_of": iso_time(at), **found}
+
+    def counted_once(self, definitions: Definitions) -> dict[str, Any]:
+        """Return what all campaigns together reached, users and purchases counted once (rule 12).
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""

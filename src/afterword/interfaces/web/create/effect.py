@@ -1,0 +1,105 @@
+"""What a new version of a definition would do to the numbers: the old ones, and an exploration of the new (rule 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from afterword.interfaces.api.campaigns import report_of
+from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.web.links import link
+from afterword.interfaces.web.visits import Web
+from afterword.model import LETTERS, Campaign
+from afterword.reports import wording
+from afterword.store.campaigns import StoredCampaign
+from afterword.workspace.explorations import Stage, TooMany
+from afterword.workspace.live.exploring import NAMES, Question
+from afterword.workspace.verdicts import NO_HISTORY
+
+HUNDRED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A conversion event of one version and what came of it."""
+
+    event: str
+    converted: str
+    rate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One letter, now and under the new version."""
+
+    letter: str
+    now: Side | None
+    new: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The comparison, or how far it is."""
+
+    address: str
+    rows: Sequence[Compared]
+    exposed: str
+    """Of the variants with a message, under the new counting."""
+    as_of: str
+    percent: int
+    doing: str
+    failure: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return bool(self.rows or self.failure)
+
+
+def effect_of(web: Web, stored: StoredCampaign, campaign: Campaign, draft: str) -> Effect:
+    """Return how the numbers would change, or how far the answer is; asking again goes on.
+
+    Args:
+        web: the server.
+        stored: the campaign as it is.
+        campaign: as it would be.
+        draft: whose page asks.
+
+    """
+    data, address = web.server.data, link("/draft/effect", id=draft)
+    if not campaign.conversion_events:
+        return _said(address, "The new version has no conversion event: there is nothing to compare.")
+    try:
+        history = data.histories().get(campaign.id, NO_HISTORY)
+        one = data.explorations.ask(Question(data.metadata.workspace(), campaign, exploratory=True, history=history))
+    except TooMany as error:
+        return Effect(address, (), "", "", 0, str(error), "")
+    if one.stage is Stage.FAILED:
+        return _said(address, f"The new version could not be computed: {one.failure}.")
+    if one.result is None:
+        return Effect(address, (), "", "", round(HUNDRED * one.progress), one.doing or "waiting for its turn", "")
+    try:
+        (now,) = report_of(web.server, stored.campaign.id)["campaigns"]
+    except Refused as error:
+        return _said(address, error.message)
+    new = one.result
+    rows = [
+        Compared(letter, _side(now, letter), _side(new, NAMES[letter]))
+        for letter in LETTERS[: max(len(stored.campaign.conversion_events), len(campaign.conversion_events))]
+    ]
+    exposed = wording.number(new["total"]["exposed"])
+    return Effect(address, rows, exposed, wording.moment(new["as_of"]), HUNDRED, "", "")
+
+
+def _said(address: str, failure: str) -> Effect:
+    return Effect(address, (), "", "", HUNDRED, "", failure)
+
+
+def _side(told: Mapping[str, Any], letter: str) -> Side | None:
+    event = next((one for one in told["conversion_events"] if one["letter"] == letter), None)
+    if event is None:
+        return None
+    found = told["total"]["conversions"][letter]
+    about = f"{wording.event_title(event)} · {wording.event_sentence(event)}"
+    return Side(about, wording.number(found["converted"]), wording.percent(found["rate"]))

@@ -1,0 +1,35 @@
+"""Drafts on the overview: what was begun, by whom, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from afterword.interfaces.web import words
+from afterword.interfaces.web.create.form import Kept
+from afterword.interfaces.web.create.people import moment_of, who
+from afterword.interfaces.web.links import link
+from afterword.interfaces.web.visits import Visit, Web
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A draft."""
+
+    title: str
+    about: str
+    resume: str
+    discard: str
+
+
+def begun(web: Web, visit: Visit) -> Sequence[Begun]:
+    """Return the drafts, the last changed first; none for who cannot go on with them."""
+    if not visit.role.includes(words.EDITOR):
+        return ()
+    found = []
+    for one in web.server.data.metadata.drafts.list():
+        what = f'Change of "{one.of}"' if one.of else "New campaign"
+        about = f"{what}, saved by {who(web, visit, one.updated_by)}, {moment_of(web, one.updated_at)}"
+        title = Kept.from_document(one.document).form.title
+        found.append(Begun(title, about, link("/draft", id=one.id, step="review"), link("/draft/discard", id=one.id)))
+    return found

@@ -1,0 +1,31 @@
+"""Who did something, and when, in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from afterword.interfaces.web.visits import Visit, Web
+from afterword.store.accounts import UnknownAccount
+from afterword.store.audit import COMMAND
+
+
+def who(web: Web, visit: Visit, actor: str) -> str:
+    """Return what somebody is called, as the audit log names them."""
+    if actor == visit.account.id:
+        return "you"
+    if actor == COMMAND:
+        return "a command"
+    if actor.startswith("key:"):
+        return f"the key {actor.removeprefix('key:')}"
+    try:
+        return web.server.data.metadata.accounts.get(actor).name
+    except UnknownAccount:
+        return "somebody"
+
+
+def moment_of(web: Web, at: int) -> str:
+    """Return a time in the workspace's zone, which it says: `28 Nov 2026, 14:03 Europe/Berlin`."""
+    zone = web.server.data.metadata.workspace().timezone
+    value = datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(ZoneInfo(zone))
+    return f"{value.day} {value:%b %Y, %H:%M} {zone}"

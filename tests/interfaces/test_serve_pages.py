@@ -1,0 +1,139 @@
+"""The dashboard's door: sessions, forged forms, roles and what the answers' headers promise."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from afterword.interfaces.web.assets import assets
+from afterword.interfaces.web.routes import PAGES, Page
+from afterword.interfaces.web.visits import COOKIE
+from afterword.store.accounts import Role
+from afterword.store.metadata import FILE_NAME, open_metadata
+from tests.interfaces.serving import Client, Served
+
+PASSWORD = "correct horse battery"
+CHANGING = [one for one in PAGES if one.method == "POST" and one.role is not None]
+GUARDED = [one for one in PAGES if one.role is not None]
+
+
+@pytest.fixture(scope="module")
+def secrets(shared: Served) -> dict[Role, str]:
+    """A session for each role."""
+    with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
+        now = time.time_ns() // 1000
+        return {
+            role: metadata.sessions.begin(
+                metadata.accounts.create(f"door-{role.value}@example.com", role.value, role, now, PASSWORD).id,
+                now,
+                os.urandom,
+            )
+            for role in Role
+        }
+
+
+def ask(client: Client, page: Page, secret: str | None, form: Mapping[str, str] | None = None) -> httpx.Response:
+    headers = {"Cookie": f"{COOKIE}={secret}"} if secret else {}
+    return client.http.request(page.method, page.path, data=form, headers=headers)
+
+
+@pytest.mark.parametrize("page", GUARDED, ids=lambda page: f"{page.method} {page.path}")
+def test_nobody_is_let_in_without_a_session(client: Client, secrets: dict[Role, str], page: Page) -> None:
+    answer = ask(client, page, None, {"x": "typed"} if page.method == "POST" else None)
+    if page.method == "POST":
+        assert (answer.status_code, "typed" in answer.text) == (401, True)
+    else:
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in")
+
+
+@pytest.mark.parametrize("page", GUARDED, ids=lambda page: f"{page.method} {page.path}")
+def test_a_role_below_is_refused(client: Client, secrets: dict[Role, str], page: Page) -> None:
+    assert page.role is not None
+    for role in Role:
+        if not role.includes(page.role):
+            form = {"csrf": csrf_of(client, secrets[role])}
+            assert ask(client, page, secrets[role], form if page.method == "POST" else None).status_code == 403, role
+
+
+def test_a_viewer_can_change_nothing_but_the_own_password() -> None:
+    assert [one.path for one in CHANGING if one.role is Role.VIEWER] == ["/account"]
+
+
+@pytest.mark.parametrize("page", CHANGING, ids=lambda page: page.path)
+def test_a_form_without_the_token_does_nothing(client: Client, secrets: dict[Role, str], page: Page) -> None:
+    answer = ask(client, page, secrets[Role.ADMIN], {"csrf": "forged", "x": "typed"})
+    assert "Continue with what I typed" in answer.text
+    assert 'value="typed"' in answer.text
+    assert 'value="forged"' not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
+def test_a_form_from_another_site_is_refused(client: Client, secrets: dict[Role, str], headers: dict[str, str]) -> None:
+    form = {"email": "door-admin@example.com", "password": PASSWORD}
+    answer = client.http.post("/sign-in", data=form, headers=headers)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
+def test_a_session_begins_and_ends(client: Client, secrets: dict[Role, str]) -> None:
+    form = {"email": "door-viewer@example.com", "password": PASSWORD, "next": "//evil.example/"}
+    answer = client.http.post("/sign-in", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"]
+    for flag in ("HttpOnly", "SameSite=lax", "Path=/"):
+        assert flag in cookie
+    client.http.cookies.clear()
+    secret = cookie.partition(";")[0].partition("=")[2]
+    assert ask(client, PAGES[0], secret).status_code == 200
+    client.http.post("/sign-out", headers={"Cookie": f"{COOKIE}={secret}"})
+    assert ask(client, PAGES[0], secret).status_code == 303
+    client.http.cookies.clear()
+
+
+def test_what_was_typed_outlives_the_session(client: Client, secrets: dict[Role, str]) -> None:
+    typed = {"csrf": "old", "old": PASSWORD, "password": "a\nnew & longer one", "again": "é"}
+    asked = client.http.post("/account", data=typed)
+    assert (asked.status_code, "What you typed is kept" in asked.text) == (401, True)
+    replay = httpx.QueryParams(typed)
+    sign_in = {"email": "door-viewer@example.com", "password": PASSWORD, "replay": str(replay), "replay_to": "/account"}
+    again = client.http.post("/sign-in", data=sign_in)
+    client.http.cookies.clear()
+    assert again.status_code == 200
+    for kept in ('action="/account"', "a\nnew &amp; longer one", 'value="é"'):
+        assert kept in again.text
+    assert 'value="old"' not in again.text
+
+
+def test_pages_promise_to_run_nothing_of_others(client: Client, secrets: dict[Role, str]) -> None:
+    answer = ask(client, PAGES[0], secrets[Role.ADMIN])
+    policy = answer.headers["content-security-policy"]
+    for promise in ("default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"):
+        assert promise in policy
+    assert "unsafe" not in policy
+    assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
+    assert " style=" not in answer.text
+    assert " onclick=" not in answer.text
+
+
+def test_files_are_kept_for_ever_and_change_their_address(client: Client) -> None:
+    for asset in assets().values():
+        answer = client.http.get(asset.address)
+        assert (answer.status_code, answer.content) == (200, asset.content)
+        assert "immutable" in answer.headers["cache-control"]
+        assert client.http.get(asset.address.replace(asset.tag, "0" * 12)).status_code == 404
+    first_visit = sum(len(assets()[name].compressed) for name in assets())
+    assert first_visit < 700_000
+
+
+def test_the_address_from_before_the_dashboard_leads_to_the_page(client: Client) -> None:
+    answer = client.http.get("/campaigns/a%26b")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/campaign?id=a%26b")
+
+
+def csrf_of(client: Client, secret: str) -> str:
+    """Return the token of a session, which every page has."""
+    text = ask(client, PAGES[0], secret).text
+    return text.partition('name="csrf" value="')[2].partition('"')[0]
