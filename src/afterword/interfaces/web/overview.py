@@ -71,7 +71,7 @@ class Total:
     converted: str
     revenue: str
     sum: str
-    reason: str
+    """What the campaigns' own numbers would add up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,6 @@ def _total(total: Mapping[str, Any], numbers: Numbers, currency: str) -> Total:
         converted=numbers.text(total["converted"]),
         revenue=wording.NOTHING if few else wording.money(total["revenue"]["amount"], currency),
         sum=numbers.text(total["sum_of_campaigns"]["converted"]),
-        reason=total["reason"],
     )
 
 
