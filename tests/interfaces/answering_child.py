@@ -20,8 +20,9 @@ from afterword.workspace.live.gathering import gather_campaigns
 from tests.interfaces.serving_faults import Faults
 
 
-def answer(faults: Faults) -> int:
+def main() -> int:
     """Be the process that answers."""
+    faults = Faults(Path(sys.argv[1]))
     vars(answering)["now"] = faults.now
     # Rows are in, the position is not stored yet: a death here must load them again.
     loader.store_position = faults.before("commit", loader.store_position)
@@ -62,4 +63,4 @@ def then_checkpoint(faults: Faults, load: Callable[..., Any]) -> Callable[..., A
 
 
 if __name__ == "__main__":
-    sys.exit(answer(Faults(Path(sys.argv[1]))))
+    sys.exit(main())

@@ -8,8 +8,6 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +20,8 @@ import httpx
 
 from afterword.store.metadata import FILE_NAME, open_metadata
 from tests.interfaces.describing import check
+from tests.interfaces.nursery import FRONT, MODULE, Born, is_nursery, nursery_of_tests
 
-ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 FREE_BYTES = 1 << 20
@@ -132,7 +130,7 @@ class Served:
     key: str = ""
     ready_seconds: float = 0.0
     """How long the last start took until /readyz said so."""
-    process: subprocess.Popen[str] | None = None
+    process: Born | None = None
     clients: list[Client] = field(default_factory=list)
     others: set[int] = field(default_factory=set)
     """Processes that answer, which may outlive the one that started them for a moment."""
@@ -182,11 +180,10 @@ class Served:
         """Start a process and wait for nothing."""
         # Tests take the whole machine: with the lowest priority a server would not get on beside them.
         policy = json.dumps({"free_bytes": FREE_BYTES, "nice": 0, **self.policy})
-        arguments = [str(self.data), str(self.port), policy, json.dumps(self.upkeep), str(self.faults)]
-        command = [sys.executable, "-m", "tests.interfaces.serving_child", *arguments]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
-        with self.out.open("w") as out, self.err.open("a") as err:
-            self.process = subprocess.Popen(command, stdout=out, stderr=err, text=True, cwd=ROOT, env=environment)
+        arguments = [FRONT, str(self.data), str(self.port), policy, json.dumps(self.upkeep), str(self.faults)]
+        with open(os.devnull) as nothing, self.out.open("w") as out, self.err.open("a") as err:
+            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+            self.process = Born(nursery_of_tests().birth(arguments, os.environ, streams))
 
     def start(self) -> Client:
         """Start and wait until it is ready."""
@@ -227,8 +224,9 @@ class Served:
             children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         except FileNotFoundError:
             return None
-        self.others.update(map(int, children))
-        return int(children[0]) if children else None
+        numbers = [number for number in map(int, children) if not is_nursery(number)]
+        self.others.update(numbers)
+        return numbers[0] if numbers else None
 
     def kill_answering(self) -> None:
         """End the process that answers, without a warning."""
@@ -271,7 +269,7 @@ class Served:
 def is_ours(process: int) -> bool:
     """Return whether a process of this id runs, and is one that answers for a test."""
     try:
-        return b"tests.interfaces.answering_child" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return MODULE.encode() in Path(f"/proc/{process}/cmdline").read_bytes()
     except FileNotFoundError:
         return False
 

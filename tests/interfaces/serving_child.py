@@ -64,6 +64,11 @@ def receive(directory: Path, port: int, policy: Policy, upkeep: Upkeep, faults: 
     return 0
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Serve as the arguments say; return the exit code."""
     limits, keep = policy_of(json.loads(sys.argv[3])), Upkeep(**json.loads(sys.argv[4]))
-    sys.exit(receive(Path(sys.argv[1]), int(sys.argv[2]), limits, keep, Faults(Path(sys.argv[5]))))
+    return receive(Path(sys.argv[1]), int(sys.argv[2]), limits, keep, Faults(Path(sys.argv[5])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

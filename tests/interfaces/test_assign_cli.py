@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import shlex
+import subprocess
 from collections import Counter
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pyarrow as pa
@@ -54,6 +56,36 @@ def test_a_file_and_a_server_give_the_same(client: Client, shared: Served, files
     assert (code, by_server, told) == (0, by_file, "152 users assigned\n")
     client.loaded()
     assert sum(row["exposed"] for row in client.report("assign-cli")["variants"]) == 0
+
+
+def test_the_disk_that_is_full_is_named(files: Path, tmp_path: Path, capsys: Any) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    try:
+        users = tmp_path / "users.csv"
+        users.write_text("user_id\n" + "".join(f"user-{n}\n" for n in range(20_000)))
+        line = f"assign assign-cli --users {users} --campaigns {files}/campaigns.json --out {place}/assigned.csv"
+        code, _, told = said(line, capsys)
+        assert (code, told) == (2, f"there is no space left in {place}: free some, or name a file on another disk\n")
+        assert list(place.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_recording_says_how_to_go_on_without_exposing_anybody_twice(
+    client: Client, shared: Served, files: Path, capsys: Any
+) -> None:
+    client.launch(campaign("assign-cli-again", counting="once_per_exposure"))
+    line = f"assign assign-cli-again --users {files}/users.csv --data {shared.data} --record"
+    code, _, told = said(line, capsys)
+    assert code == 0
+    again = told.split("run it again with ")[1].split(",")[0]
+    assert said(f"{line} {again}", capsys)[0] == 0
+    client.loaded()
+    assert sum(row["exposures"] for row in client.report("assign-cli-again")["variants"]) == 150
 
 
 def test_recorded_users_are_exposed(client: Client, shared: Served, files: Path, tmp_path: Path, capsys: Any) -> None:

@@ -21,7 +21,8 @@ import afterword
 from afterword.interfaces.cli import main
 from afterword.interfaces.client import Server, find_server
 from afterword.interfaces.demo_serving import serve_demo
-from tests.interfaces.serving import ROOT, Served, wait_for
+from tests.interfaces.nursery import ROOT
+from tests.interfaces.serving import Served, wait_for
 
 SECONDS = 120.0
 

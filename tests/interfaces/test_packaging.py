@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.interfaces.conftest import Serving
-from tests.interfaces.serving import ROOT, purchase, wait_for
+from tests.interfaces.nursery import ROOT
+from tests.interfaces.serving import purchase, wait_for
 
 UNIT = ROOT / "packaging" / "afterword.service"
 MOST_EXPOSED = 20

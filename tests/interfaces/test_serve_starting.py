@@ -19,7 +19,8 @@ from afterword.errors import UserError
 from afterword.interfaces.cli import main
 from tests.interfaces.conftest import Serving
 from tests.interfaces.failing import is_up, message_of, mounted, until_ready
-from tests.interfaces.serving import ROOT, Client, Served, campaign, exposures, purchase, wait_for
+from tests.interfaces.nursery import ROOT
+from tests.interfaces.serving import Client, campaign, exposures, purchase, wait_for
 
 
 class TestAtStart:
@@ -131,7 +132,7 @@ def test_a_bad_option_is_refused_before_anything_is_made(
     assert not data.exists()
 
 
-def test_the_command_itself_serves(serving: Serving) -> None:
+def test_the_command_itself_serves_and_what_reads_facts_is_in_the_other_process(serving: Serving) -> None:
     served = serving()
     command = [sys.executable, "-m", "afterword", "serve", "--data", str(served.data), "--port", str(served.port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -144,6 +145,9 @@ def test_the_command_itself_serves(serving: Serving) -> None:
         found = re.search(r"An admin key, shown this once: (\S+)", served.out.read_text())
         assert found is not None
         assert served.client(found[1]).post("/api/events", purchase("u")).status_code == 201
+        (answering,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert libraries_of(process.pid) == [False, False]
+        assert libraries_of(int(answering)) == [True, True]
         process.terminate()
         assert process.wait(30) == 0
     finally:
@@ -151,14 +155,10 @@ def test_the_command_itself_serves(serving: Serving) -> None:
         process.wait()
 
 
-def test_libraries_that_read_facts_are_in_the_other_process(shared: Served) -> None:
-    assert shared.process is not None
-    front, answering = (
-        Path(f"/proc/{process}/maps").read_text() for process in (shared.process.pid, shared.answering())
-    )
-    libraries = ("duckdb", "llvmlite")
-    assert [name in front for name in libraries] == [False, False]
-    assert [name in answering for name in libraries] == [True, True]
+def libraries_of(process: int) -> list[bool]:
+    """Return whether a process has loaded what reads facts."""
+    loaded = Path(f"/proc/{process}/maps").read_text()
+    return [name in loaded for name in ("duckdb", "llvmlite")]
 
 
 class TestStopping:

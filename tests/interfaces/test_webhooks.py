@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from tests.interfaces.conftest import Serving
+from tests.interfaces.nursery import ROOT
 from tests.interfaces.receiving import Receiver
-from tests.interfaces.serving import ROOT, Client, Served, campaign, exposures, free_port, purchase, wait_for
+from tests.interfaces.serving import Client, Served, campaign, exposures, free_port, purchase, wait_for
 
 DAY = 24 * 3600
 SECONDS = 60.0

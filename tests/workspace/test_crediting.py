@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -79,7 +79,7 @@ def check(seed: int, *, once_per_user: bool) -> None:
         world = LiveWorld(Path(directory))
         world.load(facts, generated.facts.merges)
         world.live.refresh(definitions, as_of=as_of)
-        found = asked(world, CreditQuestion(definitions, event, *period, once_per_user=once_per_user), as_of)
+        found = asked(world, CreditQuestion(definitions, event, period[0], period[1], once_per_user), as_of)
         world.con.close()
     logged = first_of_each(generated.facts)
     expected = share_out(answer(definitions, logged, as_of), event, period, once_per_user=once_per_user)
@@ -107,10 +107,10 @@ def check_totals(found: dict[str, Any], expected: Shared) -> None:
     for view in CONSERVED:
         parts = [campaign["views"][view] for campaign in found["campaigns"]]
         assert sum(Fraction(part["conversions"]) for part in parts) == expected.touched
-        money = Counter[str]()
+        money = defaultdict[str, Fraction](Fraction)
         for part in parts:
             for currency, amount in exact(part["unconverted"]).items():
-                money[currency] += amount  # type: ignore[assignment]
+                money[currency] += amount
         assert nonzero(money) == nonzero(expected.money_touched)
 
 
@@ -214,7 +214,7 @@ def test_control_earns_nothing(tmp_path: Path) -> None:
 
 def test_each_user_counts_once_unless_events_are_asked_for(tmp_path: Path) -> None:
     """Rule 15: a user converts at most once; all purchases are revenue (rule 26)."""
-    facts = [exposed("c", 4), bought(3), exposed("d", 2), bought(1, price="50"), bought(12, user="bob")]
+    facts: list[Fact] = [exposed("c", 4), bought(3), exposed("d", 2), bought(1, price="50"), bought(12, user="bob")]
     users = credited(facts, tmp_path)
     assert (users["total"]["touched"], users["total"]["untouched"]) == (1, 1)
     assert of_view(users, "last") == {"c": ("1", "100.00")}
@@ -226,7 +226,12 @@ def test_each_user_counts_once_unless_events_are_asked_for(tmp_path: Path) -> No
 
 def test_merged_ids_are_one_person(tmp_path: Path) -> None:
     """Rule 37: merged ids form one person for ever."""
-    facts = [exposed("c", 3, user="a-1"), bought(1, user="a-2"), bought(2, user="a-3"), bought(2, user="z-1")]
+    facts: list[Fact] = [
+        exposed("c", 3, user="a-1"),
+        bought(1, user="a-2"),
+        bought(2, user="a-3"),
+        bought(2, user="z-1"),
+    ]
     found = credited(facts, tmp_path, [MergeFact("a-1", "a-2"), MergeFact("a-3", "a-2")])
     assert (found["total"]["touched"], found["total"]["untouched"]) == (1, 1)
 

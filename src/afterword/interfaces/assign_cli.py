@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import tempfile
@@ -89,6 +90,11 @@ def assign(
             body: dict[str, Any] = {"campaign_id": campaign, "record": record}
             if record:  # one time for all parts, and for all that is sent again
                 body |= {"exposed_at": exposed_at or iso(now()), "channel": channel}
+            if record and exposed_at is None:
+                output.note(
+                    f"Recording exposures at {body['exposed_at']}. If this is interrupted, run it again with "
+                    f"--exposed-at {body['exposed_at']}, and nobody is exposed twice."
+                )
             from afterword.interfaces.directory import api_of
 
             with api_of(data, memory=memory, metadata_url=metadata) as api:
@@ -143,4 +149,10 @@ def _target(out: Path | None) -> Iterator[Path]:
         path = Path(place) / "assigned"
         yield path
         with path.open(encoding="utf-8", newline="") as file:
-            shutil.copyfileobj(file, sys.stdout)
+            try:
+                shutil.copyfileobj(file, sys.stdout)
+                sys.stdout.flush()
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                raise UserError("there is no space left where the output goes: it ends early") from None

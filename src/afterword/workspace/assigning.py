@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import duckdb
 import pyarrow as pa
 
 from afterword.errors import UserError, nearest
@@ -19,7 +20,7 @@ from afterword.selection.named_queries import assign_in_sql
 from afterword.settings import memory_bytes
 from afterword.store.connection import open_memory
 from afterword.store.sql import literal
-from afterword.workspace.failures import leave
+from afterword.workspace.failures import leave, mistake_of_writing
 from afterword.workspace.live.exporting import OPTIONS, Form
 
 BATCH_USERS = 10_000
@@ -77,4 +78,9 @@ class UsersToAssign:
                 yield [user for (user,) in rows]
 
     def _write(self, select: str, form: Form, path: Path) -> None:
-        self._con.execute(f"COPY ({select}) TO {literal(str(path))} ({OPTIONS[form]})")
+        try:
+            self._con.execute(f"COPY ({select}) TO {literal(str(path))} ({OPTIONS[form]})")
+        except duckdb.Error as error:
+            if (mistake := mistake_of_writing(error, path)) is not None:
+                raise mistake from error
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -44,6 +45,17 @@ def mistake_of(error: BaseException, con: duckdb.DuckDBPyConnection, files: Iter
         if file.format == "parquet" and (why := _damage(con, file.path)):
             return UserError(f"{file.path} cannot be read as Parquet: {why}")
     return None
+
+
+def mistake_of_writing(error: BaseException, path: Path) -> UserError | None:
+    """Return what to tell the user if the disk of `path` is full, None otherwise.
+
+    Where it is the disk of the temporary files too, `mistake_of` says what is to be said.
+    """
+    disks = [os.stat(place).st_dev for place in (path.parent, tempfile.gettempdir())]
+    if disks[0] == disks[1] or not _is_full(error):
+        return None
+    return UserError(f"there is no space left in {path.parent}: free some, or name a file on another disk")
 
 
 def leave(

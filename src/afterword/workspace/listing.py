@@ -19,6 +19,15 @@ from afterword.workspace.session import Session
 TOTAL, TOTAL_WITH_CONTROL = "total", "total_with_control"
 """Names of the report's total rows: the messaged variants, and all of them."""
 STATES = ("converted", "pending", "not_converted", "exposed")
+MARKS = {
+    "after_open": "c.after_open",
+    "after_click": "c.after_click",
+    "no_step": "c.step < 0",
+}
+"""Parts of those who converted: after an open, after a click, and before any message of a Canvas."""
+STEP, ALSO = "step:", "also_"
+"""Beginnings of states: who converted by a Canvas step, whose id follows, and who also converted on another conversion
+event, whose letter follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +38,30 @@ class Asked:
     variants: tuple[int, ...]
     letter: int
     state: str
+    part: str = "TRUE"
+    """SQL: a unit that converted is of the part asked for."""
+    mark: str = ""
+    """SQL: a conversion `c` is of the part asked for; empty where that does not depend on the conversion."""
 
 
 def asked(campaign: Campaign, variant: str | None, event: str, state: str) -> Asked:
     """Check what is asked for; see `Results.users`."""
+    variants = tuple(_variants(campaign, variant))
+    if state == "exposed" and not campaign.conversion_events:
+        return Asked(campaign, variants, 0, state)
     letter = _letter(campaign, event)
-    if state not in STATES:
-        raise UserError(f'state is "{state}", must be one of {", ".join(STATES)}{nearest(state, STATES)}')
-    return Asked(campaign, tuple(_variants(campaign, variant)), letter, state)
+    if state in STATES:
+        return Asked(campaign, variants, letter, state)
+    if state in MARKS:
+        return Asked(campaign, variants, letter, "converted", mark=MARKS[state])
+    if state.startswith(STEP):
+        step = _step(campaign, state.removeprefix(STEP))
+        return Asked(campaign, variants, letter, "converted", mark=f"c.step = {step}")
+    if state.startswith(ALSO):
+        other = 1 << _letter(campaign, state.removeprefix(ALSO))
+        return Asked(campaign, variants, letter, "converted", part=f"bits & {other} <> 0")
+    known = [*STATES, *MARKS, f"{STEP}ID", f"{ALSO}b"]
+    raise UserError(f'state is "{state[:60]}", must be one of {", ".join(known)}{nearest(state, known)}')
 
 
 def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str, state: str) -> list[dict[str, Any]]:
@@ -67,12 +92,12 @@ def list_units(
     """
     campaign = wanted.campaign
     bit = 1 << wanted.letter
-    window = campaign.conversion_events[wanted.letter].deadline_seconds * 1_000_000
+    window = campaign.conversion_events[wanted.letter].deadline_seconds * 1_000_000 if campaign.conversion_events else 0
     # A unit with several of the wanted variants is one unit: it converted if any row did (rule 16).
     rows = con.execute(
         f"""
         WITH units AS (
-            SELECT "user", channel, exposure,
+            SELECT "user", channel, exposure, bit_or(converted) AS bits,
                 bool_or(converted & {bit} <> 0) AS converted,
                 bool_or(latest AND unit_converted & {bit} = 0 AND last_exposed_at + {window} > ?) AS pending,
                 min(first_exposed_at) AS first_exposed_at
@@ -81,8 +106,9 @@ def list_units(
         SELECT u.user_id, units.channel, first_exposed_at, units.exposure,
             CASE WHEN converted THEN 'converted' WHEN pending THEN 'pending' ELSE 'not_converted' END AS state
         FROM units JOIN users u ON u."user" = units."user"
+        WHERE {wanted.part}{_marked(wanted, index)}
         ORDER BY u.user_id, channel, first_exposed_at""",
-        [as_of, list(wanted.variants)],
+        [as_of, list(wanted.variants), *([list(wanted.variants)] if wanted.mark else [])],
     ).fetchall()
     exposures: dict[int, str] = {}
     if campaign.counting is Counting.ONCE_PER_EXPOSURE:
@@ -100,6 +126,20 @@ def list_units(
             row["exposure_id"] = exposures[exposure]
         listed.append(row)
     return listed
+
+
+def _marked(wanted: Asked, index: int) -> str:
+    """SQL: a unit has a conversion of the part asked for."""
+    if not wanted.mark:
+        return ""
+    unit = {
+        Counting.ONCE_PER_CHANNEL: " AND c.channel = units.channel",
+        Counting.ONCE_PER_EXPOSURE: " AND c.exposure = units.exposure",
+    }
+    return f"""
+            AND EXISTS (FROM conversions c WHERE c.campaign = {index} AND c.letter = {wanted.letter}
+                AND list_contains(?, c.variant) AND c."user" = units."user" AND {wanted.mark}
+                {unit.get(wanted.campaign.counting, "")})"""
 
 
 def _exposure_names(session: Session, campaign: int) -> dict[int, str]:
@@ -121,6 +161,13 @@ def _letter(campaign: Campaign, event: str) -> int:
         having = f"has {', '.join(letters)}" if letters else "has no conversion event"
         raise UserError(f'unknown conversion event "{event}": {campaign.id} {having}')
     return letters.index(event.upper())
+
+
+def _step(campaign: Campaign, step: str) -> int:
+    known = [one.id for one in campaign.steps]
+    if step not in known:
+        raise UserError(f'unknown step "{step[:60]}" of {campaign.id}{nearest(step, known)}')
+    return known.index(step)
 
 
 def _variants(campaign: Campaign, variant: str | None) -> list[int]:

@@ -148,7 +148,8 @@ class Results:
             campaign: the campaign's or Canvas's id.
             variant: one variant, or `total` (all but control); None or `total_with_control` is all.
             event: "A" to "D".
-            state: "converted", "pending", "not_converted" or "exposed".
+            state: "converted", "pending", "not_converted" or "exposed"; of those who converted "after_open",
+                "after_click", "also_b", "step:ID" or "no_step".
 
         """
         from afterword.workspace.listing import list_users

@@ -14,6 +14,7 @@ from afterword.interfaces.api import (
     braze_export,
     braze_reading,
     braze_usage,
+    breakdowns,
     campaigns,
     changes,
     crediting,
@@ -23,6 +24,8 @@ from afterword.interfaces.api import (
     exports,
     holdouts,
     openapi,
+    overview,
+    previews,
     recomputing,
     seen,
     selection,
@@ -43,6 +46,8 @@ ASKING = (
     *exports.OPERATIONS,
     *explorations.OPERATIONS,
     *crediting.OPERATIONS,
+    *overview.OPERATIONS,
+    *breakdowns.OPERATIONS,
     *selection.OPERATIONS,
     *holdouts.OPERATIONS,
     *braze_reading.OPERATIONS,
@@ -53,6 +58,7 @@ ASKING = (
     *deletions.OPERATIONS,
     *arriving.OPERATIONS,
     *seen.OPERATIONS,
+    *previews.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])

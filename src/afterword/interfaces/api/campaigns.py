@@ -35,7 +35,12 @@ CAUGHT_UP_SECONDS = 60.0
 """How long a report waits for results of a definition that was just launched or changed."""
 VARIANT = Text("variant", "the id of a variant, `total` or `total_with_control`; the latter if nothing is said")
 EVENT = Text("event", "the letter of a conversion event; A if nothing is said", example="A")
-STATE = Text("state", "`converted` (if nothing is said), `pending`, `not_converted` or `exposed`", example="converted")
+STATE = Text(
+    "state",
+    "`converted` (if nothing is said), `pending`, `not_converted` or `exposed`; of those who converted `after_open`, "
+    "`after_click`, `also_b` (on another conversion event, too), `step:ID` (by a Canvas step) or `no_step`",
+    example="converted",
+)
 USER = Text("user", "the id of a user", required=True, example="ann")
 
 
@@ -60,9 +65,14 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 def _all(server: Answers) -> list[dict[str, Any]]:
+    return [told(stored) for stored in stored_campaigns(server)]
+
+
+def stored_campaigns(server: Answers) -> list[StoredCampaign]:
+    """Return all campaigns and Canvases, drafts and archived ones too."""
     store = server.data.metadata.campaigns
     pages = (store.list(include_archived=True, page=page) for page in count())
-    return [told(stored) for page in takewhile(bool, pages) for stored in page]
+    return [stored for page in takewhile(bool, pages) for stored in page]
 
 
 async def _told(server: Answers, call: Call) -> Response:
@@ -70,13 +80,13 @@ async def _told(server: Answers, call: Call) -> Response:
 
 
 async def _created(server: Answers, call: Call) -> Response:
-    campaign, description = await _definition(call)
+    campaign, description = await read_definition(call)
     create = server.data.metadata.campaigns.create
     return answer(201, told(await _asked(create, campaign, server.clock(), description or "")))
 
 
 async def _changed(server: Answers, call: Call) -> Response:
-    campaign, description = await _definition(call)
+    campaign, description = await read_definition(call)
     if campaign.id != call.id:
         raise bad_request(f'the path names campaign "{call.id}", the body "{campaign.id}"')
     change = server.data.metadata.campaigns.change
@@ -124,7 +134,7 @@ async def _explained(server: Answers, call: Call) -> Response:
     return answer(200, (await asyncio.to_thread(from_results, server, call.id, ask)).json)
 
 
-async def _definition(call: Call) -> tuple[Campaign, str | None]:
+async def read_definition(call: Call) -> tuple[Campaign, str | None]:
     """Read one campaign, or one Canvas if it has steps, with the fields of definition files."""
     body = await call.body()
     data = object_of(body)

@@ -43,7 +43,7 @@ async def _asked(server: Answers, call: Call) -> Response:
     """Take a question: `conversion_events` or a `version`, and a period of exposures `from` and `to`."""
     one = await asyncio.to_thread(_ask, server, call.id, await call.body())
     await until_over(one)
-    return answer(200 if one.is_over else 202, _described(one), {"Location": f"/api/explorations/{one.id}"})
+    return answer(200 if one.is_over else 202, described(one), {"Location": place_of(one)})
 
 
 async def until_over(one: Exploration) -> None:
@@ -54,12 +54,17 @@ async def until_over(one: Exploration) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+def place_of(one: Exploration) -> str:
+    """Return where it is told how far an exploration is."""
+    return f"/api/explorations/{one.id}"
+
+
 async def _told(server: Answers, call: Call) -> Response:
     """Tell how far it is, or the result."""
     one = server.data.explorations.find(call.request.path_params[EXPLORATION.name])
     if one is None or not isinstance(one.question, Question):
         raise Refused(404, "there is no such exploration, or it is forgotten: ask again")
-    return answer(200, _described(one))
+    return answer(200, described(one))
 
 
 async def _listed(server: Answers, call: Call) -> Response:
@@ -101,9 +106,14 @@ def _ask(server: Answers, name: str, body: bytes) -> Exploration:
     if exploratory == ("version" in said):
         raise bad_request("name either conversion_events or a version")
     campaign = _with_events(stored.campaign, said) if exploratory else _version(server, name, said["version"])
+    history = data.histories().get(name, NO_HISTORY)
+    return take(server, Question(workspace, campaign, exploratory, first, last, history))
+
+
+def take(server: Answers, question: Question) -> Exploration:
+    """Have a question answered in its turn; refused while too many wait."""
     try:
-        history = data.histories().get(name, NO_HISTORY)
-        return data.explorations.ask(Question(workspace, campaign, exploratory, first, last, history))
+        return server.data.explorations.ask(question)
     except TooMany as error:
         raise Refused(429, str(error), {"Retry-After": "5"}) from None
 
@@ -146,7 +156,8 @@ def edge(said: Mapping[str, Any], of: Instant, zone: ZoneInfo) -> int | None:
     return (after - EPOCH) // MICROSECOND - 1
 
 
-def _described(one: Exploration) -> dict[str, Any]:
+def described(one: Exploration) -> dict[str, Any]:
+    """Return what is told of an exploration."""
     question = one.question
     assert isinstance(question, Question)
     return {

@@ -131,7 +131,7 @@ def shares_told(found: Shares, events: Sequence[ConversionEvent]) -> dict[str, A
         "seen": found.seen,
         "conversion_events": [
             {
-                "conversion_event": _data(event),
+                "conversion_event": event_data(event),
                 "users": users,
                 "share": None if users is None or not found.seen else users / found.seen,
             }
@@ -140,7 +140,8 @@ def shares_told(found: Shares, events: Sequence[ConversionEvent]) -> dict[str, A
     }
 
 
-def _data(event: ConversionEvent) -> dict[str, Any]:
+def event_data(event: ConversionEvent) -> dict[str, Any]:
+    """Return a conversion event as definitions write it."""
     data: dict[str, Any] = to_data(Campaign("x", "campaign", "x", (Variant("x", 10_000),), (event,)))
     return dict(data["conversion_events"][0])
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from msgspec import Meta
 
 from afterword.interfaces.api.native_types import ConversionEvent
+from afterword.interfaces.api.result_types import Exploration
 
 MAX_CANDIDATES = 8
 
@@ -127,3 +128,30 @@ class SharesOfSeen(TypedDict):
     since: str
     seen: Annotated[int, Meta(description="users who did anything in these days")]
     conversion_events: list[ShareOfSeen]
+
+
+class Measured(TypedDict):
+    """A conversion event over the users whom messages of the campaign reached."""
+
+    conversion_event: ConversionEvent
+    converted: int
+    rate: float | None
+
+
+class Effect(TypedDict):
+    """What a definition measures on the campaign's own exposures, as of one time."""
+
+    as_of: str
+    exposed: int
+    becomes: list[Measured]
+    was: Annotated[
+        list[Measured] | None,
+        Meta(description="under the definition that stands; null where nothing was launched that differs (rule 6)"),
+    ]
+
+
+class Preview(SharesOfSeen):
+    """What would be measured, had a campaign been running for the last 30 days, and on the exposures that it has."""
+
+    exploration: Annotated[Exploration | None, Meta(description="null where the campaign has no exposures")]
+    effect: Annotated[Effect | None, Meta(description="null until the exploration is done")]

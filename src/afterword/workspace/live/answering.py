@@ -60,6 +60,19 @@ def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Aske
     return list_units(con, number, wanted, as_of, names)
 
 
+def campaigns_of(con: duckdb.DuckDBPyConnection, definitions: Definitions, user: str) -> list[str]:
+    """Return the campaigns that any id of a person was exposed to."""
+    places = by_number(con, definitions)
+    rows = con.execute(
+        """
+        SELECT DISTINCT campaign FROM recipients JOIN users USING ("user")
+        WHERE user_id = coalesce((SELECT any_value(person) FROM aliases WHERE user_id = $user), $user)""",
+        {"user": user},
+    ).fetchall()
+    found = {places.campaigns[number].id for (number,) in rows}
+    return [campaign.id for campaign in definitions.campaigns if campaign.id in found]
+
+
 def count_facts(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, as_of: int) -> FactCounts:
     """Count the facts that were seen, and those that cannot be used.
 

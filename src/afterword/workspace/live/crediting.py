@@ -136,7 +136,7 @@ def credit(
 
     """
     step("reading exposures", None)
-    _place_campaigns(con, question.definitions)
+    place_campaigns(con, question.definitions)
     touches = _touches(con, question)
     step("reading events", None)
     known = f"position <= {-1 if state.position is None else state.position}"
@@ -164,7 +164,7 @@ def _of_sums(events: Events, begin: int) -> Events:
     return events._replace(money=money, wanted=np.zeros_like(events.wanted) if begin else events.wanted)
 
 
-def _place_campaigns(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
+def place_campaigns(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> None:
     """Make the table `placed`: each variant's campaign and variant in the rows, and the campaign's place among all.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -13,7 +13,7 @@ from afterword.attribution.embedded import attribute
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Step
 from afterword.intake.definitions import definition_version
-from afterword.intake.fact_tables import FactTables
+from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import LETTERS, Campaign, Definitions, Workspace
 from afterword.reports.counted import Count
 from afterword.reports.facts import FactCounts
@@ -49,6 +49,8 @@ class Question:
     """Only exposures up to this time."""
     history: History = NO_HISTORY
     """Of the campaign, for the verdict."""
+    beside: Campaign | None = None
+    """The campaign under another definition, to be evaluated over the same facts as of the same time."""
 
     @property
     def key(self) -> str:
@@ -104,7 +106,11 @@ def explore(
         # Not over a period: to choose one among many until the verdict pleases is what verdicts are to prevent.
         add_verdicts(report, definitions, tables.persons, as_of, {question.campaign.id: question.history})
     (campaign,) = report["campaigns"]
-    return {"as_of": report["as_of"], **(_exploratory(campaign) if question.exploratory else campaign)}
+    told = {"as_of": report["as_of"], **(_exploratory(campaign) if question.exploratory else campaign)}
+    if question.beside is not None:
+        other = replace(question, campaign=question.beside, beside=None)
+        told["beside"] = explore(con, other, fact_tables(con, other.definitions), state, as_of, limits, step)
+    return told
 
 
 def _exposed(question: Question) -> str:

@@ -26,6 +26,7 @@ from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
+from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
 from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
@@ -34,9 +35,11 @@ from afterword.workspace.live.exporting import Exported, Wanted, write_rows
 from afterword.workspace.live.fact_files import write_facts
 from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.holding_out import HoldoutQuestion, measure
+from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.series import read_series
+from afterword.workspace.live.settled import Settled, settle
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
 from afterword.workspace.verdicts import History
@@ -64,6 +67,7 @@ class Live:
         self._bucket = report_seconds * 1_000_000
         self._lock = threading.Lock()
         self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
+        self._settled: Settled | None = None
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
@@ -90,9 +94,17 @@ class Live:
             erase: erases persons from the facts, in the same transaction.
 
         """
+        users = list(touched_users)
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
+            # Most rounds of a server find nothing new, and to look closely costs more than all else it does then.
+            known = None if erase is not None or users else self._settled
+            if known is not None and (still := known.still(cursor, definitions, as_of)) is not None:
+                return still
+            self._settled = None
+            done = refreshing.refresh(cursor, definitions, users, as_of, self._limits, erase=erase)
+            self._settled = settle(cursor, definitions, done, as_of + self._bucket)
+            return done
         finally:
             cursor.close()
 
@@ -185,6 +197,16 @@ class Live:
         with self._snapshot(definitions) as (con, at, facts):
             return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
 
+    def campaigns_of(self, definitions: Definitions, user: str) -> list[str]:
+        """Return the ids of the campaigns that a user came under the influence of, in the order of the definitions.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return answering.campaigns_of(con, definitions, user)
+
     def export(self, definitions: Definitions, as_of: int, wanted: Wanted, path: Path) -> Exported:
         """Write rows of the result files to a file, of one state and as of the time that a report would have.
 
@@ -259,6 +281,30 @@ class Live:
         for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
             campaign["incremental"] = report["incremental"]
         return found, state
+
+    def breakdown(self, definitions: Definitions, as_of: int, campaign_id: str, letter: str, by: str) -> dict[str, Any]:
+        """Return one conversion event by channel or attribute, as of the time that a report would have.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+            UserError: there is no such campaign, conversion event or way to break it down.
+
+        """
+        _index(definitions, campaign_id)
+        with self._snapshot(definitions) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            found = break_down(con, definitions, facts, state, campaign_id, letter, by)
+        return {"as_of": iso_time(at), **found}
+
+    def counted_once(self, definitions: Definitions) -> dict[str, Any]:
+        """Return what all campaigns together reached, users and purchases counted once (rule 12).
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions) as (con, _state, _facts):
+            return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""

@@ -55,7 +55,7 @@ def figures(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
             "Revenue in window",
             wording.NOTHING if hidden else wording.money(total["revenue"]["amount"], currency),
             f"All that the recipients bought within {window} of their message, less refunds, of any product. "
-            "What the message caused is the difference from control per user whose window has passed, times all of them.",
+            "What the message caused is the difference from control per user whose window has passed, times all users.",
             f"within {window}" + (f", and {apart} without a rate" if apart else ""),
             caused=caused,
             between=between,

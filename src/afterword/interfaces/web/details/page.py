@@ -16,6 +16,7 @@ from afterword.interfaces.web.details.view import Asked, Details, results_of
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import HEADERS, page, part
 from afterword.interfaces.web.visits import Visit, Web
+from afterword.store.accounts import Role
 from afterword.store.campaigns import StoredCampaign, UnknownCampaign
 
 COLUMNS_COOKIE = "afterword_columns"
@@ -69,7 +70,9 @@ def _details(web: Web, visit: Visit, stored: StoredCampaign, asked: Asked) -> De
     timezone = web.server.data.definitions().workspace.timezone
     exposed = (told["first_exposed_at"], told["last_exposed_at"]) if told else (None, None)
     title = title_of(stored, visit.role, timezone, exposed)
-    return Details(title, results_of(told, asked, numbers) if told else None, nothing, why)
+    return Details(
+        title, results_of(told, asked, numbers) if told else None, nothing, why, visit.role.includes(Role.ANALYST)
+    )
 
 
 def _told(web: Web, stored: StoredCampaign) -> tuple[dict[str, Any] | None, str, str]:

@@ -85,7 +85,12 @@ def steps_grid(told: Mapping[str, Any], letter: str | None, numbers: Numbers) ->
                 [
                     Cell(numbers.text(step["received"])),
                     Cell(numbers.text(step["recipients"])),
-                    *(Cell(numbers.text(step["conversions"][one]), tone=_strong(one, letter)) for one in letters),
+                    *(
+                        numbers.people(
+                            step["conversions"][one], "total", one, f"step:{step['id']}", tone=_strong(one, letter)
+                        )
+                        for one in letters
+                    ),
                     Cell(_money(step["revenue"], currency, numbers)),
                 ],
                 whole=whole,
@@ -113,7 +118,7 @@ def _rest(told: Mapping[str, Any], letters: Sequence[str], numbers: Numbers) -> 
             [
                 nothing,
                 nothing,
-                *(Cell(numbers.text(total[one]["converted"] - sums[one])) for one in letters),
+                *(numbers.people(total[one]["converted"] - sums[one], "total", one, "no_step") for one in letters),
                 Cell(_money({**revenue, "amount": f"{apart:f}"}, currency, numbers)),
             ],
         ),

@@ -114,7 +114,8 @@ def _label(column: Column, told: Mapping[str, Any]) -> str:
     if column.key == "exposed":
         return exposed_label(told)
     if column.key == "per":
-        return {"users": "Per recipient", "exposures": "Per exposure"}.get(told["denominator"], "Per channel")
+        per = {"users": "Per recipient", "exposures": "Per exposure"}.get(told["denominator"], "Per channel")
+        return "Per entry" if told["kind"] == "canvas" else per
     return column.label
 
 

@@ -68,6 +68,8 @@ class Details:
     """`draft`, `nobody` or `waiting` where there are no results."""
     why: str = ""
     """In words, where results are not there yet."""
+    asks_why: bool = False
+    """Whether who asks may be told about persons."""
 
 
 def results_of(told: Mapping[str, Any], asked: Asked, numbers: Numbers) -> Results:

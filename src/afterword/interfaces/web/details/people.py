@@ -1,0 +1,168 @@
+"""Who is behind a number (rule 38), for analysts: page by page, and as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from afterword.interfaces.api.campaigns import from_results
+from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.web.details.grids import named
+from afterword.interfaces.web.details.page import find
+from afterword.interfaces.web.links import link
+from afterword.interfaces.web.rendering import HEADERS, page
+from afterword.interfaces.web.visits import Visit, Web
+from afterword.model import Campaign
+from afterword.reports import wording
+from afterword.reports.render_csv import FORMULA_STARTS
+from afterword.workspace.listing import ALSO, STEP, TOTAL, TOTAL_WITH_CONTROL
+
+PER_PAGE = 50
+STATES = {
+    "converted": "converted on {event}",
+    "pending": "have not converted on {event} while their window is open",
+    "not_converted": "did not convert on {event}",
+    "exposed": "were exposed",
+    "after_open": "converted on {event} after an open of the message",
+    "after_click": "converted on {event} after a click in the message",
+    "no_step": "converted on {event} before any message of the Canvas",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One row: a user, with the channel or the exposure where those are counted."""
+
+    user: str
+    whole: str
+    more: str
+    why: str
+    """The address of the story."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Those behind a number, a page of them."""
+
+    campaign: str
+    id: str
+    back: str
+    noun: str
+    """What they are: users, exposures, or users on a channel."""
+    what: str
+    total: str
+    unit: str
+    """What the second column has; empty where there is none."""
+    rows: Sequence[Person]
+    first: int
+    last: int
+    before: str
+    after: str
+    csv: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    id: str
+    variant: str
+    event: str
+    state: str
+
+    def address(self, **more: str) -> str:
+        """Return where this is listed."""
+        return link("/campaign/users", id=self.id, variant=self.variant, event=self.event, state=self.state, **more)
+
+
+def show(web: Web, visit: Visit) -> Response:
+    """List them; who looked is noted."""
+    campaign = find(web, visit.must_ask("id")).campaign
+    asked = _Asked(
+        campaign.id,
+        visit.asked("variant") or TOTAL_WITH_CONTROL,
+        visit.asked("event"),
+        visit.asked("state") or "converted",
+    )
+    rows = from_results(
+        web.server,
+        campaign.id,
+        lambda live, definitions, now: live.users(
+            definitions, now, campaign.id, asked.variant, asked.event or "A", asked.state
+        ),
+    )
+    is_file = visit.asked("format") == "csv"
+    detail = {"variant": asked.variant, "event": asked.event, "state": asked.state, "count": len(rows)}
+    action = "users.exported" if is_file else "users.listed"
+    web.server.data.metadata.audit.add(visit.now, visit.account.id, action, campaign.id, detail)
+    if is_file:
+        headers = {**HEADERS, "content-disposition": 'attachment; filename="users.csv"'}
+        return Response(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    view = _people(campaign, asked, rows, _number(visit.asked("page", "1")))
+    return page("people.html.j2", visit, f"{view.total} {view.noun}", "overview", view=view)
+
+
+def _people(campaign: Campaign, asked: _Asked, rows: Sequence[dict[str, str]], number: int) -> People:
+    pages = max(1, -(-len(rows) // PER_PAGE))
+    number = min(number, pages)
+    start = (number - 1) * PER_PAGE
+    shown = rows[start : start + PER_PAGE]
+    units = [name for name in ("channel", "exposure_id") if rows and name in rows[0]]
+    return People(
+        campaign=named(campaign.name or campaign.id)[0],
+        id=campaign.id,
+        back=link("/campaign", id=campaign.id, event=asked.event),
+        noun={"channel": "users and channels", "exposure_id": "exposures"}.get("".join(units), "users"),
+        what=_what(campaign, asked),
+        total=wording.number(len(rows)),
+        unit=units[0].removesuffix("_id").capitalize() if units else "",
+        rows=[
+            Person(
+                *named(row["user_id"]),
+                named(row[units[0]])[0] if units else "",
+                link("/campaign/why", id=campaign.id, user=row["user_id"]),
+            )
+            for row in shown
+        ],
+        first=start + 1 if shown else 0,
+        last=start + len(shown),
+        before=asked.address(page=str(number - 1)) if number > 1 else "",
+        after=asked.address(page=str(number + 1)) if number < pages else "",
+        csv=asked.address(format="csv"),
+    )
+
+
+def _what(campaign: Campaign, asked: _Asked) -> str:
+    variants = {one.id: f'of variant "{named(one.name or one.id)[0]}"' for one in campaign.variants}
+    whose = variants.get(asked.variant) or {TOTAL: "of the variants with a message"}.get(
+        asked.variant, "of all variants"
+    )
+    event = asked.event or "A"
+    if asked.state.startswith(ALSO):
+        did = f"converted on {event} and on {asked.state.removeprefix(ALSO).upper()}"
+    elif asked.state.startswith(STEP):
+        did = f'converted on {event} by the step "{named(asked.state.removeprefix(STEP))[0]}"'
+    else:
+        did = STATES[asked.state].format(event=event)
+    return f"{did} · {whose}"
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 9 and int(text) > 0):
+        raise bad_request(f'page is "{text[:20]}", must be a number from 1')
+    return int(text)
+
+
+def _csv(rows: Sequence[dict[str, str]]) -> str:
+    """Return a file in which no cell is a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(list(rows[0]) if rows else ["user_id"])
+    writer.writerows([_safe(value) for value in row.values()] for row in rows)
+    return text.getvalue()
+
+
+def _safe(value: str) -> str:
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
