@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api import (
     assigning,
+    audit_log,
     backups,
     braze,
     braze_export,
@@ -26,6 +27,7 @@ from afterword.interfaces.api import (
     changes,
     day_series,
     deletions,
+    drafts,
     explorations,
     exports,
     holdouts,
@@ -33,6 +35,7 @@ from afterword.interfaces.api import (
     native,
     openapi,
     pages,
+    people,
     recomputing,
     segment,
     selection,
@@ -115,6 +118,9 @@ ASKING = (
     *recomputing.OPERATIONS,
     *backups.OPERATIONS,
     *deletions.OPERATIONS,
+    *people.OPERATIONS,
+    *drafts.OPERATIONS,
+    *audit_log.OPERATIONS,
     *pages.OPERATIONS,  # behind the others, for one of them is /campaigns/ and any name
 )
 """What reads facts and results."""
