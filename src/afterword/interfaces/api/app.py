@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute
 
 from afterword.interfaces.api import (
     arriving,
+    assigning,
+    audit_log,
     backups,
     braze_export,
     braze_reading,
@@ -20,12 +22,14 @@ from afterword.interfaces.api import (
     crediting,
     day_series,
     deletions,
+    drafts,
     explorations,
     exports,
     holdouts,
     openapi,
     overview,
     previews,
+    people,
     recomputing,
     seen,
     selection,
@@ -59,6 +63,9 @@ ASKING = (
     *arriving.OPERATIONS,
     *seen.OPERATIONS,
     *previews.OPERATIONS,
+    *people.OPERATIONS,
+    *drafts.OPERATIONS,
+    *audit_log.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])
