@@ -17,7 +17,7 @@ from afterword.interfaces.cli import main
 from afterword.interfaces.moments import now
 from afterword.store.accounts import Role
 from afterword.store.metadata import open_metadata
-from tests.interfaces.serving import ROOT
+from tests.interfaces.nursery import ROOT
 
 FILE = Path("afterword-data/metadata.sqlite")
 PASSWORD = "correct horse battery"

@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute
 
 from afterword.interfaces.api import (
     arriving,
-    assigning,
     audit_log,
     backups,
     braze_export,
@@ -28,8 +27,8 @@ from afterword.interfaces.api import (
     holdouts,
     openapi,
     overview,
-    previews,
     people,
+    previews,
     recomputing,
     seen,
     selection,
