@@ -45,6 +45,7 @@ _CALLED = {
     "training_users": "Recipients for training",
     "training_conversions": "Conversions for training",
     "half_life": "Half-life",
+    "every": "Time between decisions",
     "winsorize": "Most that one person's revenue counts",
     "conversion_events": "Conversion events",
 }

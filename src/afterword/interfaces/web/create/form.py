@@ -22,7 +22,7 @@ TYPES = {
     "webhook": "Webhook",
     "multichannel": "Several channels",
     "api": "API-triggered",
-    "canvas": "Canvas: several steps",
+    "canvas": "Canvas",
 }
 SINGLE = ("email", "push", "sms", "in_app", "content_card", "webhook")
 """Types that are a channel."""

@@ -113,6 +113,8 @@ def _analysis(form: Form, visit: Visit) -> Form:
         half_life=visit.sent("selection.half_life"),
         automatic=visit.sent("selection.automatic") != "no",
     )
+    if "analysis.plan" not in visit.form:  # a plan that is fixed is shown, and not sent
+        plan = form.analysis
     return replace(form, counting=visit.sent("counting"), analysis=plan, selection=selection)
 
 

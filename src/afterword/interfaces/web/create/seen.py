@@ -15,7 +15,7 @@ from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.api.seen import shares_of
 from afterword.interfaces.web.create.cards import candidates, suggestion
 from afterword.interfaces.web.create.defining import EVENTS, event_data
-from afterword.interfaces.web.create.form import NUMBER, TEXT, TRUTH, EventForm, Form, Kept
+from afterword.interfaces.web.create.form import NUMBER, TEXT, TRUTH, EventForm, FilterForm, Form, Kept
 from afterword.interfaces.web.create.pages import find
 from afterword.interfaces.web.create.summary import event_words
 from afterword.interfaces.web.create.views import Suggestion, letter
@@ -106,7 +106,7 @@ def offer(web: Web, visit: Visit) -> Response:
     at = _whole(visit, "filter")
     property_ = visit.asked(f"{field}.where.{at}.property").strip()
     kind = _LOOKED_INTO.get(visit.asked(f"{field}.kind"))
-    if kind is None or (what == "values" and not property_):
+    if kind is None or (what == "values" and not _can_be_asked(property_)):
         return part("create/offered.html.j2", visit, offered=Offered((), "", ""))
     typed = property_ if what == "properties" else visit.asked(f"{field}.where.{at}.value").strip()
     look = Look(visit.now, OFFERED, typed[:_LONGEST], kind, visit.asked(f"{field}.name").strip())
@@ -148,6 +148,11 @@ class _Suggested:
     suggestions: Sequence[Suggestion]
     draft: str = "yes"
     focus: str = ""
+
+
+def _can_be_asked(path: str) -> bool:
+    """Return whether a filter could name a property."""
+    return read_event(EventForm("session", where=(FilterForm(path, "exists"),))) is not None
 
 
 def _whole(visit: Visit, name: str) -> int:

@@ -25,7 +25,7 @@ from afterword.interfaces.web.links import link
 from afterword.model import LETTERS, MAX_VARIANTS, Channel
 
 LABELS = {
-    BASICS: "Name",
+    BASICS: "Type and name",
     VARIANTS: "Variants",
     EXPOSURES: "Exposures",
     EVENTS: "Conversion events",
