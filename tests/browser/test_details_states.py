@@ -42,6 +42,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ]
         assert client.post("/api/campaigns", campaign("draft", name="Draft")).status_code == 201
         client.launch(campaign("nobody", name="Nobody"))
+        client.launch(campaign("gone", name="Gone"))
+        for move in ("stop", "archive"):
+            assert client.post(f"/api/campaigns/gone/{move}").status_code == 200
         client.launch(campaign("early", name="Early"))
         client.launch(campaign("plain", name="Plain", variants=[{"id": "a", "share": 100}], conversion_events=[]))
         client.launch(
@@ -69,6 +72,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     [
         pytest.param("draft", "Not launched yet", id="draft"),
         pytest.param("nobody", "Nobody was exposed yet", id="nobody exposed"),
+        pytest.param("gone", "Archived", id="archived"),
         pytest.param("early", "too early", id="too early"),
         pytest.param("plain", "no conversion events", id="no conversion events"),
         pytest.param("hostile", "Percentage points", id="eight variants with hostile names"),
