@@ -136,5 +136,5 @@ def _texts(visit: Visit, name: str) -> tuple[str, ...]:
 def id_from(name: str) -> str:
     """Return the id that a name suggests: its letters and digits in lower case, with hyphens between the words."""
     spelled = unicodedata.normalize("NFKD", name.casefold())
-    plain = "".join(one for one in spelled if not unicodedata.combining(one))
+    plain = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", spelled))  # accents of Latin letters
     return re.sub(r"[\W_]+", "-", plain).strip("-")[:LONGEST_ID].rstrip("-")
