@@ -10,11 +10,13 @@ from tests.browser.conftest import Browse, World
 
 def test_numbers_are_those_of_the_api(world: World, browse: Browse) -> None:
     page = browse(world, Role.VIEWER).open("/")
-    report = world.client.get("/api/report").json()
-    for campaign in report["campaigns"]:
-        row = page.locator("tbody tr").filter(has_text=campaign["name"])
-        assert f"{campaign['total']['exposed']:,}" in row.inner_text()
-    assert page.locator("tbody tr").count() == len(report["campaigns"])
+    told = world.client.get("/api/overview").json()
+    for campaign in told["campaigns"]:
+        shown = page.locator("tbody tr").filter(has_text=campaign["name"]).inner_text()
+        assert f"{campaign['results']['recipients']:,}" in shown
+        assert f"{100 * campaign['results']['rate']:.2f}" in shown
+    assert page.locator("tbody tr").count() == len(told["campaigns"])
+    assert f"{told['total']['converted']:,} users converted" in page.locator("main").inner_text()
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ADMIN])

@@ -20,6 +20,7 @@ from afterword.interfaces.moments import now
 
 if TYPE_CHECKING:
     from afterword.store.differences import Difference, FieldChange
+    from afterword.store.metadata import Metadata
     from afterword.store.plans import Plan
 
 NOTHING = "Nothing to apply: all is as the file says."
@@ -50,6 +51,7 @@ def apply(
         agreed = plan.does_something and (yes or (not as_json and _asked()))
         if agreed:
             opened.apply(plan, now())
+            _note(opened, plan)
     if as_json:
         output.say_json({"applied": agreed, "differences": [_json(one) for one in plan.differences]})
     elif not plan.does_something:
@@ -61,6 +63,18 @@ def apply(
     if plan.does_something and not agreed:
         output.note(NOT_APPLIED if sys.stdin.isatty() else f"{NOT_APPLIED} Add --yes to apply it.")
         raise typer.Exit(UserError.exit_code)
+
+
+def _note(opened: Metadata, plan: Plan) -> None:
+    """Have the audit log say what was applied."""
+    from afterword.store.audit import COMMAND
+
+    for one in plan.differences:
+        if one.does_something:
+            action = "campaign.launched" if str(one.action) == "unchanged" else f"campaign.{one.action}"
+            detail = {"version": one.version, "launched": one.launches, "fields": [c.field for c in one.changes]}
+            action = "workspace.changed" if one.kind == "workspace" else action
+            opened.audit.add(now(), COMMAND, action, one.id or one.kind, detail)
 
 
 def _named_settings(file: Path) -> tuple[str, ...]:

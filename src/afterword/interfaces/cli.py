@@ -28,6 +28,7 @@ from afterword.interfaces import (
     log_cli,
     options,
     output,
+    person_cli,
     reading_cli,
     select_cli,
 )
@@ -300,6 +301,7 @@ app.command()(backup_cli.backup)
 app.command()(export_cli.export)
 app.command("import")(import_cli.import_)
 app.add_typer(keys_cli.app)
+app.add_typer(person_cli.app)
 app.add_typer(log_cli.app)
 app.add_typer(holdout_cli.app)
 

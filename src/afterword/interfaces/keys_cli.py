@@ -37,8 +37,12 @@ def create(
 
     It is printed this once; only its hash is kept. The data directory is made if it is not there.
     """
+    from afterword.store.audit import COMMAND
+
     with open_at(data, metadata, create=True) as opened:
         created = opened.keys.create(name, permissions or (), now(), os.urandom)
+        allowed = " ".join(sorted(created.key.permissions))
+        opened.audit.add(now(), COMMAND, "key.created", created.key.id, {"name": created.key.name, "may": allowed})
     if as_json:
         output.say_json({**_json(created.key), "key": created.secret})
         return
@@ -77,8 +81,11 @@ def revoke(
 
     A server that runs refuses it within a second.
     """
+    from afterword.store.audit import COMMAND
+
     with open_at(data, metadata, create=False) as opened:
         revoked = opened.keys.revoke(key, now())
+        opened.audit.add(now(), COMMAND, "key.revoked", revoked.id, {"name": revoked.name})
     if as_json:
         output.say_json(_json(revoked))
     else:

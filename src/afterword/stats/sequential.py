@@ -136,6 +136,17 @@ def rate_sequence(counts: Counts, alpha: float = ALPHA, tuned_for: float = TUNED
     return Interval(*share.limits(reach(counts.n, alpha, tuned_for)))
 
 
+def share_sequence(sums: Sums, alpha: float = ALPHA, tuned_for: float = TUNED_FOR) -> Interval | None:
+    """The sequence of one rate over persons who may have several units each: `rate_sequence` where each has one.
+
+    The units count as the independent ones that they are worth (the design effect of the delta method, as in
+    `difference_sequence`), the persons say how far the sequence reaches. None without a person.
+    """
+    if not sums.m:
+        return None
+    return Interval(*_share(sums).limits(reach(sums.n, alpha, tuned_for)))
+
+
 def difference_sequence(
     group: Sums | Winsorised,
     control: Sums | Winsorised,

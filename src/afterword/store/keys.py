@@ -90,6 +90,10 @@ class Keys:
         """Let a key in that is in no database, for as long as this object lives; one at a time."""
         self._lent = _Known(key, key_hash, 0)
 
+    def is_lent(self, key: Key) -> bool:
+        """Return whether this is the key that was let in by `lend`."""
+        return (lent := self._lent) is not None and lent.key == key
+
     def create(
         self, name: str, permissions: Iterable[str], now: int, random_bytes: Callable[[int], bytes]
     ) -> CreatedKey:

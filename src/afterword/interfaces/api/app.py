@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from afterword.interfaces.api import (
     arriving,
+    audit_log,
     backups,
     braze_export,
     braze_reading,
@@ -20,11 +21,13 @@ from afterword.interfaces.api import (
     crediting,
     day_series,
     deletions,
+    drafts,
     explorations,
     exports,
     holdouts,
     openapi,
     overview,
+    people,
     previews,
     recomputing,
     seen,
@@ -59,6 +62,9 @@ ASKING = (
     *arriving.OPERATIONS,
     *seen.OPERATIONS,
     *previews.OPERATIONS,
+    *people.OPERATIONS,
+    *drafts.OPERATIONS,
+    *audit_log.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])

@@ -41,7 +41,7 @@ FROM, TO = Instant("from", "the first exposure that counts"), Instant("to", "the
 
 async def _asked(server: Answers, call: Call) -> Response:
     """Take a question: `conversion_events` or a `version`, and a period of exposures `from` and `to`."""
-    one = await asyncio.to_thread(_ask, server, call.id, await call.body())
+    one = await asyncio.to_thread(ask_of, server, call.id, await call.body())
     await until_over(one)
     return answer(200 if one.is_over else 202, described(one), {"Location": place_of(one)})
 
@@ -88,7 +88,13 @@ def _versions(server: Answers, campaign: str) -> list[dict[str, Any]]:
     ]
 
 
-def _ask(server: Answers, name: str, body: bytes) -> Exploration:
+def ask_of(server: Answers, name: str, body: bytes) -> Exploration:
+    """Take a question about a campaign, as a body in JSON.
+
+    Raises:
+        Refused: 400 it is no question, 404 no such campaign, 409 it was never launched, 429 too many wait.
+
+    """
     data = server.data
     try:
         stored = data.metadata.campaigns.get(name)

@@ -7,6 +7,7 @@ a body is read up to the limit that is named.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -19,6 +20,7 @@ from starlette.types import Scope
 
 from afterword.interfaces.api.access import basic, bearer
 from afterword.interfaces.api.answers import JSON
+from afterword.interfaces.api.audited import AUDITED, Audited
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.parameters import Parameter, Parameters
 from afterword.interfaces.api.server import Policy
@@ -35,6 +37,9 @@ class Guarded(Protocol):
 
     def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
         """Return the key that may do this, and the headers about its rate."""
+
+    def note(self, key: Key, audited: Audited, call: Call, response: Response) -> None:
+        """Write into the audit log what was done; raises `MetadataUnavailable` if persons must not be told unseen."""
 
 
 S = TypeVar("S")
@@ -98,6 +103,8 @@ class Call:
     limit: int
     seconds: float
     _key: Key | None = None
+    noting: dict[str, Any] = field(default_factory=dict)
+    """What the handler has the audit log say besides (`audited`)."""
 
     @property
     def key(self) -> Key:
@@ -140,6 +147,7 @@ class Operation(Generic[S_contra]):
         secret, permission = self.scheme.secret, self.permission
         limit = 0 if self.body is None else self.body.limit(server.policy)
         seconds = server.policy.body_seconds
+        audited = AUDITED.get(f"{self.method} {self.path}")
 
         async def answered(request: Request) -> Response:
             key, headers = None, dict[str, str]()
@@ -147,7 +155,10 @@ class Operation(Generic[S_contra]):
                 key, headers = server.key(request, secret(request), permission)
             asked = request.query_params
             parameters = {name: asked[name] for name in known if name in asked} if known and asked else {}
-            response = await self.handle(server, Call(request, parameters, limit, seconds, key))
+            call = Call(request, parameters, limit, seconds, key)
+            response = await self.handle(server, call)
+            if audited is not None and key is not None and response.status_code < 400:
+                await asyncio.to_thread(server.note, key, audited, call, response)
             response.headers.update(headers)
             return response
 

@@ -105,10 +105,11 @@ _KEPT = PerServer[Answers, Overviews](lambda _server: Overviews())
 
 
 async def _told(server: Answers, _call: Call) -> Response:
-    return answer(200, await asyncio.to_thread(_overview, server))
+    return answer(200, await asyncio.to_thread(overview_of, server))
 
 
-def _overview(server: Answers) -> dict[str, Any]:
+def overview_of(server: Answers) -> dict[str, Any]:
+    """Return all campaigns with their headlines, as the API tells them; raises as `from_results`."""
     stored = stored_campaigns(server)
     key = (server.data.live.state.version, tuple((one.campaign.id, one.updated_at, one.status) for one in stored))
     return _KEPT.of(server).ask(key, server.clock(), lambda: _make(server, stored))

@@ -68,6 +68,7 @@ async def _acted(server: Answers, call: Call) -> Response:
     for name, action in ONLY_FOR.items():
         if name in asked and asked["action"] != action:
             raise bad_request(f"{name} belongs to action {action}, not to {asked['action']}")
+    call.noting["action"] = asked["action"]
     return answer(200, await _asked(lambda: act(server, call.id, asked)))
 
 

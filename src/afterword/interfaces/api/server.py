@@ -7,6 +7,7 @@ never delays an acknowledgement; tests may have both in one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from collections import Counter
@@ -19,18 +20,22 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
+from starlette.responses import Response
 
 from afterword.errors import UserError
 from afterword.intake.accepted import DIALECT, Accepted
 from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.interfaces.api.access import shown
+from afterword.interfaces.api.audited import Audited, Told, noted
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
 from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.settings import rate_of, size_bytes
+from afterword.store.audit import COMMAND
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
+from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 from afterword.workspace.backlog import Progress
 from afterword.workspace.data_directory import CHANGES_DAYS
@@ -39,6 +44,7 @@ from afterword.workspace.reopened_log import ReopenedLog
 if TYPE_CHECKING:  # who takes facts in loads nothing of what reads them
     from afterword.workspace.answering import Answering, DataDirectory
 
+LOGGER = logging.getLogger("afterword")
 SPACE_EVERY = 1.0
 """Seconds between two looks at the free space."""
 RETRY_SECONDS = "2"
@@ -203,6 +209,28 @@ class Gate:
         limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
         return key, limits.take(key.id, time.time())
 
+    def actor(self, key: Key) -> str:
+        """Return how the audit log calls who has a key."""
+        return COMMAND if self._metadata.keys.is_lent(key) else f"key:{key.id}"
+
+    def note(self, key: Key, audited: Audited, call: Told, response: Response) -> None:
+        """Write into the audit log what was done with a key.
+
+        Raises:
+            MetadataUnavailable: it cannot be written, and without it no persons are told. What was changed is changed:
+                then the log of the server has it.
+
+        """
+        found, actor = noted(audited, call, response), self.actor(key)
+        try:
+            self._metadata.audit.add(
+                self.clock(), actor, found.action, found.subject, found.detail, user_id=found.user_id
+            )
+        except MetadataUnavailable as error:
+            if audited.gives_persons:
+                raise
+            LOGGER.error("not in the audit log: %s by %s to %s (%s)", found.action, actor, found.subject, error)
+
 
 class Answers(Protocol):
     """A server that answers for facts and results: what routes that read are given."""
@@ -221,6 +249,12 @@ class Answers(Protocol):
 
     def key(self, request: Request, secret: str | None, permission: Permission) -> tuple[Key, dict[str, str]]:
         """Return the key that may do this; see `Gate.key`."""
+
+    def actor(self, key: Key) -> str:
+        """Return how the audit log calls who has a key."""
+
+    def note(self, key: Key, audited: Audited, call: Told, response: Response) -> None:
+        """Write into the audit log what was done; see `Gate.note`."""
 
 
 class Reading(Gate):

@@ -8,11 +8,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from afterword.interfaces.api.campaigns import report_of
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.overview import overview_of
 from afterword.interfaces.web import words
 from afterword.interfaces.web.bars import RateBar, rate_bars
 from afterword.interfaces.web.create.listing import Begun, begun
+from afterword.interfaces.web.details.grids import Numbers
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
@@ -48,6 +49,8 @@ class Row:
     interval: str
     bar: RateBar | None
     revenue: str
+    incremental: str
+    incremental_interval: str
     verdict: str
     sentence: str
 
@@ -59,6 +62,16 @@ class Attention:
     text: str
     address: str
     link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Over all campaigns, each user and purchase once."""
+
+    converted: str
+    revenue: str
+    sum: str
+    """What the campaigns' own numbers would add up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,7 @@ class Overview:
     waiting: str
     """Why there are no numbers; empty where there are."""
     drafts: Sequence[Begun]
+    total: Total | None
 
 
 def show(web: Web, visit: Visit) -> Response:
@@ -110,8 +124,8 @@ def show(web: Web, visit: Visit) -> Response:
 
 def _overview(web: Web, visit: Visit) -> Overview:
     stored = web.server.data.metadata.campaigns.list(page_size=PER_PAGE, include_archived=True, newest_first=True)
-    report, waiting = _report(web)
-    told = {one["id"]: one for one in report.get("campaigns", ())}
+    told, waiting = _told(web)
+    results = {one["id"]: one["results"] for one in told["campaigns"] if one["results"]} if told else {}
     tags = sorted({tag for one in stored for tag in one.campaign.tags})
     filters = Filters(
         q=visit.asked("q").strip(),
@@ -121,18 +135,37 @@ def _overview(web: Web, visit: Visit) -> Overview:
         sort=visit.asked("sort") or SORTS[0][0],
         tags=(("", "All tags"), *((tag, tag) for tag in tags)),
     )
-    chosen = _sorted([one for one in stored if _is_shown(one, filters)], told, filters.sort)
-    bars = rate_bars([_primary(told.get(one.campaign.id)) for one in chosen])
-    rows = [_row(one, told.get(one.campaign.id), bar) for one, bar in zip(chosen, bars, strict=True)]
-    as_of = wording.moment(report["as_of"]) if report else ""
-    return Overview(rows, len(stored), filters, _attention(stored, told), as_of, waiting, begun(web, visit))
+    numbers = Numbers("", visit.role)
+    chosen = _sorted([one for one in stored if _is_shown(one, filters)], results, filters.sort)
+    shown = [_shown(results.get(one.campaign.id), numbers) for one in chosen]
+    currency = told["currency"] if told else ""
+    rows = [
+        _row(one, each, bar, numbers, currency) for one, each, bar in zip(chosen, shown, rate_bars(shown), strict=True)
+    ]
+    return Overview(
+        rows,
+        len(stored),
+        filters,
+        _attention(stored, results),
+        wording.moment(told["as_of"]) if told else "",
+        waiting,
+        begun(web, visit),
+        _total(told["total"], numbers, currency) if told and len(results) > 1 else None,
+    )
 
 
-def _report(web: Web) -> tuple[Mapping[str, Any], str]:
+def _told(web: Web) -> tuple[Mapping[str, Any] | None, str]:
     try:
-        return report_of(web.server, None), ""
+        return overview_of(web.server), ""
     except Refused as refused:
-        return {}, refused.message
+        return None, refused.message
+
+
+def _shown(results: Mapping[str, Any] | None, numbers: Numbers) -> Mapping[str, Any] | None:
+    """Return a campaign's results, without rate where so few converted that it would say who."""
+    if results is None or not (numbers.is_hidden(results["converted"]) or numbers.is_hidden(results["recipients"])):
+        return results
+    return {**results, "rate": None, "interval": None}
 
 
 def _is_shown(one: StoredCampaign, filters: Filters) -> bool:
@@ -150,30 +183,26 @@ def _is_shown(one: StoredCampaign, filters: Filters) -> bool:
     )
 
 
-def _sorted(rows: list[StoredCampaign], told: Mapping[str, Any], sort: str) -> list[StoredCampaign]:
+def _sorted(rows: list[StoredCampaign], results: Mapping[str, Any], sort: str) -> list[StoredCampaign]:
     def number(one: StoredCampaign) -> float:
-        found = told.get(one.campaign.id)
+        found = results.get(one.campaign.id)
         if found is None:
             return -1.0
-        if sort == "recipients":
-            return float(found["total"]["exposed"])
-        if sort == "revenue":
-            return float(found["total"]["revenue"]["amount"])
-        return float((_primary(found) or {}).get("rate") or 0)
+        return float(found["revenue"]["amount"] if sort == "revenue" else found[sort] or 0)
 
     if sort == "name":
         return sorted(rows, key=lambda one: (one.campaign.name or one.campaign.id).casefold())
     return sorted(rows, key=number, reverse=True) if sort in ("recipients", "rate", "revenue") else rows
 
 
-def _primary(told: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return told["total"]["conversions"].get("A") if told else None
-
-
-def _row(stored: StoredCampaign, told: Mapping[str, Any] | None, bar: RateBar | None) -> Row:
+def _row(
+    stored: StoredCampaign, results: Mapping[str, Any] | None, bar: RateBar | None, numbers: Numbers, currency: str
+) -> Row:
     campaign = stored.campaign
-    primary = _primary(told) or {"rate": None, "interval": None}
-    verdict = told["verdict"] if told else None
+    few = results is not None and numbers.is_hidden(results["revenue"]["purchases"])
+    money = None if results is None or few else results
+    verdict = results["verdict"] if results else None
+    between = money["incremental_revenue_interval"] if money else None
     return Row(
         id=campaign.id,
         name=campaign.name or campaign.id,
@@ -182,23 +211,33 @@ def _row(stored: StoredCampaign, told: Mapping[str, Any] | None, bar: RateBar | 
         status_label=words.STATUS[stored.status],
         details=link("/campaign", id=campaign.id),
         tags=campaign.tags,
-        recipients=wording.number(told["total"]["exposed"] if told else None),
-        rate=wording.percent(primary["rate"]),
-        interval=wording.interval(primary["interval"]),
+        recipients=numbers.text(results["recipients"] if results else None),
+        rate=wording.percent(results["rate"] if results else None),
+        interval=wording.interval(results["interval"] if results else None),
         bar=bar,
-        revenue=wording.money(told["total"]["revenue"]["amount"], told["currency"]) if told else wording.NOTHING,
+        revenue=wording.money(money["revenue"]["amount"] if money else None, currency),
+        incremental=wording.money(money["incremental_revenue"] if money else None, currency),
+        incremental_interval=" to ".join(wording.money(bound, currency) for bound in between) if between else "",
         verdict=words.VERDICT.get(verdict["answer"], "") if verdict else "",
         sentence=verdict["sentence"] if verdict else "",
     )
 
 
-def _attention(stored: Sequence[StoredCampaign], told: Mapping[str, Any]) -> list[Attention]:
-    found = []
-    for one in stored:
-        if one.status is not Status.RUNNING or one.campaign.id not in told:
-            continue
-        verdict = told[one.campaign.id]["verdict"]
-        if verdict and verdict["answer"] in words.NEEDS_ATTENTION:
-            name = one.campaign.name or one.campaign.id
-            found.append(Attention(f"{name}: {verdict['sentence']}", link("/campaign", id=one.campaign.id), "Look"))
-    return found
+def _total(total: Mapping[str, Any], numbers: Numbers, currency: str) -> Total:
+    few = numbers.is_hidden(total["revenue"]["purchases"])
+    return Total(
+        converted=numbers.text(total["converted"]),
+        revenue=wording.NOTHING if few else wording.money(total["revenue"]["amount"], currency),
+        sum=numbers.text(total["sum_of_campaigns"]["converted"]),
+    )
+
+
+def _attention(stored: Sequence[StoredCampaign], results: Mapping[str, Any]) -> list[Attention]:
+    return [
+        Attention(
+            f"{one.campaign.name or one.campaign.id}: {each['message']}", link("/campaign", id=one.campaign.id), "Look"
+        )
+        for one in stored
+        if one.status is Status.RUNNING and one.campaign.id in results
+        for each in results[one.campaign.id]["attention"]
+    ]

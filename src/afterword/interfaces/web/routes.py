@@ -18,9 +18,9 @@ from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
 from afterword.interfaces.web.create import pages as steps
+from afterword.interfaces.web.details import more, over_time, what_if, why
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.details import people as behind
-from afterword.interfaces.web.details import why
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
@@ -56,6 +56,10 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/invitation", signing_in.show_invitation, None),
     Page("POST", "/invitation", signing_in.accept_invitation, None),
     Page("GET", "/campaign", details.show),
+    Page("GET", "/campaign/over-time", over_time.show),
+    Page("GET", "/campaign/messages", more.show_messages),
+    Page("GET", "/campaign/breakdown", more.show_breakdown),
+    Page("GET", "/campaign/what-if", what_if.show),
     Page("GET", "/campaign/users", behind.show, Role.ANALYST),
     Page("GET", "/campaign/why", why.show, Role.ANALYST),
     Page("GET", "/account", account.show),

@@ -36,7 +36,6 @@ VERDICT = {
     "control_best": "Control is best",
     "no_winner": "No winner",
 }
-NEEDS_ATTENTION = ("winner", "split_broken", "control_best")
 
 
 def second(iso: str) -> str:

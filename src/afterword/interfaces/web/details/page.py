@@ -35,9 +35,10 @@ def show(web: Web, visit: Visit) -> Response:
         if visit.asked("known") == tag:
             return Response(status_code=204, headers=HEADERS)
         return part("campaign_part.html.j2", visit, view=view, tag=tag)
-    again = link("/campaign", id=stored.campaign.id, event=asked.letter, **{"from": asked.first, "to": asked.last})
+    again = link("/campaign", id=stored.campaign.id, event=asked.letter)
+    over_time = link("/campaign/over-time", id=stored.campaign.id, event=asked.letter)
     name = view.title.name
-    response = page("campaign.html.j2", visit, name, "overview", view=view, tag=tag, again=again)
+    response = page("campaign.html.j2", visit, name, "overview", view=view, tag=tag, again=again, over_time=over_time)
     if "chosen" in visit.query:
         response.set_cookie(
             COLUMNS_COOKIE, ".".join(asked.columns), YEAR_SECONDS, httponly=True, samesite="lax", secure=visit.secure
@@ -95,4 +96,4 @@ def _asked(visit: Visit) -> Asked:
         kept = visit.cookies.get(COLUMNS_COOKIE)
         named = USUAL if kept is None else kept.split(".")
     columns = [key for key in KEYS if key in named]
-    return Asked(visit.asked("event", "A"), columns, visit.asked("from"), visit.asked("to"))
+    return Asked(visit.asked("event", "A"), columns)

@@ -26,9 +26,6 @@ class Asked:
 
     letter: str
     columns: Sequence[str]
-    first: str = ""
-    last: str = ""
-    """Days between which charts over time are drawn; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +65,8 @@ class Details:
     """`draft`, `nobody` or `waiting` where there are no results."""
     why: str = ""
     """In words, where results are not there yet."""
+    selects: bool = False
+    """Whether Intelligent Selection chooses its shares."""
     asks_why: bool = False
     """Whether who asks may be told about persons."""
 
