@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -11,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
+from afterword.store.metadata import FILE_NAME, open_metadata
 from tests.browser.conftest import PASSWORD, Browse, World, make_people
 from tests.interfaces.serving import Served, instant, purchase
 
@@ -59,6 +62,9 @@ def test_four_conversion_events_are_made_and_launched(fresh: World, browse: Brow
     page.get_by_role("button", name="Add variant").click()
     page.get_by_role("button", name="Share evenly").click()
     expect(page.get_by_label("Share in %", exact=True).nth(1)).to_have_value("45")
+    page.get_by_label("Share in % as a slider").first.press("ArrowRight")
+    shares = [one.input_value() for one in page.get_by_label("Share in %", exact=True).all()]
+    assert shares == ["46", "44", "10"]
     watched.check()
     go_on(page)
     assert '"campaign_id": "cart-rescue-marz"' in page.locator("#snippet-assign").inner_text()
@@ -236,6 +242,14 @@ def test_two_people_lose_nothing(fresh: World, browse: Browse) -> None:
     expect(page.get_by_label("Tags")).to_have_value("spring")
 
 
+def sign_in_elsewhere(world: World, page: Page) -> None:
+    """Give the browser another session, as signing in in another tab does."""
+    with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
+        account = metadata.accounts.find("editor@example.com")
+        secret = metadata.sessions.begin(account.id, time.time_ns() // 1000, os.urandom)
+    page.context.add_cookies([{"name": COOKIE, "value": secret, "url": world.address}])
+
+
 @pytest.mark.slow
 def test_a_session_that_ends_loses_nothing(fresh: World, browse: Browse) -> None:
     watched = browse(fresh, Role.EDITOR)
@@ -246,6 +260,9 @@ def test_a_session_that_ends_loses_nothing(fresh: World, browse: Browse) -> None
     page.get_by_label("What people do").select_option("custom")
     page.get_by_label("Name of the event").fill("came_back")
     page.context.clear_cookies()
+    page.get_by_role("button", name="Add event").click()
+    expect(page.get_by_text("You are signed out")).to_be_visible()
+    expect(page.get_by_label("Name of the event")).to_have_value("came_back")
     go_on(page)
     expect(page.get_by_text("What you typed is kept")).to_be_visible()
     page.get_by_label("E-mail address").fill("editor@example.com")
@@ -255,6 +272,15 @@ def test_a_session_that_ends_loses_nothing(fresh: World, browse: Browse) -> None
     expect(page.get_by_role("heading", name="Had this been running")).to_be_visible()
     go_to(page, "Conversion events")
     expect(page.get_by_label("Name of the event")).to_have_value("came_back")
+    page.get_by_label("Name of the event").fill("came_back_twice")
+    page.context.clear_cookies()
+    sign_in_elsewhere(fresh, page)
+    page.get_by_role("button", name="Add event").click()
+    expect(page.get_by_role("heading", name="Nothing is lost")).to_be_visible()
+    assert page.get_by_role("banner").count() == 1
+    page.get_by_role("button", name="Continue with what I typed").click()
+    expect(page.get_by_label("Name of the event").first).to_have_value("came_back_twice")
+    assert page.get_by_label("What people do").count() == 2
 
 
 HOSTILE = '<script>alert("x")</script>\u202e {{ 7 * 7 }} 🫖 \'"&=HYPERLINK("x")'
@@ -346,7 +372,10 @@ def test_forms_work_without_a_script(fresh: World) -> None:
         finish = {"csrf": hidden(review, "csrf"), "revision": hidden(review, "revision"), "stands_at": "0"}
         browser.post(f"/draft/finish?id={draft}", data={**finish, "do": "keep"})
         assert browser.get(f"/draft?id={draft}").status_code == 404
-        assert browser.post(events, data={"csrf": finish["csrf"]}).status_code == 404
+        late = browser.post(events, data={"csrf": finish["csrf"], "do": "next", **first})
+        assert late.status_code == 409
+        assert "What you typed on this page is kept in a new draft" in late.text
+        assert 'name="conversion_events.0.products" value="tea"' in late.text
         assert browser.get(f"/draft/seen?id={draft}&what=values&event=x").status_code in (400, 404)
     told = fresh.client.get("/api/campaigns/plain").json()
     assert (told["channels"], told["status"], len(told["conversion_events"])) == (["push"], "draft", 1)

@@ -123,6 +123,8 @@ def duplicate(web: Web, visit: Visit) -> Response:
     stored = _campaign(web, visit)
     drafts = web.server.data.metadata.drafts
     draft = drafts.create(Kept(copy_of(stored)).to_document(), visit.account.id, visit.now, web.chance)
+    audit = web.server.data.metadata.audit
+    audit.add(visit.now, visit.account.id, "campaign.duplicated", stored.campaign.id, {"draft": draft.id})
     return go(link("/draft", id=draft.id, step="basics"))
 
 

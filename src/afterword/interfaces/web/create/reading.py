@@ -21,8 +21,8 @@ from afterword.interfaces.web.create.form import (
 )
 from afterword.interfaces.web.visits import Visit
 
-MOST = 100
-"""Rows of one kind that are read. A definition has fewer."""
+MOST = 1_000
+"""Rows of one kind that are read; a request has no more fields than that."""
 LONGEST_ID = 60
 
 
