@@ -111,7 +111,7 @@ async def _told(server: Answers, _call: Call) -> Response:
 def _overview(server: Answers) -> dict[str, Any]:
     stored = stored_campaigns(server)
     key = (server.data.live.state.version, tuple((one.campaign.id, one.updated_at, one.status) for one in stored))
-    return _KEPT.of(server).ask(key, server.clock(), lambda: _make(server, stored))
+    return _KEPT.of(server).ask(key, server.clock, lambda: _make(server, stored))
 
 
 def _make(server: Answers, stored: list[StoredCampaign]) -> dict[str, Any]:
