@@ -11,12 +11,15 @@ PATIENCE_SECONDS = 0.1
 """How long who asks waits for a new one, where there is an older one."""
 FRESH_MICROSECONDS = 10 * 1_000_000
 """How long one is good while nothing changes: windows end all the time."""
+RESTS = 4
+"""After so many times as long as the last one took the next is made: results must come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
     key: Hashable
     at: int
+    rests_until: int
     data: dict[str, Any]
 
 
@@ -29,22 +32,22 @@ class Overviews:
         self._is_making = False
         self._failure: Exception | None = None
 
-    def ask(self, key: Hashable, now: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def ask(self, key: Hashable, clock: Callable[[], int], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the overview, or the last one if a new one takes longer than a moment; it says as of when it is.
 
         Args:
             key: of the state of the results; whoever asks by another one has a new one made.
-            now: epoch microseconds.
+            clock: the time, in microseconds since 1970.
             make: makes one; what it raises is raised here where there is no older one.
 
         """
         with self._changed:
-            if self._is_fresh(key, now):
+            if self._is_good(key, clock()):
                 assert self._made is not None
                 return self._made.data
             if not self._is_making:
                 self._is_making, self._failure = True, None
-                threading.Thread(target=self._make, args=(key, now, make), daemon=True).start()
+                threading.Thread(target=self._make, args=(key, clock, make), daemon=True).start()
             waits = None if self._made is None else PATIENCE_SECONDS
             self._changed.wait_for(lambda: not self._is_making, waits)
             if self._made is None:
@@ -52,14 +55,18 @@ class Overviews:
                 raise self._failure
             return self._made.data
 
-    def _is_fresh(self, key: Hashable, now: int) -> bool:
+    def _is_good(self, key: Hashable, now: int) -> bool:
         made = self._made
-        return made is not None and made.key == key and abs(now - made.at) <= FRESH_MICROSECONDS
+        if made is None:
+            return False
+        return made.at <= now < made.rests_until or (made.key == key and abs(now - made.at) <= FRESH_MICROSECONDS)
 
-    def _make(self, key: Hashable, now: int, make: Callable[[], dict[str, Any]]) -> None:
-        made, failure = None, None
+    def _make(self, key: Hashable, clock: Callable[[], int], make: Callable[[], dict[str, Any]]) -> None:
+        made, failure, began = None, None, clock()
         try:
-            made = _Made(key, now, make())
+            data = make()
+            ended = clock()
+            made = _Made(key, began, ended + RESTS * (ended - began), data)
         except Exception as error:  # told to whoever waits
             failure = error
         with self._changed:

@@ -112,7 +112,7 @@ def overview_of(server: Answers) -> dict[str, Any]:
     """Return all campaigns with their headlines, as the API tells them; raises as `from_results`."""
     stored = stored_campaigns(server)
     key = (server.data.live.state.version, tuple((one.campaign.id, one.updated_at, one.status) for one in stored))
-    return _KEPT.of(server).ask(key, server.clock(), lambda: _make(server, stored))
+    return _KEPT.of(server).ask(key, server.clock, lambda: _make(server, stored))
 
 
 def _make(server: Answers, stored: list[StoredCampaign]) -> dict[str, Any]:
