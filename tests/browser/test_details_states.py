@@ -138,3 +138,14 @@ def test_conversions_appear_without_reload_and_nothing_open_closes(odd: World, b
 def test_a_long_name_is_whole_in_its_title(odd: World) -> None:
     page = fetch(odd, Role.VIEWER, "/campaign", id="hostile")
     assert f'title="{HOSTILE[4]}"' in page.text
+
+
+def test_a_campaign_comes_to_life_without_reload(odd: World, browse: Browse) -> None:
+    odd.client.launch(campaign("alive", name="Alive"))
+    odd.client.loaded()
+    page = browse(odd, Role.VIEWER).open("/campaign?id=alive")
+    expect(page.locator("#live")).to_contain_text("Nobody was exposed yet")
+    expect(page.locator("#over-time")).to_contain_text("Charts begin with the first exposure")
+    assert odd.client.post("/api/exposures", exposures([f"n{n}" for n in range(20)], of="alive")).status_code == 201
+    expect(page.locator("#variants tbody tr").first.locator("td").first).to_have_text("20", timeout=60_000)
+

@@ -76,6 +76,7 @@ def _details(web: Web, visit: Visit, stored: StoredCampaign, asked: Asked) -> De
         results_of(told, asked, numbers) if told else None,
         nothing,
         why,
+        letter=asked.letter if stored.campaign.conversion_events else "",
         selects=stored.campaign.selection is not None,
         asks_why=visit.role.includes(Role.ANALYST),
     )
