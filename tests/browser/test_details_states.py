@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from afterword.store.accounts import Role
 from tests.browser.conftest import Browse, World, make_people
 from tests.browser.reading_pages import fetch, get
-from tests.interfaces.serving import Served, campaign, exposures, purchase
+from tests.interfaces.serving import Served, campaign, exposures, purchase, wait_for
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -149,3 +149,18 @@ def test_a_campaign_comes_to_life_without_reload(odd: World, browse: Browse) -> 
     assert odd.client.post("/api/exposures", exposures([f"n{n}" for n in range(20)], of="alive")).status_code == 201
     expect(page.locator("#variants tbody tr").first.locator("td").first).to_have_text("20", timeout=60_000)
 
+
+
+def test_while_results_are_not_there_the_page_says_so_and_looks_again(odd: World, browse: Browse) -> None:
+    watched = browse(odd, Role.VIEWER)
+    watched.expected.add(503)
+    odd.served.fault("raise-refresh", "a fault of the test")
+    try:
+        assert odd.client.post("/api/events", {"events": [purchase("late", ago=1.0)]}).status_code == 201
+        wait_for(lambda: "Numbers are not there yet" in get(odd, Role.VIEWER, "/campaign", id="early").text, 30.0)
+        page = watched.open("/campaign?id=early")
+        expect(page.locator("#live")).to_contain_text("a fault of the test")
+        watched.check()
+    finally:
+        odd.served.mend("raise-refresh")
+    expect(page.locator("#variants tbody tr")).to_have_count(2, timeout=60_000)
