@@ -50,7 +50,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         client.launch(
             campaign("hostile", name=HOSTILE[0], variants=variants, conversion_events=EVENTS, tags=["<i>tag</i>"])
         )
-        people = {one["id"]: [f"{one['id']}-{n}" for n in range(12)] for one in variants}
+        people = {str(one["id"]): [f"{one['id']}-{n}" for n in range(12)] for one in variants}
         people["v0"] += ["=cmd()", "<img src=x onerror=alert(1)>"]
         for variant, users in people.items():
             assert client.post("/api/exposures", exposures(users, variant, of="hostile")).status_code == 201
@@ -148,7 +148,6 @@ def test_a_campaign_comes_to_life_without_reload(odd: World, browse: Browse) -> 
     expect(page.locator("#over-time")).to_contain_text("Charts begin with the first exposure")
     assert odd.client.post("/api/exposures", exposures([f"n{n}" for n in range(20)], of="alive")).status_code == 201
     expect(page.locator("#variants tbody tr").first.locator("td").first).to_have_text("20", timeout=60_000)
-
 
 
 def test_while_results_are_not_there_the_page_says_so_and_looks_again(odd: World, browse: Browse) -> None:

@@ -17,6 +17,7 @@ from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import LETTERS, Campaign
 from afterword.reports import wording
+from afterword.reports.charts import shortened
 from afterword.reports.daily import DailyNumbers, days_until, first_of
 from afterword.reports.day_series import day_of
 from afterword.reports.page_charts import colours
@@ -31,6 +32,7 @@ NEWS = {
     "message_complaint": "Complained",
     "message_bounced": "Bounced",
 }
+HEADING_LETTERS = 30
 CHANNEL, ATTRIBUTE = "channel", "attribute:"
 NAMES = {"email": "E-mail", "sms": "SMS"}
 
@@ -149,7 +151,10 @@ def _breakdown(told: Mapping[str, Any], found: Mapping[str, Any], attribute: str
         lines.append(Line(_group_name(group["value"], attribute), cells))
     left_off = f" {found['left_off']:,} smaller groups are left off." if found["left_off"] else ""
     note = "Groups are looked at after the fact: of many, some differ by chance alone. Nothing here is a verdict."
-    headings = [Heading(named(attribute)[0] if attribute else "Channel"), *(Heading(name) for name in shown.values())]
+    headings = [
+        Heading(named(attribute)[0] if attribute else "Channel"),
+        *(Heading(shortened(name, HEADING_LETTERS)) for name in shown.values()),
+    ]
     return Grid(f"Rate on {found['conversion_event']} by group", headings, lines, note=note + left_off)
 
 
