@@ -39,27 +39,6 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a bar, in hundredths of its width."""
-
-    at: float
-    width: float
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of the funnel."""
-
-    label: str
-    text: str
-    share: str
-    width: float
-    """Of 100."""
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
 class Holdout:
     """What a global holdout says of the same event."""
 
@@ -77,7 +56,6 @@ class Result:
     """What came out."""
 
     heads: Sequence[Head]
-    steps: Sequence[Step]
     conversions: Grid
     revenue: Grid
     caused: Grid
@@ -112,7 +90,7 @@ def answer(one: Exploration, asked: Asked, role: Role) -> Answer:
     whole = next((each.address for each in asked.periods if each.label == "Whole time" and not each.now), "")
     return Answer(
         is_over=one.is_over,
-        doing=one.doing or ("waiting for another question" if one.stage is Stage.WAITING else ""),
+        doing=one.doing or ("waiting for its turn" if one.stage is Stage.WAITING else ""),
         percent=round(100 * one.progress),
         failure=one.failure or "",
         as_of=wording.moment(told["as_of"]) if told else "",
@@ -132,9 +110,9 @@ class _Teller:
         self._campaigns = [one for one in told["campaigns"] if Decimal(one["views"]["every"]["conversions"])]
 
     def result(self, asked: Asked) -> Result:
+        """Return all of it."""
         return Result(
             heads=self._heads(),
-            steps=self._steps(),
             conversions=self._conversions(),
             revenue=self._revenue(),
             caused=self._caused(),
@@ -166,24 +144,6 @@ class _Teller:
         if self._numbers.is_hidden(count):
             return wording.NOTHING
         return " + ".join([wording.money(revenue["amount"], self._currency), *_apart(revenue["unconverted"])])
-
-    def _steps(self) -> list[Step]:
-        total = self._told["total"]
-        both, touched = total["conversions"], total["touched"]
-        last = Decimal(0)
-        for one in self._told["campaigns"]:
-            last = max(last, Decimal(one["views"]["every"]["conversions"]))
-        rows = [
-            ("All conversions", both, "whatever came before"),
-            ("With a message in the window", touched, "of any campaign: what the views share out"),
-            ("With a message of the widest campaign", int(last), "of all campaigns the one that reached most of them"),
-        ]
-        if any(self._numbers.is_hidden(count) for _, count, _ in rows):
-            return []
-        return [
-            Step(label, wording.number(count), self._numbers.part(count, both), round(100 * count / both, 2), about)
-            for label, count, about in rows
-        ]
 
     def _conversions(self) -> Grid:
         total = self._told["total"]
@@ -234,7 +194,7 @@ class _Teller:
         return [Heading(first), *(Heading(label, _sentence(about[view])) for view, label in VIEWS.items())]
 
     def _sorted(self) -> list[Mapping[str, Any]]:
-        return sorted(self._campaigns, key=lambda one: -Decimal(one["views"]["last"]["conversions"]))
+        return _ranked(self._campaigns)
 
     def _line(self, one: Mapping[str, Any], cells: Sequence[Cell]) -> Line:
         name, whole = named(one["name"] or one["id"])
@@ -257,7 +217,7 @@ class _Teller:
 
     def _caused(self) -> Grid:
         lines = []
-        for one in sorted(self._told["campaigns"], key=lambda one: -Decimal(one["views"]["last"]["conversions"])):
+        for one in _ranked(self._told["campaigns"]):
             metrics = (one["incremental"] or {}).get("metrics", {})
             on_a, money = metrics.get("A"), metrics.get("revenue")
             missing = Cell(wording.NOTHING, "no control" if one["incremental"] is None else "too early", tone="muted")
@@ -320,6 +280,11 @@ class _Teller:
         return Point("" if self._numbers.is_hidden(count) else str(count), self._numbers.text(count))
 
 
+def _ranked(campaigns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return campaigns by the conversions that they had the last touch of."""
+    return sorted(campaigns, key=lambda one: -Decimal(one["views"]["last"]["conversions"]))
+
+
 def credit(text: str) -> str:
     """Return credit as people read it: whole, or with two decimals."""
     value = Decimal(text)
@@ -350,7 +315,10 @@ def _count(value: float) -> str:
 
 
 def _apart(unconverted: Mapping[str, str]) -> list[str]:
-    return [f"{amount}{wording.NARROW}{currency}" for currency, amount in unconverted.items()]
+    return [
+        wording.money(f"{Decimal(amount):.{minor_units(currency)}f}", currency)
+        for currency, amount in unconverted.items()
+    ]
 
 
 def _sentence(about: str) -> str:
