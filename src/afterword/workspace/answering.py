@@ -31,6 +31,7 @@ from afterword.workspace.explorations import Explorations
 from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
+from afterword.workspace.live.settled import Settled
 from afterword.workspace.reopened_log import ReopenedLog
 from afterword.workspace.verdicts import History
 
@@ -104,6 +105,7 @@ class _Work:
         self._live = live
         self._metadata = metadata
         self._kept_up_at = 0
+        self._settled: Settled | None = None
 
     def load(self, up_to: int) -> Generator[int, None, None]:
         with closing(self._loader.batches(up_to)) as parts:
@@ -114,8 +116,14 @@ class _Work:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
         definitions = self._metadata.campaigns.definitions()
+        erase = self._erasing.erase(as_of)
+        # Most rounds find nothing new, and to look closely costs more than all else that a server at rest does.
+        if erase is None and self._settled is not None and self._live.stands(self._settled, definitions, as_of):
+            return
+        self._settled = None
         # In one transaction with the facts, the results know nothing more of persons who were deleted.
-        self._live.refresh(definitions, as_of=as_of, erase=self._erasing.erase(as_of))
+        self._live.refresh(definitions, as_of=as_of, erase=erase)
+        self._settled = self._live.settle(definitions, as_of)
 
     def look_after(self, as_of: int) -> None:
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:

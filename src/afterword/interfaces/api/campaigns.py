@@ -169,12 +169,9 @@ def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:
     histories = server.data.histories()
 
     def ask(live: Live, definitions: Definitions, now: int) -> dict[str, Any]:
-        return live.report(definitions, now, histories)
+        return live.report(definitions, now, histories, only=campaign)
 
-    report = from_results(server, campaign, ask)
-    if campaign is None:
-        return report
-    return {**report, "campaigns": [one for one in report["campaigns"] if one["id"] == campaign]}
+    return from_results(server, campaign, ask)
 
 
 def from_results(server: Answers, campaign: str | None, ask: Callable[[Live, Definitions, int], Found]) -> Found:

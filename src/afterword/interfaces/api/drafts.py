@@ -146,7 +146,7 @@ OPERATIONS = (
         _created,
         (Answered(201, "the draft; `ETag` has its revision", types.Draft),),
         {404: "there is no campaign that it could change"},
-        _body(types.NewDraft, {"document": _DOCUMENT}),
+        _body(types.NewDraft, {"document": _DOCUMENT, "of": None}),
         about="Nothing in it is checked, but for its size; a campaign is made of it by `POST /api/campaigns`.",
     ),
     _operation("GET", _ONE, "A draft", _told, (_SHOWN,), _UNKNOWN),

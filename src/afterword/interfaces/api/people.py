@@ -140,7 +140,7 @@ OPERATIONS = (
         _changed,
         Answered(200, "the person", types.Person),
         _UNKNOWN | {409: "it is the last admin who can sign in"},
-        _body(types.ChangedPerson, {"role": "editor"}),
+        _body(types.ChangedPerson, {"role": "editor", "disabled": False}),
         about="Another role and disabling end all sessions of the person.",
     ),
     _operation(

@@ -66,7 +66,10 @@ def ask(web: Web, visit: Visit) -> Response:
 
 def ask_again(visit: Visit) -> Response:
     """Let a form be sent again that was drawn for an earlier session."""
-    return _again(visit, visit.address, visit.form)
+    response = _again(visit, visit.address, visit.form)
+    if visit.part:  # it takes the place of the page, not of the part that was asked for
+        response.headers.update({"HX-Retarget": "body", "HX-Reswap": "innerHTML"})
+    return response
 
 
 def sign_in(web: Web, visit: Visit) -> Response:

@@ -33,20 +33,46 @@ def seen_until(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, 
 def report(
     con: duckdb.DuckDBPyConnection,
     definitions: Definitions,
-    state: State,
-    facts: FactTables,
     as_of: int,
     histories: Mapping[str, History],
+    counts: FactCounts,
+    only: str | None = None,
 ) -> dict[str, Any]:
-    """Return the content of report.json; `con` is a cursor whose search path begins with `derived`."""
-    places = by_number(con, definitions)
+    """Return the content of report.json, of all campaigns or of one.
+
+    Args:
+        con: a cursor of its own, whose search path begins with `derived`; views are left in it.
+        definitions: all campaigns.
+        as_of: epoch microseconds.
+        histories: of the campaigns, by id.
+        counts: of the facts.
+        only: the id of the one.
+
+    """
+    places, wanted = by_number(con, definitions), definitions.campaigns
+    if only is not None:
+        number = places.index_of(only)
+        _narrow(con, number)
+        wanted = (places.campaigns[number],)
+        places = Definitions(definitions.workspace, wanted)
     versions = [definition_version(campaign) for campaign in places.campaigns]
     tables = query_tables(con, places, as_of)
-    built = report_of(tables, places, count_facts(con, facts, state, as_of), as_of, versions)
+    built = report_of(tables, places, counts, as_of, versions)
     add_verdicts(built, places, tables.persons, as_of, histories)
     campaigns = {campaign["id"]: campaign for campaign in built["campaigns"]}
-    built["campaigns"] = [campaigns[campaign.id] for campaign in definitions.campaigns]
+    built["campaigns"] = [campaigns[campaign.id] for campaign in wanted]
     return built
+
+
+_OF_CAMPAIGNS = ("recipients", "exposures", "conversions", "credited", "received", "persons", "person_money")
+"""The tables of derived rows."""
+
+
+def _narrow(con: duckdb.DuckDBPyConnection, number: int) -> None:
+    """Put views of one campaign's rows before the tables: as if there were no other campaign, and its number were 0."""
+    for name in _OF_CAMPAIGNS:
+        sql = f"SELECT * REPLACE (0::INTEGER AS campaign) FROM derived.{name} WHERE campaign = {number:d}"
+        con.execute(f"CREATE TEMP VIEW {name} AS {sql}")
 
 
 def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Asked, as_of: int) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
+from afterword.reports.facts import FactCounts
 from afterword.reports.holdouts import Measured
 from afterword.reports.report import described_events, iso_time
 from afterword.workspace.explaining import tell
@@ -66,8 +67,8 @@ class Live:
         self._limits = limits
         self._bucket = report_seconds * 1_000_000
         self._lock = threading.Lock()
-        self._reports: dict[tuple[int, int, str], dict[str, Any]] = {}
-        self._settled: Settled | None = None
+        self._reports: dict[tuple[int, int, str, str | None], dict[str, Any]] = {}
+        self._counts: dict[tuple[int, int], FactCounts] = {}
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
@@ -94,17 +95,22 @@ class Live:
             erase: erases persons from the facts, in the same transaction.
 
         """
-        users = list(touched_users)
         cursor = self._con.cursor()
         try:
-            # Most rounds of a server find nothing new, and to look closely costs more than all else it does then.
-            known = None if erase is not None or users else self._settled
-            if known is not None and (still := known.still(cursor, definitions, as_of)) is not None:
-                return still
-            self._settled = None
-            done = refreshing.refresh(cursor, definitions, users, as_of, self._limits, erase=erase)
-            self._settled = settle(cursor, definitions, done, as_of + self._bucket)
-            return done
+            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
+        finally:
+            cursor.close()
+
+    def settle(self, definitions: Definitions, as_of: int) -> Settled:
+        """Return how things stand after a refresh with this; as long as they stand so, another would change nothing."""
+        with self._snapshot(definitions) as (con, state, facts):
+            return settle(con, definitions, state, facts, as_of + self._bucket)
+
+    def stands(self, settled: Settled, definitions: Definitions, as_of: int) -> bool:
+        """Return whether things stand as they did; for facts that the loader brings, the only ones of a server."""
+        cursor = self._con.cursor()
+        try:
+            return settled.stands(cursor, definitions, as_of)
         finally:
             cursor.close()
 
@@ -118,12 +124,23 @@ class Live:
             cursor.close()
 
     def report(
-        self, definitions: Definitions, as_of: int, histories: Mapping[str, History] | None = None
+        self,
+        definitions: Definitions,
+        as_of: int,
+        histories: Mapping[str, History] | None = None,
+        *,
+        only: str | None = None,
     ) -> dict[str, Any]:
         """Return the content of report.json (docs/report-json.md); it says as of when it is.
 
         That is `as_of`, or a little earlier where facts have come due since the last refresh, and never before that.
-        The same object may be returned again, so it must not be changed. `histories` are of the campaigns, by id.
+        The same object may be returned again, so it must not be changed.
+
+        Args:
+            definitions: all campaigns.
+            as_of: now, in epoch microseconds.
+            histories: of the campaigns, by id.
+            only: the id of the campaign that is asked for; None for all of them, which costs as many times more.
 
         Raises:
             NotDerived: the definitions are not those of the last refresh.
@@ -132,14 +149,22 @@ class Live:
         with self._snapshot(definitions) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             # Not the definitions themselves: for Python 50 is 50.00 and 1 is True, for a report they are not.
-            key = (state.version, at // self._bucket, repr((definitions, histories)))
+            told = repr((definitions, histories or {}))
+            key = (state.version, at // self._bucket, told, only)
             with self._lock:
                 known = self._reports.get(key)
+                whole = self._reports.get((*key[:3], None))
+                counts = self._counts.get(key[:2])
             if known is not None:
                 return known
-            found = answering.report(con, definitions, state, facts, at, histories or {})
+            if whole is not None:
+                return {**whole, "campaigns": [one for one in whole["campaigns"] if one["id"] == only]}
+            if counts is None:
+                counts = answering.count_facts(con, facts, state, at)
+            found = answering.report(con, definitions, at, histories or {}, counts, only)
         with self._lock:
-            self._reports = {k: v for k, v in self._reports.items() if k[0] >= key[0]} | {key: found}
+            self._reports = {k: v for k, v in self._reports.items() if k[:2] >= key[:2]} | {key: found}
+            self._counts = {k: v for k, v in self._counts.items() if k >= key[:2]} | {key[:2]: counts}
         return found
 
     def daily(self, definitions: Definitions, campaign_id: str, first: date, last: date) -> DailyNumbers:

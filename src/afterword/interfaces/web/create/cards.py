@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from afterword.interfaces.web.create.defining import event_data
 from afterword.interfaces.web.create.form import EventForm, Form
+from afterword.interfaces.web.create.summary import within
 from afterword.interfaces.web.create.templates import TEMPLATES
 from afterword.interfaces.web.create.views import KINDS, Card, StepPage, Suggestion, letter
 from afterword.model import MAX_CONVERSION_EVENTS
@@ -41,5 +42,5 @@ def suggestion(event: EventForm, share: str = "") -> Suggestion:
     """Return a conversion event as something to add, with the share of people who did it where that is known."""
     said = {"kind": event.kind, "name": event.name, "number": event.number, "unit": event.unit}
     label = event.name or _KIND[event.kind]
-    about = f"within {event.number} {event.unit}{f' · {share}' if share else ''}"
+    about = within(event) + (f" · {share}" if share else "")
     return Suggestion(f"suggested:{json.dumps(said)}", label, about)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from afterword.errors import DefinitionError
@@ -37,6 +38,7 @@ FIELDS = {
     REVIEW: (),
 }
 """Which fields of the form each step has, in the order of the steps."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NUMBER = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?")
 _ONLY_FOR = {"custom": "name", "session": "apps", "upgrade": "apps", "purchase": "products"}
 _CALLED = {
@@ -96,18 +98,19 @@ class Checked:
     mistakes: Mistakes
 
 
-def check(form: Form, metadata: Metadata | None = None) -> Checked:
+def check(form: Form, metadata: Metadata | None = None, untouched: Mapping[str, Any] = _NOTHING) -> Checked:
     """Return the campaign that the form defines, or everything that is wrong with it.
 
     Args:
         form: what was typed.
         metadata: where the id must be free; None where it need not be.
+        untouched: fields of the definition that stand as they are, whatever a form can say of them.
 
     """
     problems = _typing_problems(form)
     campaign: Campaign | None = None
     try:
-        campaign = parse_definitions({_list_of(form): [to_data(form)]}, "form").campaigns[0]
+        campaign = parse_definitions({_list_of(form): [{**to_data(form), **untouched}]}, "form").campaigns[0]
     except DefinitionError as error:
         told = {one.path for one in problems}
         problems += [one for one in error.problems if isinstance(one, Problem) and one.path[2:] not in told]
@@ -190,7 +193,7 @@ def _filter_data(one: FilterForm) -> dict[str, Any]:
 def values_of(one: FilterForm) -> list[str]:
     """Return what a filter compares with: for `in` each line, else the whole."""
     if one.op == Op.IN:
-        return [line.strip() for line in one.value.splitlines() if line.strip()]
+        return [line for line in one.value.split("\n") if line.strip()]
     return [one.value] if one.value else []
 
 

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from afterword.interfaces.api.campaigns import report_of
+from afterword.interfaces.api.explorations import take
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.visits import Web
 from afterword.model import LETTERS, Campaign
 from afterword.reports import wording
 from afterword.store.campaigns import StoredCampaign
-from afterword.workspace.explorations import Stage, TooMany
+from afterword.workspace.explorations import Stage
 from afterword.workspace.live.exploring import NAMES, Question
-from afterword.workspace.verdicts import NO_HISTORY
 
 HUNDRED = 100
 
@@ -67,39 +66,32 @@ def effect_of(web: Web, stored: StoredCampaign, campaign: Campaign, draft: str) 
         draft: whose page asks.
 
     """
-    data, address = web.server.data, link("/draft/effect", id=draft)
+    address = link("/draft/effect", id=draft)
     if not campaign.conversion_events:
         return _said(address, "The new version has no conversion event: there is nothing to compare.")
+    workspace = web.server.data.metadata.workspace()
     try:
-        history = data.histories().get(campaign.id, NO_HISTORY)
-        one = data.explorations.ask(Question(data.metadata.workspace(), campaign, exploratory=True, history=history))
-    except TooMany as error:
-        return Effect(address, (), "", "", 0, str(error), "")
+        one = take(web.server, Question(workspace, campaign, exploratory=True, beside=stored.campaign))
+    except Refused as error:
+        return Effect(address, (), "", "", 0, error.message, "")
     if one.stage is Stage.FAILED:
         return _said(address, f"The new version could not be computed: {one.failure}.")
     if one.result is None:
         return Effect(address, (), "", "", round(HUNDRED * one.progress), one.doing or "waiting for its turn", "")
-    try:
-        (now,) = report_of(web.server, stored.campaign.id)["campaigns"]
-    except Refused as error:
-        return _said(address, error.message)
-    new = one.result
-    rows = [
-        Compared(letter, _side(now, letter), _side(new, NAMES[letter]))
-        for letter in LETTERS[: max(len(stored.campaign.conversion_events), len(campaign.conversion_events))]
-    ]
-    exposed = wording.number(new["total"]["exposed"])
-    return Effect(address, rows, exposed, wording.moment(new["as_of"]), HUNDRED, "", "")
+    new, now = one.result, one.result["beside"]
+    most = max(len(stored.campaign.conversion_events), len(campaign.conversion_events))
+    rows = [Compared(letter, _side(now, NAMES[letter]), _side(new, NAMES[letter])) for letter in LETTERS[:most]]
+    return Effect(address, rows, wording.number(new["total"]["exposed"]), wording.moment(new["as_of"]), HUNDRED, "", "")
 
 
 def _said(address: str, failure: str) -> Effect:
     return Effect(address, (), "", "", HUNDRED, "", failure)
 
 
-def _side(told: Mapping[str, Any], letter: str) -> Side | None:
-    event = next((one for one in told["conversion_events"] if one["letter"] == letter), None)
+def _side(told: Mapping[str, Any], name: str) -> Side | None:
+    event = next((one for one in told["conversion_events"] if one["letter"] == name), None)
     if event is None:
         return None
-    found = told["total"]["conversions"][letter]
+    found = told["total"]["conversions"][name]
     about = f"{wording.event_title(event)} · {wording.event_sentence(event)}"
     return Side(about, wording.number(found["converted"]), wording.percent(found["rate"]))

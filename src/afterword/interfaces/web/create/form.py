@@ -26,6 +26,7 @@ TYPES = {
 }
 SINGLE = ("email", "push", "sms", "in_app", "content_card", "webhook")
 """Types that are a channel."""
+LONGEST_TITLE = 120
 UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 TEXT, NUMBER, TRUTH = "text", "number", "truth"
 
@@ -134,7 +135,8 @@ class Form:
     @property
     def title(self) -> str:
         """What it is called as long as it may have no name."""
-        return self.name or self.id or "Without a name"
+        name = self.name or self.id or "Without a name"
+        return name if len(name) <= LONGEST_TITLE else f"{name[: LONGEST_TITLE - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)

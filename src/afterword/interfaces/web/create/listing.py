@@ -26,10 +26,12 @@ def begun(web: Web, visit: Visit) -> Sequence[Begun]:
     """Return the drafts, the last changed first; none for who cannot go on with them."""
     if not visit.role.includes(words.EDITOR):
         return ()
-    found = []
+    found, names = [], dict[str, str]()
     for one in web.server.data.metadata.drafts.list():
         what = f'Change of "{one.of}"' if one.of else "New campaign"
-        about = f"{what}, saved by {who(web, visit, one.updated_by)}, {moment_of(web, one.updated_at)}"
+        if one.updated_by not in names:
+            names[one.updated_by] = who(web, visit, one.updated_by)
+        about = f"{what}, saved by {names[one.updated_by]}, {moment_of(web, one.updated_at)}"
         title = Kept.from_document(one.document).form.title
         found.append(Begun(title, about, link("/draft", id=one.id, step="review"), link("/draft/discard", id=one.id)))
     return found

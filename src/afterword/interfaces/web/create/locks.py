@@ -8,11 +8,6 @@ from afterword.store.campaigns import StoredCampaign
 
 KEPT_ID = "Facts and calls of the API name the id, so it stays from the day on which the campaign was made."
 CONTROL = "Fixed at launch: nobody moves between control and a message (rule 30)."
-NAMED = "Facts name it since the launch, so it cannot be removed; with the share 0 it gets nobody new."
-NAMED_STEP = (
-    "Facts name it since the launch, so it stays, and in this order: the later step earns the credit (rule 18)."
-)
-NAMED_CHANNEL = "Channels can be added but not taken away after launch, since facts name them."
 PLAN = (
     "Fixed at launch: how results are judged is said before they are seen. Duplicate the campaign to have another plan."
 )

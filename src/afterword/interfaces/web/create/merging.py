@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 
+from afterword.durations import describe_duration
 from afterword.interfaces.web.create.form import Form
 from afterword.model import Campaign
+from afterword.store.campaign_forms import to_data
 from afterword.store.differences import campaign_changes, mapping_changes
 
 _DIGITS = 16
+_SECONDS = ("deadline", "every", "half_life")
 _CALLED = {
     "type": "Type",
     "name": "Name",
@@ -88,6 +91,14 @@ def rebased(draft: Form, base: Form, now: Form) -> Form:
     return replace(now, **changed)
 
 
+def untouched(draft: Form, base: Form, campaign: Campaign) -> dict[str, Any]:
+    """Return the fields of a campaign's definition that a draft left alone, as they are: a form may say less."""
+    changed = {field for field in _CALLED if _text(getattr(draft, field)) != _text(getattr(base, field))}
+    if "type" in changed:
+        changed.add("channels")
+    return {name: value for name, value in to_data(campaign).items() if name not in changed}
+
+
 def differences(mine: Form, theirs: Form, field: str) -> list[Differing]:
     """Return in what two forms differ within a field."""
     own, other = ({field: msgspec.to_builtins(getattr(one, field))} for one in (mine, theirs))
@@ -100,7 +111,10 @@ def differences(mine: Form, theirs: Form, field: str) -> list[Differing]:
 
 def differing_definitions(old: Campaign, new: Campaign) -> list[Differing]:
     """Return in what two definitions of a campaign differ; `mine` is new, `theirs` is old."""
-    return [Differing(_label(one.field), shown(one.new), shown(one.old)) for one in campaign_changes(old, new)]
+    return [
+        Differing(_label(one.field), shown(one.new, _leaf(one.field)), shown(one.old, _leaf(one.field)))
+        for one in campaign_changes(old, new)
+    ]
 
 
 def _label(name: str) -> str:
@@ -108,17 +122,30 @@ def _label(name: str) -> str:
     return _CALLED.get(first, first) + (f": {rest.replace('.', ', ').replace('_', ' ')}" if dot else "")
 
 
-def shown(value: object) -> str:
-    """Return a value of a form or a definition as people read it; nothing is a dash."""
+def shown(value: object, name: str = "") -> str:
+    """Return a value of a form or a definition as people read it; nothing is a dash.
+
+    Args:
+        value: of the field.
+        name: of the field; lengths of time are in seconds there.
+
+    """
     if value is None or value in ("", [], ()):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and name in _SECONDS:
+        return describe_duration(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name.replace('_', ' ')} {shown(one)}" for name, one in value.items() if one not in ("", []))
+        said = {key: one for key, one in value.items() if one not in ("", [], None)}
+        return ", ".join(f"{key.replace('_', ' ')} {shown(one, key)}" for key, one in said.items())
     if isinstance(value, list | tuple):
-        return "; ".join(shown(one) for one in value)
+        return "; ".join(shown(one, name) for one in value)
     return str(value)
+
+
+def _leaf(field: str) -> str:
+    return field.rpartition(".")[2]
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,8 @@ from afterword.interfaces.web.visits import Visit, Web
 from afterword.store.campaign_rules import noun
 from afterword.store.campaigns import CampaignRefused, Campaigns, StoredCampaign, UnknownCampaign
 
+SURE = "sure"
+"""The field of a form that has asked."""
 Move = Callable[[Campaigns, str, int], StoredCampaign]
 
 
@@ -96,6 +98,8 @@ def move(name: str) -> Callable[[Web, Visit], Response]:
     """Return what moves a campaign."""
 
     def act(web: Web, visit: Visit) -> Response:
+        if moving_asks(name) and visit.sent(SURE) != "yes":
+            return ask_to(name)(web, visit)
         stored, moving, metadata = _campaign(web, visit), MOVES[name], web.server.data.metadata
         try:
             after = moving.move(metadata.campaigns, stored.campaign.id, visit.now)
@@ -109,11 +113,18 @@ def move(name: str) -> Callable[[Web, Visit], Response]:
     return act
 
 
+def moving_asks(name: str) -> bool:
+    """Return whether a move is asked about before it is made; bringing back harms nothing."""
+    return name != "unarchive"
+
+
 def duplicate(web: Web, visit: Visit) -> Response:
     """Begin a draft that is like a campaign."""
     stored = _campaign(web, visit)
     drafts = web.server.data.metadata.drafts
     draft = drafts.create(Kept(copy_of(stored)).to_document(), visit.account.id, visit.now, web.chance)
+    audit = web.server.data.metadata.audit
+    audit.add(visit.now, visit.account.id, "campaign.duplicated", stored.campaign.id, {"draft": draft.id})
     return go(link("/draft", id=draft.id, step="basics"))
 
 
@@ -170,7 +181,7 @@ def discard(web: Web, visit: Visit) -> Response:
 
 
 def _campaign(web: Web, visit: Visit) -> StoredCampaign:
-    name = visit.sent("id") or visit.asked("id")
+    name = visit.form.get("id", [""])[-1] or visit.asked("id")  # an id may begin or end with white space
     if not name:
         raise bad_request('the address lacks "id"')
     try:

@@ -23,6 +23,10 @@ from afterword.interfaces.web.visits import Visit, Web
 from afterword.store.campaigns import StoredCampaign
 from afterword.store.drafts import Draft, DraftChanged, UnknownDraft
 
+GONE = (
+    "Somebody has discarded this draft meanwhile, or made a campaign of it. What you typed on this page is kept in a "
+    "new draft, which is shown here; its other steps are as at the beginning."
+)
 ATTEMPTS = 5
 """How often a draft is saved again that others save at the same moment."""
 
@@ -64,9 +68,13 @@ def show(web: Web, visit: Visit) -> Response:
 
 def save(web: Web, visit: Visit) -> Response:
     """Keep what a step's page has sent, and go where its button says."""
-    draft, step, action = find(web, visit.must_ask("id")), visit.asked("step"), visit.sent("do")
+    step, action = visit.asked("step"), visit.sent("do")
     if step not in FIELDS or step == REVIEW:
         raise Refused(404, "there is no such step")
+    try:
+        draft = web.server.data.metadata.drafts.get(visit.must_ask("id"))
+    except UnknownDraft:
+        return _afresh(web, visit, step)
     typed = reading.with_step(Kept.from_document(draft.document).form, step, visit)
     changed = _changed(typed, action)
     saved = _save(web, visit, draft, step, changed.form)
@@ -132,6 +140,15 @@ def view(
     if step == EVENTS:
         return cards.with_cards(shown)
     return replace(shown, snippets=snippets(form)) if step == EXPOSURES else shown
+
+
+def _afresh(web: Web, visit: Visit, step: str) -> Response:
+    """Keep what was typed into a draft that is gone as a new one, and say so."""
+    form = reading.with_step(new_form(), step, visit)
+    document = Kept(form).to_document()
+    draft = web.server.data.metadata.drafts.create(document, visit.account.id, visit.now, web.chance)
+    shown = view(web, visit, draft, step, form, Mistakes())
+    return _answer(visit, replace(shown, notice=GONE), 409)
 
 
 def _save(web: Web, visit: Visit, draft: Draft, step: str, typed: Form) -> Saved:

@@ -21,8 +21,8 @@ from afterword.interfaces.web.create.form import (
 )
 from afterword.interfaces.web.visits import Visit
 
-MOST = 100
-"""Rows of one kind that are read. A definition has fewer."""
+MOST = 1_000
+"""Rows of one kind that are read; a request has no more fields than that."""
 LONGEST_ID = 60
 
 
@@ -136,5 +136,5 @@ def _texts(visit: Visit, name: str) -> tuple[str, ...]:
 def id_from(name: str) -> str:
     """Return the id that a name suggests: its letters and digits in lower case, with hyphens between the words."""
     spelled = unicodedata.normalize("NFKD", name.casefold())
-    plain = "".join(one for one in spelled if not unicodedata.combining(one))
+    plain = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", spelled))  # accents of Latin letters
     return re.sub(r"[\W_]+", "-", plain).strip("-")[:LONGEST_ID].rstrip("-")

@@ -14,7 +14,7 @@ from afterword.interfaces.web.create.defining import REVIEW, Mistake, Mistakes, 
 from afterword.interfaces.web.create.effect import Effect, effect_of
 from afterword.interfaces.web.create.form import Form, Kept
 from afterword.interfaces.web.create.locks import Locks, locks_of
-from afterword.interfaces.web.create.merging import Differing, differing_definitions, rebased
+from afterword.interfaces.web.create.merging import Differing, differing_definitions, rebased, untouched
 from afterword.interfaces.web.create.pages import campaign_of, editable, find
 from afterword.interfaces.web.create.people import moment_of, who
 from afterword.interfaces.web.create.summary import Part, summary
@@ -156,8 +156,9 @@ def _ready(web: Web, draft: Draft) -> _Ready:
         form = kept.form
         checked = check(form, web.server.data.metadata)
     else:
-        form = rebased(kept.form, kept.base or kept.form, editable(stored))
-        checked = check(form)
+        base = kept.base or kept.form
+        form = rebased(kept.form, base, editable(stored))
+        checked = check(form, untouched=untouched(kept.form, base, stored.campaign))
     return _Ready(draft, form, stored, checked.campaign, checked.mistakes, kept)
 
 

@@ -50,7 +50,7 @@ def summary(form: Form, draft: str) -> list[Part]:
 def _basics(form: Form) -> list[Line]:
     channels = ", ".join(_CHANNEL.get(one, one) for one in channels_of(form))
     lines = [
-        Line("Type", TYPES.get(form.type, form.type)),
+        Line("Type", _type(form)),
         Line("Name", form.name or _NONE),
         Line("Id", form.id or _NONE),
         Line("Channels", channels or "any"),
@@ -60,6 +60,13 @@ def _basics(form: Form) -> list[Line]:
     if form.kind == "canvas":
         lines.append(Line("Steps", " → ".join(one.name or one.id for one in form.steps) or _NONE))
     return lines
+
+
+def _type(form: Form) -> str:
+    """Return the type; with a single channel it is that one's."""
+    channels = channels_of(form)
+    name = channels[0] if form.type == "multichannel" and len(channels) == 1 else form.type
+    return TYPES.get(name, name)
 
 
 def _variants(form: Form) -> list[Line]:
@@ -90,7 +97,13 @@ def event_words(event: EventForm) -> str:
         bare = one.op in (Op.EXISTS, Op.NOT_EXISTS)
         value = "" if bare else f" {', '.join(values_of(one)) or _NONE}"
         parts.append(f"{one.property or _NONE} {_OP.get(one.op, one.op)}{value}")
-    return " · ".join([*parts, f"within {event.number or _NONE} {event.unit}"])
+    return " · ".join([*parts, within(event)])
+
+
+def within(event: EventForm) -> str:
+    """Return a deadline in words: `within 1 day`."""
+    unit = event.unit.removesuffix("s") if event.number == "1" else event.unit
+    return f"within {event.number or _NONE} {unit}"
 
 
 def _analysis(form: Form) -> list[Line]:

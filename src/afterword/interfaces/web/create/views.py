@@ -142,6 +142,8 @@ class StepPage:
     focus: str = ""
     refused: str = ""
     saved: str = ""
+    notice: str = ""
+    """What there is to be said about the draft itself."""
     conflict: Conflict | None = None
     cards: Sequence[Card] = ()
     suggestions: Sequence[Suggestion] = ()

@@ -113,7 +113,7 @@ def _actions(status: Status) -> list[Action]:
             Action("Launch again", "/campaign/launch"),
             Action("Archive", "/campaign/archive"),
         ],
-        Status.ARCHIVED: [],
+        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive")],
     }
     return [*every[status], Action("Duplicate", "/campaign/duplicate")]
 

@@ -127,8 +127,8 @@ def _messages(told: Mapping[str, Any], counted: DailyNumbers, days: Sequence[dat
         lines.append(variant_line(variant, [Cell(numbers.text(exposures)), *cells], colour))
     headings = [Heading("Variant"), Heading("Messages"), *(Heading(NEWS[kind]) for kind in kinds)]
     note = (
-        "Messages of which this was reported at least once, of all exposures with a message. Clicks by scanners are left "
-        "out; opens by mail proxies cannot be told apart where the sender does not mark them."
+        "Messages of which this was reported at least once, of all exposures with a message. Clicks by scanners are "
+        "left out; opens by mail proxies cannot be told apart where the sender does not mark them."
     )
     return Grid("What was reported of the messages", headings, lines, note=note)
 

@@ -1,4 +1,4 @@
-"""What if the conversion event were another one? Exploratory (rule 6): the page is there at once, the answer follows."""
+"""What if the conversion event were another one? Exploratory (rule 6): the page comes at once, the answer follows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
@@ -47,7 +47,7 @@ class Asked:
     only: str = ""
     """Products or apps, with commas between them."""
     deadline: str = "7 days"
-    kinds: Sequence[tuple[str, str]] = KINDS
+    kinds: ClassVar = KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,18 @@ class WhatIf:
     versions: Sequence[Version]
     answer: Answer | None
     version: str = ""
-    problems: Sequence[str] = field(default_factory=list)
+    problems: Sequence[str] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """By field."""
 
 
 def show(web: Web, visit: Visit) -> Response:
     """Show the question and, while it is asked again and again, how far the answer is."""
     stored = find(web, visit.must_ask("id"))
-    answer, problems, status = None, [], 200
+    answer: Answer | None = None
+    problems: list[str] = []
+    errors: dict[str, str] = {}
+    status = 200
     version = visit.asked("version")
     if body := _body(visit):
         try:
@@ -100,7 +105,8 @@ def show(web: Web, visit: Visit) -> Response:
         except Refused as refused:
             if visit.part:
                 raise
-            problems, status = refused.message.split("\n"), refused.status
+            status = refused.status
+            problems, errors = _problems(refused.message)
         else:
             answer = _answer(one, stored, visit)
             if visit.part:
@@ -115,6 +121,7 @@ def show(web: Web, visit: Visit) -> Response:
         answer=answer,
         version=version,
         problems=problems,
+        errors=errors,
     )
     return page("what_if.html.j2", visit, "What if?", "overview", status, view=view)
 
@@ -135,6 +142,22 @@ def _body(visit: Visit) -> dict[str, Any] | None:
     return {"conversion_events": [event]}
 
 
+def _problems(message: str) -> tuple[list[str], dict[str, str]]:
+    """Return what is wrong in sentences, and by field."""
+    problems: list[str] = []
+    errors: dict[str, str] = {}
+    for line in message.split("\n"):
+        _, dot, said = line.partition("conversion_events[0].")
+        name, colon, text = said.partition(": ")
+        if not (dot and colon):
+            problems.append(line)
+            continue
+        text = f"{text[:1].upper()}{text[1:]}."
+        problems.append(text)
+        errors["only" if name in LISTS.values() else name] = text
+    return problems, errors
+
+
 def _answer(one: Exploration, stored: StoredCampaign, visit: Visit) -> Answer:
     again = link(
         "/campaign/what-if",
@@ -150,7 +173,7 @@ def _answer(one: Exploration, stored: StoredCampaign, visit: Visit) -> Answer:
         percent=round(100 * one.progress),
         failure=one.failure or "",
         as_of=wording.moment(result["as_of"]) if result else "",
-        exploratory=one.question.exploratory,
+        exploratory=not visit.asked("version"),
         again=again,
         grids=[_grid(result, event, numbers) for event in result["conversion_events"]] if result else (),
     )

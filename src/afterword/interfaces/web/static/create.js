@@ -68,3 +68,10 @@
   document.addEventListener("htmx:before:request", wait(true));
   document.addEventListener("htmx:finally:request", wait(false));
 })();
+
+// The id that a name suggests shows while it is typed; the server makes it where the field is left empty.
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "name") return;
+  const id = document.querySelector(".create input#id:not([readonly])");
+  if (id) id.placeholder = event.target.value.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60);
+});

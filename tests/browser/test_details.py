@@ -1,0 +1,188 @@
+"""The page of a campaign says what the API says, and leads to the people behind each number."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from afterword.reports import wording
+from afterword.store.accounts import Role
+from afterword.store.metadata import FILE_NAME, open_metadata
+from tests.browser.conftest import Browse, World
+from tests.browser.reading_pages import fetch, get
+
+DEMO = ("email-test", "update-app", "welcome")
+COLUMNS = ["exposed", "audience", "converted", "after_open", "after_click", "rate", "interval", "pending", "revenue"]
+
+
+def report(world: World, campaign: str) -> dict[str, Any]:
+    return world.client.report(campaign)
+
+
+def rows_of(told: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*told["variants"], told["total"], told["total_with_control"]]
+
+
+@pytest.mark.parametrize("campaign", DEMO)
+def test_numbers_are_those_of_the_api(world: World, campaign: str) -> None:
+    told = report(world, campaign)
+    for letter in (event["letter"] for event in told["conversion_events"]):
+        page = fetch(world, Role.ANALYST, "/campaign", id=campaign, event=letter, chosen="1", columns=COLUMNS)
+        _, *lines = page.tables["variants"].texts()
+        expected = [
+            [
+                wording.number(row["exposed"]),
+                wording.percent(row["audience_share"], 1),
+                wording.number(on["converted"]),
+                wording.number(on["after_open"]),
+                wording.number(on["after_click"]),
+                wording.percent(on["rate"]),
+                wording.interval(on["interval"]),
+                wording.number(on["pending"]),
+                wording.money(row["revenue"]["amount"], told["currency"]),
+            ]
+            for row in rows_of(told)
+            for on in [row["conversions"][letter]]
+        ]
+        assert [line[1:] for line in lines] == expected
+        assert told["verdict"]["sentence"] in page.text.replace("&#34;", '"').replace("&#39;", "'")
+
+
+def test_numbers_are_those_of_the_command_line(world: World) -> None:
+    command = [sys.executable, "-m", "afterword", "report", "welcome", "--data", str(world.served.data), "--json"]
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    told = said["campaigns"][0] if "campaigns" in said else said
+    _, *lines = fetch(world, Role.VIEWER, "/campaign", id="welcome").tables["variants"].texts()
+    assert [line[1:3] for line in lines] == [
+        [wording.number(row["exposed"]), wording.number(row["conversions"]["A"]["converted"])] for row in rows_of(told)
+    ]
+
+
+def listed(world: World, address: str) -> int:
+    answer = get(world, Role.ANALYST, address + "&format=csv")
+    assert answer.status_code == 200, answer.text
+    return len(answer.text.splitlines()) - 1
+
+
+def check_lists(world: World, campaign: str, letter: str) -> None:
+    columns = ["exposed", "converted", "after_open", "after_click", "pending"]
+    page = fetch(world, Role.ANALYST, "/campaign", id=campaign, event=letter, chosen="1", columns=columns)
+    numbers = {address: text for address, text in page.links if text.replace(",", "").isdigit()}
+    assert len(numbers) > 10
+    assert {address: f"{listed(world, address):,}" for address in numbers} == numbers
+
+
+def test_each_number_leads_to_as_many_people(world: World) -> None:
+    check_lists(world, "welcome", "C")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("campaign", DEMO)
+def test_each_number_of_the_demo_leads_to_as_many_people(world: World, campaign: str) -> None:
+    for event in report(world, campaign)["conversion_events"]:
+        check_lists(world, campaign, event["letter"])
+
+
+def test_viewers_see_numbers_without_people(world: World) -> None:
+    page = fetch(world, Role.VIEWER, "/campaign", id="welcome")
+    assert page.status == 200
+    assert page.links == []
+    assert "/campaign/why" not in page.text
+    assert "/campaign/stop" not in page.text
+    for path in ("/campaign/users", "/campaign/why"):
+        assert fetch(world, Role.VIEWER, path, id="welcome", user="n-0060").status == 403
+
+
+def test_looking_at_people_enters_the_audit_log(world: World) -> None:
+    fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story")
+    fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060")
+    with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
+        why, users = metadata.audit.list(limit=2)
+    assert (users.action, users.detail["variant"], users.detail["state"]) == ("users.listed", "story", "converted")
+    assert (why.action, why.user_id) == ("user.explained", "n-0060")
+
+
+def test_columns_stay_chosen(world: World, browse: Browse) -> None:
+    page = browse(world, Role.ANALYST).open("/campaign?id=welcome&chosen=1&columns=rate&columns=audience")
+    heads = page.locator("#variants thead th")
+    assert heads.all_inner_texts() == ["Variant", "Audience", "Rate"]
+    page.goto("/campaign?id=welcome&event=B")
+    assert heads.all_inner_texts() == ["Variant", "Audience", "Rate"]
+
+
+@pytest.mark.parametrize("campaign", DEMO)
+def test_why_says_what_explain_says(world: World, campaign: str) -> None:
+    (user, *_) = world.client.get(f"/api/campaigns/{campaign}/users").json()["users"]
+    said = world.client.get(f"/api/campaigns/{campaign}/explain?user={user['user_id']}").json()
+    page = fetch(world, Role.ANALYST, "/campaign/why", id=campaign, user=user["user_id"])
+    for verdict in said["verdicts"]:
+        assert verdict["text"].replace('"', "&#34;") in page.text
+    assert len(page.tables[""].rows) == len(said["story"]) + 1
+    for code in said["overall"].values():
+        assert f'data-verdict="{code}"' in page.text
+
+
+def test_why_of_an_unknown_user_offers_another(world: World) -> None:
+    page = fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-006x")
+    assert page.status == 404
+    assert "did you mean" in page.text
+
+
+@pytest.mark.parametrize("campaign", DEMO)
+def test_charts_are_drawn_from_tables_with_the_apis_days(world: World, campaign: str) -> None:
+    told = report(world, campaign)
+    text = get(world, Role.VIEWER, "/campaign/over-time", id=campaign, csv="daily").text
+    if campaign == "email-test":
+        text_of_two = get(world, Role.VIEWER, "/campaign/over-time", **{
+            "id": campaign, "csv": "daily", "from": told["by_day"]["days"][3], "to": told["by_day"]["days"][4]
+        }).text  # fmt: skip
+        assert text_of_two.splitlines()[1:] == text.splitlines()[4:6]
+    _, *lines = [line.split(",") for line in text.splitlines()]
+    series = told["by_day"]["total"]["conversions"]["A"]
+    shown = [(day, n) for (day, n, _) in lines if n]
+    assert shown == [(day, str(n)) for day, n in zip(told["by_day"]["days"], series, strict=True) if not 0 < n < 10]
+
+
+def test_what_if_is_what_the_api_explores(world: World, browse: Browse) -> None:
+    watched = browse(world, Role.ANALYST)
+    page = watched.open("/campaign/what-if?id=update-app&kind=session&deadline=1+day")
+    page.locator("#answer-1").wait_for()
+    event = {"kind": "session", "deadline": "1 day"}
+    asked = world.client.post("/api/campaigns/update-app/explore", {"conversion_events": [event]})
+    result = asked.json()["result"]
+    texts = [row.split("\t") for row in page.locator("#answer-1 tbody tr").all_inner_texts()]
+    assert [row[2].strip() for row in texts] == [
+        f"{row['conversions']['X1']['converted']:,}" for row in result["variants"]
+    ]
+    assert "Exploratory" in page.content()
+    watched.check()
+
+
+def test_what_if_says_at_the_field_what_is_wrong(world: World) -> None:
+    page = fetch(world, Role.VIEWER, "/campaign/what-if", id="welcome", kind="custom", deadline="45 days")
+    assert page.status == 400
+    assert 'id="deadline-error">Deadline is 45 days, must be at most 30 days.' in page.text
+    assert 'id="name-error"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        pytest.param(Role.ADMIN, "/campaign?id=welcome", id="canvas"),
+        pytest.param(Role.VIEWER, "/campaign?id=email-test&event=B", id="second event"),
+        pytest.param(Role.ANALYST, "/campaign/why?id=welcome&user=n-0060", id="why"),
+        pytest.param(Role.ANALYST, "/campaign/users?id=welcome&variant=total&event=A", id="people"),
+    ],
+)
+def test_nothing_bars_anybody(world: World, browse: Browse, role: Role, path: str) -> None:
+    watched = browse(world, role)
+    page = watched.open(path)
+    if path.startswith("/campaign?"):
+        page.locator("#card-of-age svg").wait_for()
+        page.locator("#messages h2").wait_for()
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    watched.check()
