@@ -150,7 +150,6 @@ def test_a_campaign_comes_to_life_without_reload(odd: World, browse: Browse) -> 
     expect(page.locator("#variants tbody tr").first.locator("td").first).to_have_text("20", timeout=60_000)
 
 
-
 def test_while_results_are_not_there_the_page_says_so_and_looks_again(odd: World, browse: Browse) -> None:
     watched = browse(odd, Role.VIEWER)
     watched.expected.add(503)
