@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from playwright.sync_api import Dialog
 
 from afterword.interfaces.web.routes import PAGES
 from afterword.interfaces.web.visits import COOKIE
@@ -101,7 +102,12 @@ def test_every_page_shows_them_as_text(hostile: World, browse: Browse) -> None:
     watched = browse(hostile, Role.ADMIN, width=PHONE)
     watched.expected |= {400, 404, 409}
     page = watched.page
-    page.on("dialog", lambda dialog: (watched.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def opened(dialog: Dialog) -> None:
+        watched.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("dialog", opened)
     shown = 0
     for address in addresses():
         page.goto(address)

@@ -113,7 +113,6 @@ def _actions(status: Status) -> list[Action]:
             Action("Launch again", "/campaign/launch", method="get"),
             Action("Archive", "/campaign/archive", method="get"),
         ],
-        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive")],
         Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive", method="get")],
     }
     return [*every[status], Action("Duplicate", "/campaign/duplicate")]

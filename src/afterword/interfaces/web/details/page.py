@@ -22,8 +22,6 @@ from afterword.store.campaigns import StoredCampaign, UnknownCampaign
 COLUMNS_COOKIE = "afterword_columns"
 YEAR_SECONDS = 365 * 86_400
 TAG_LETTERS = 16
-NOTHING = "nothing-"
-"""How the tag of a page without numbers begins: with the first of them the rest of the page comes, too."""
 NOT_YET = (409, 503)
 
 
@@ -33,28 +31,14 @@ def show(web: Web, visit: Visit) -> Response:
     asked = _asked(visit)
     view = _details(web, visit, stored, asked)
     tag = hashlib.sha256(repr(view).encode("utf-8", "replace")).hexdigest()[:TAG_LETTERS]
-    if view.results is None:
-        tag = f"{NOTHING}{tag}"
-    known = visit.asked("known")
-    if visit.part and known == tag:
-        return Response(status_code=204, headers=HEADERS)
+    if visit.part:
+        if visit.asked("known") == tag:
+            return Response(status_code=204, headers=HEADERS)
+        return part("campaign_part.html.j2", visit, view=view, tag=tag)
     again = link("/campaign", id=stored.campaign.id, event=asked.letter)
     over_time = link("/campaign/over-time", id=stored.campaign.id, event=asked.letter)
-    if visit.part:
-        is_first = view.results is not None and known.startswith(NOTHING)
-        return part("campaign_part.html.j2", visit, view=view, tag=tag, is_first=is_first, over_time=over_time)
     name = view.title.name
-    response = page(
-        "campaign.html.j2",
-        visit,
-        name,
-        "overview",
-        view=view,
-        tag=tag,
-        is_first=False,
-        again=again,
-        over_time=over_time,
-    )
+    response = page("campaign.html.j2", visit, name, "overview", view=view, tag=tag, again=again, over_time=over_time)
     if "chosen" in visit.query:
         response.set_cookie(
             COLUMNS_COOKIE, ".".join(asked.columns), YEAR_SECONDS, httponly=True, samesite="lax", secure=visit.secure
