@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -35,7 +36,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     served = Served(tmp_path_factory.mktemp("odd"))
     try:
         client = served.start()
-        variants = [{"id": f"v{i}", "name": name, "share": 10} for i, name in enumerate(HOSTILE)]
+        variants: list[dict[str, Any]] = [{"id": f"v{i}", "name": name, "share": 10} for i, name in enumerate(HOSTILE)]
         variants += [
             {"id": "v7", "name": "The last", "share": 10},
             {"id": "control", "name": "=1+1", "control": True, "share": 20},

@@ -32,7 +32,7 @@ COUNTS = ("users", "events")
 
 async def _asked(server: Answers, call: Call) -> Response:
     """Take a question."""
-    one = await asyncio.to_thread(_ask, server, await call.body())
+    one = await asyncio.to_thread(ask_of, server, await call.body())
     await until_over(one)
     return answer(200 if one.is_over else 202, _described(one), {"Location": f"/api/attribution/{one.id}"})
 
@@ -45,7 +45,13 @@ async def _told(server: Answers, call: Call) -> Response:
     return answer(200, _described(one))
 
 
-def _ask(server: Answers, body: bytes) -> Exploration:
+def ask_of(server: Answers, body: bytes) -> Exploration:
+    """Take a question, as a body in JSON.
+
+    Raises:
+        Refused: 400 it is no question, 429 too many wait.
+
+    """
     data = server.data
     said = {name: value for name, value in fields_of(body, FIELDS).items() if value is not None}
     definitions = data.definitions()

@@ -15,6 +15,7 @@ from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.web import data, overview, selecting, signing_in
+from afterword.interfaces.web.across import page as across
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
 from afterword.interfaces.web.create import pages as steps
@@ -93,6 +94,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/campaign/edit", moving.ask_to_change, Role.EDITOR),
     Page("POST", "/campaign/edit", moving.begin_change, Role.EDITOR),
     Page("POST", "/campaign/duplicate", moving.duplicate, Role.EDITOR),
+    Page("GET", "/conversions", across.show),
+    Page("GET", "/conversions/seen", across.offer),
     *(Page("GET", f"/campaign/{name}", moving.ask_to(name), Role.EDITOR) for name in moving.MOVES),
     *(Page("POST", f"/campaign/{name}", moving.move(name), Role.EDITOR) for name in moving.MOVES),
 )

@@ -84,7 +84,7 @@ def plots(
         )
         for one in found
     ]
-    return [_grouped(one) for one in cut if one.rows]
+    return [grouped(one) for one in cut if one.rows]
 
 
 class _Drawer:
@@ -215,7 +215,7 @@ def _nothing() -> Point:
     return Point("", wording.NOTHING)
 
 
-def _grouped(plot: Plot) -> Plot:
+def grouped(plot: Plot) -> Plot:
     """Return a chart with so few rows that it can be read: what adds up in sums, what is cumulative at its last."""
     size, name = period(len(plot.rows))
     if size == 1:
