@@ -165,6 +165,7 @@ def test_the_band_ends_at_the_rates_of_the_verdict(world: World, campaign: str) 
         assert float(low) < float(rate) < float(high)
 
 
+@pytest.mark.slow
 def test_what_if_is_what_the_api_explores(world: World, browse: Browse) -> None:
     watched = browse(world, Role.ANALYST)
     page = watched.open("/campaign/what-if?id=update-app&kind=session&deadline=1+day")

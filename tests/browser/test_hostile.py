@@ -98,6 +98,7 @@ def addresses() -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_page_shows_them_as_text(hostile: World, browse: Browse) -> None:
     watched = browse(hostile, Role.ADMIN, width=PHONE)
     watched.expected |= {400, 404, 409}
