@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import shlex
 import time
 from collections.abc import Iterator
 
@@ -368,6 +370,7 @@ def test_forms_work_without_a_script(fresh: World) -> None:
         )
         assert send(events, "next", **first).url.params["step"] == "preview"
         assert "people would have done A" in browser.get(f"/draft/preview?id={draft}").text
+        ways = browser.get(f"/draft?id={draft}&step=exposures").text
         review = browser.get(f"/draft/review?id={draft}").text
         finish = {"csrf": hidden(review, "csrf"), "revision": hidden(review, "revision"), "stands_at": "0"}
         browser.post(f"/draft/finish?id={draft}", data={**finish, "do": "keep"})
@@ -379,3 +382,11 @@ def test_forms_work_without_a_script(fresh: World) -> None:
         assert browser.get(f"/draft/seen?id={draft}&what=values&event=x").status_code in (400, 404)
     told = fresh.client.get("/api/campaigns/plain").json()
     assert (told["channels"], told["status"], len(told["conversion_events"])) == (["push"], "draft", 1)
+    assert fresh.client.post("/api/campaigns/plain/launch").status_code == 200
+    for name, path in (("assign", "/api/assign"), ("exposures", "/api/exposures"), ("braze", "/users/track")):
+        said = html.unescape(ways.partition(f'id="snippet-{name}"')[2].partition(">")[2].partition("</pre>")[0])
+        words = shlex.split(said.replace("\\\n", ""))
+        assert words[1] == f"$AFTERWORD{path}"
+        answer = fresh.client.post(path, words[words.index("-d") + 1].encode(), content_type="application/json")
+        assert answer.status_code == (200 if name == "assign" else 201), answer.text
+        assert not answer.json().get("rejected")

@@ -97,6 +97,14 @@ def test_viewers_see_numbers_without_people(world: World) -> None:
         assert fetch(world, Role.VIEWER, path, id="welcome", user="n-0060").status == 403
 
 
+def test_analysts_ask_for_a_story_on_the_page(world: World, browse: Browse) -> None:
+    page = browse(world, Role.ANALYST).open("/campaign?id=welcome")
+    page.get_by_label("User id").fill("n-0060")
+    page.get_by_role("button", name="Tell the story").press("Enter")
+    page.wait_for_url("**/campaign/why?id=welcome&user=n-0060")
+    assert "triggered this exposure" in page.locator("main").inner_text()
+
+
 def test_looking_at_people_enters_the_audit_log(world: World) -> None:
     fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story")
     fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060")
@@ -145,6 +153,16 @@ def test_charts_are_drawn_from_tables_with_the_apis_days(world: World, campaign:
     series = told["by_day"]["total"]["conversions"]["A"]
     shown = [(day, n) for (day, n, _) in lines if n]
     assert shown == [(day, str(n)) for day, n in zip(told["by_day"]["days"], series, strict=True) if not 0 < n < 10]
+
+
+@pytest.mark.parametrize("campaign", ["email-test", "update-app"])
+def test_the_band_ends_at_the_rates_of_the_verdict(world: World, campaign: str) -> None:
+    text = get(world, Role.VIEWER, "/campaign/over-time", id=campaign, csv="of-age").text
+    _, *last = text.splitlines()[-1].split(",")
+    rates = report(world, campaign)["verdict"]["rates"]
+    assert last[::3] == [f"{100 * one['rate']:.4g}" for one in rates.values()]
+    for rate, low, high in zip(last[::3], last[1::3], last[2::3], strict=True):
+        assert float(low) < float(rate) < float(high)
 
 
 def test_what_if_is_what_the_api_explores(world: World, browse: Browse) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -12,7 +13,7 @@ from playwright.sync_api import expect
 from afterword.store.accounts import Role
 from tests.browser.conftest import Browse, World, make_people
 from tests.browser.reading_pages import fetch, get
-from tests.interfaces.serving import Served, campaign, exposures, purchase
+from tests.interfaces.serving import Served, campaign, exposures, purchase, wait_for
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -35,13 +36,16 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     served = Served(tmp_path_factory.mktemp("odd"))
     try:
         client = served.start()
-        variants = [{"id": f"v{i}", "name": name, "share": 10} for i, name in enumerate(HOSTILE)]
+        variants: list[dict[str, Any]] = [{"id": f"v{i}", "name": name, "share": 10} for i, name in enumerate(HOSTILE)]
         variants += [
             {"id": "v7", "name": "The last", "share": 10},
             {"id": "control", "name": "=1+1", "control": True, "share": 20},
         ]
         assert client.post("/api/campaigns", campaign("draft", name="Draft")).status_code == 201
         client.launch(campaign("nobody", name="Nobody"))
+        client.launch(campaign("gone", name="Gone"))
+        for move in ("stop", "archive"):
+            assert client.post(f"/api/campaigns/gone/{move}").status_code == 200
         client.launch(campaign("early", name="Early"))
         client.launch(campaign("plain", name="Plain", variants=[{"id": "a", "share": 100}], conversion_events=[]))
         client.launch(
@@ -69,6 +73,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     [
         pytest.param("draft", "Not launched yet", id="draft"),
         pytest.param("nobody", "Nobody was exposed yet", id="nobody exposed"),
+        pytest.param("gone", "Archived", id="archived"),
         pytest.param("early", "too early", id="too early"),
         pytest.param("plain", "no conversion events", id="no conversion events"),
         pytest.param("hostile", "Percentage points", id="eight variants with hostile names"),
@@ -134,3 +139,28 @@ def test_conversions_appear_without_reload_and_nothing_open_closes(odd: World, b
 def test_a_long_name_is_whole_in_its_title(odd: World) -> None:
     page = fetch(odd, Role.VIEWER, "/campaign", id="hostile")
     assert f'title="{HOSTILE[4]}"' in page.text
+
+
+def test_a_campaign_comes_to_life_without_reload(odd: World, browse: Browse) -> None:
+    odd.client.launch(campaign("alive", name="Alive"))
+    odd.client.loaded()
+    page = browse(odd, Role.VIEWER).open("/campaign?id=alive")
+    expect(page.locator("#live")).to_contain_text("Nobody was exposed yet")
+    expect(page.locator("#over-time")).to_contain_text("Charts begin with the first exposure")
+    assert odd.client.post("/api/exposures", exposures([f"n{n}" for n in range(20)], of="alive")).status_code == 201
+    expect(page.locator("#variants tbody tr").first.locator("td").first).to_have_text("20", timeout=60_000)
+
+
+def test_while_results_are_not_there_the_page_says_so_and_looks_again(odd: World, browse: Browse) -> None:
+    watched = browse(odd, Role.VIEWER)
+    watched.expected.add(503)
+    odd.served.fault("raise-refresh", "a fault of the test")
+    try:
+        assert odd.client.post("/api/events", {"events": [purchase("late", ago=1.0)]}).status_code == 201
+        wait_for(lambda: "Numbers are not there yet" in get(odd, Role.VIEWER, "/campaign", id="early").text, 30.0)
+        page = watched.open("/campaign?id=early")
+        expect(page.locator("#live")).to_contain_text("a fault of the test")
+        watched.check()
+    finally:
+        odd.served.mend("raise-refresh")
+    expect(page.locator("#variants tbody tr")).to_have_count(2, timeout=60_000)

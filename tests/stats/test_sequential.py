@@ -18,6 +18,7 @@ from afterword.stats.sequential import (
     p_of,
     rate_sequence,
     reach,
+    share_sequence,
     weight,
 )
 from afterword.stats.sums import Sums
@@ -35,6 +36,20 @@ PAIRS = [
 
 def of(counts: Counts) -> Sums:
     return Sums.of_counts(counts)
+
+
+def test_a_rate_over_persons_of_one_unit_each_is_a_rate() -> None:
+    assert share_sequence(of(MENS)) == rate_sequence(MENS)
+    assert share_sequence(Sums()) is None
+
+
+def test_units_that_convert_together_are_worth_fewer() -> None:
+    # 1,000 persons with two units each, of which both convert or none: as if there were 1,000 units.
+    alike = Sums(1_000, 400, 800, 2_000, 4_000, 800)
+    one, other = share_sequence(alike), rate_sequence(Counts(1_000, 200))
+    assert one is not None
+    assert other is not None
+    assert (one.low, one.high) == pytest.approx((other.low, other.high))
 
 
 def spread(n: int, mean: float, sd: float) -> Sums:

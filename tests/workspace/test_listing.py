@@ -40,6 +40,22 @@ def test_lists_are_as_long_as_the_numbers_of_the_report(results: afterword.Resul
 
 
 @pytest.mark.parametrize("campaign", list(VARIANTS))
+def test_parts_of_the_converted_are_as_many_as_the_report_says(results: afterword.Results, campaign: str) -> None:
+    report = results.report(campaign).json
+    letters = [event["letter"] for event in report["conversion_events"]]
+    numbers, seen = {}, {}
+    for variant, row in rows_of(report):
+        for letter in letters:
+            marks = {mark: row["conversions"][letter][mark] for mark in ("after_open", "after_click")}
+            also = {f"also_{other.lower()}": n for other, n in row["also_converted"][letter].items()}
+            for state, number in {**marks, **also}.items():
+                numbers[variant, letter, state] = number
+                seen[variant, letter, state] = len(results.users(campaign, variant=variant, event=letter, state=state))
+    assert seen == numbers
+    assert any(numbers.values()) == (len(letters) > 1)  # the one with a single event has no opens either
+
+
+@pytest.mark.parametrize("campaign", list(VARIANTS))
 def test_who_is_listed_as_converted_is_who_has_a_conversion(results: afterword.Results, campaign: str) -> None:
     units = {"per-user": "user_id", "per-channel": "user_id, channel", "per-exposure": "user_id, exposure_id"}[campaign]
     rows = results.conversions.filter(f"campaign_id = '{campaign}' AND conversion_event = 'A'").project(units)

@@ -139,7 +139,7 @@ def view(
     )  # fmt: skip
     if step == EVENTS:
         return cards.with_cards(shown)
-    return replace(shown, snippets=snippets(form)) if step == EXPOSURES else shown
+    return replace(shown, snippets=snippets(form, visit.now)) if step == EXPOSURES else shown
 
 
 def _afresh(web: Web, visit: Visit, step: str) -> Response:

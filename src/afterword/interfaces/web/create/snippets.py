@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from afterword.interfaces.web.create.defining import channels_of
@@ -22,14 +23,15 @@ class Snippet:
     text: str
 
 
-def snippets(form: Form) -> Sequence[Snippet]:
-    """Return what fits the campaign, with its own ids."""
+def snippets(form: Form, now: int) -> Sequence[Snippet]:
+    """Return what fits the campaign, with its own ids and times of now (epoch microseconds)."""
+    at = datetime.fromtimestamp(now // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:00Z")
     id_ = form.id or "CAMPAIGN"
     variant = form.variants[0].id if form.variants else "a"
     channels = channels_of(form)
     exposure: dict[str, Any] = {"user_id": "ann", "campaign_id": id_, "variant_id": variant}
     exposure |= {"channel": channels[0]} if channels else {}
-    exposure["exposed_at"] = "2026-03-31T09:30:00Z"
+    exposure["exposed_at"] = at
     assign: dict[str, Any] = {"campaign_id": id_, "users": ["ann", "ben"], "record": True}
     assign |= {"channel": channels[0]} if channels else {}
     columns = "user_id,campaign_id,variant_id,channel,exposed_at"
@@ -58,25 +60,26 @@ def snippets(form: Form) -> Sequence[Snippet]:
         Snippet(
             "segment",
             "What people do, from Segment",
-            "Point Segment's library at this server for the events that convert. Exposures come by one of the "
-            "ways above.",
+            "Point Segment's library at this server, with a key that has `segment.write`, for the events that convert. "
+            "Exposures come by one of the ways above.",
             'from segment.analytics.client import Client\nclient = Client("KEY", host="https://YOUR-AFTERWORD")\n'
             'client.track("ann", "added_to_cart", {"sku": "tea"})',
         ),
         Snippet(
             "braze",
             "What people do, from what reports to Braze",
-            "The same calls, with another address and key. Exposures come by one of the ways above.",
+            "The same calls, with another address and a key that has `users.track`. Exposures come by one of the "
+            "ways above.",
             _curl(
                 "/users/track",
-                {"events": [{"external_id": "ann", "name": "added_to_cart", "time": "2026-03-31T10:00:00Z"}]},
+                {"events": [{"external_id": "ann", "name": "added_to_cart", "time": at}]},
                 content=True,
             ),
         ),
     ]
     if form.kind == "canvas":
         step = form.steps[0].id if form.steps else "STEP"
-        message = {"user_id": "ann", "campaign_id": id_, "step_id": step, "received_at": "2026-03-31T09:30:00Z"}
+        message = {"user_id": "ann", "campaign_id": id_, "step_id": step, "received_at": at}
         found.insert(
             2,
             Snippet(

@@ -106,9 +106,9 @@ class Numbers:
 
     def part(self, count: int, of: int) -> str:
         """Return which share of the people that is."""
-        if not of or self.is_hidden(count) or self.is_hidden(of):
+        if not of or not count or self.is_hidden(count) or self.is_hidden(of):
             return ""
-        return wording.percent(count / of, 0 if 10 * count >= of or not count else 1)
+        return wording.percent(count / of, 0 if 10 * count >= of else 1)
 
 
 def named(name: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that an editor can do; a form sends the campaign's id."""
+    """Something that an editor can do; a form sends the campaign's id. With "get" a page asks first."""
 
     label: str
     path: str
@@ -106,14 +106,14 @@ def event_cards(events: Sequence[Mapping[str, Any]], campaign_id: str, chosen: s
 
 def _actions(status: Status) -> list[Action]:
     every = {
-        Status.DRAFT: [EDIT, Action("Start measuring", "/campaign/launch", main=True)],
-        Status.RUNNING: [EDIT, Action("Stop", "/campaign/stop")],
+        Status.DRAFT: [EDIT, Action("Start measuring", "/campaign/launch", main=True, method="get")],
+        Status.RUNNING: [EDIT, Action("Stop", "/campaign/stop", method="get")],
         Status.STOPPED: [
             EDIT,
-            Action("Launch again", "/campaign/launch"),
-            Action("Archive", "/campaign/archive"),
+            Action("Launch again", "/campaign/launch", method="get"),
+            Action("Archive", "/campaign/archive", method="get"),
         ],
-        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive")],
+        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive", method="get")],
     }
     return [*every[status], Action("Duplicate", "/campaign/duplicate")]
 

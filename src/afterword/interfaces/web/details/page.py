@@ -72,7 +72,13 @@ def _details(web: Web, visit: Visit, stored: StoredCampaign, asked: Asked) -> De
     exposed = (told["first_exposed_at"], told["last_exposed_at"]) if told else (None, None)
     title = title_of(stored, visit.role, timezone, exposed)
     return Details(
-        title, results_of(told, asked, numbers) if told else None, nothing, why, visit.role.includes(Role.ANALYST)
+        title,
+        results_of(told, asked, numbers) if told else None,
+        nothing,
+        why,
+        letter=asked.letter if stored.campaign.conversion_events else "",
+        selects=stored.campaign.selection is not None,
+        asks_why=visit.role.includes(Role.ANALYST),
     )
 
 

@@ -65,6 +65,8 @@ class Details:
     """`draft`, `nobody` or `waiting` where there are no results."""
     why: str = ""
     """In words, where results are not there yet."""
+    letter: str = ""
+    """The conversion event that is shown; empty where the campaign has none."""
     selects: bool = False
     """Whether Intelligent Selection chooses its shares."""
     asks_why: bool = False

@@ -54,7 +54,7 @@
       const common = { type: "line", symbol: days.length > 1 ? "none" : "circle", animation: false };
       if (line.band === "low") {
         const high = lines[place + 1].values;
-        const band = { ...common, stack: `band ${place}`, lineStyle: { opacity: 0 }, silent: true, tooltip: { show: false } };
+        const band = { ...common, symbol: "none", stack: `band ${place}`, lineStyle: { opacity: 0 }, silent: true, tooltip: { show: false } };
         series.push({ ...band, name: `low ${place}`, data: line.values });
         series.push({ ...band, name: `high ${place}`, areaStyle: { color: colour(line.colour), opacity: 0.13 },
           data: high.map((value, day) => (value === null ? null : value - line.values[day])) });
