@@ -223,8 +223,8 @@ class _Teller:
             missing = Cell(wording.NOTHING, "no control" if one["incremental"] is None else "too early", tone="muted")
             cells = [
                 self._credit(one["views"]["last"]["conversions"], ""),
-                _brought(on_a, _count) if on_a and on_a["incremental"] is not None else missing,
-                _brought(money, self._amount) if money and money["incremental"] is not None else missing,
+                _brought(on_a, _count) if on_a and self._is_told(on_a) else missing,
+                _brought(money, self._amount) if money and self._is_told(money) else missing,
             ]
             lines.append(self._line(one, cells))
         return Grid(
@@ -240,6 +240,12 @@ class _Teller:
                 Heading("Caused in revenue", "The same for revenue in the campaign's primary window."),
             ],
             lines,
+        )
+
+    def _is_told(self, one: Mapping[str, Any]) -> bool:
+        """Return whether there is an answer; without an interval it is of few people, whom only analysts may guess."""
+        return one["incremental"] is not None and (
+            one["incremental_interval"] is not None or self._role.includes(Role.ANALYST)
         )
 
     def _amount(self, value: float) -> str:
