@@ -13,7 +13,7 @@ COMPILES := "tests/workspace/test_live.py::test_any_batching_gives_what_a_run_gi
 # Compiled modules are kept, also where the environment says not to: the tests start some hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-all checked compiled lint bench bench-serve sim docs lock browser clean
+.PHONY: help demo test test-all checked compiled lint bench bench-serve bench-web sim docs lock browser clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: $(READY) ## compare with SQL and Polars on generated facts (BENCH="--scal
 
 bench-serve: $(READY) ## a server under load (BENCH="--rate 1000 --objects 225 --seconds 60")
 	$(PY) -m benchmarks.serve $(BENCH)
+
+bench-web: $(READY) ## every page over a full workspace (BENCH="--campaigns 50 --exposures 200000 --events 1000000")
+	$(PY) -m benchmarks.web $(BENCH)
 
 sim: $(READY) ## simulations against known truth, into docs/statistics.md (SIM="--only peeking --size 0.1")
 	$(PY) -m benchmarks.simulations $(or $(SIM),--write)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -66,6 +66,11 @@ FROM (SELECT i, hash(hash(i, 8) % $exposed, hash(i, 9) % $campaigns) % 100 AS us
 
 def definitions(*, upgrades: bool) -> Definitions:
     """Return 20 campaigns of four conversion events, one of them an upgrade if that is wanted."""
+    return parse_definitions(document(CAMPAIGNS, upgrades=upgrades), "benchmark")
+
+
+def document(campaigns: int, *, upgrades: bool) -> dict[str, Any]:
+    """Return what a definition file of so many campaigns holds."""
     events = [
         {"kind": "purchase", "deadline": "3 days"},
         {"kind": "custom", "name": "name-1", "deadline": "1 day"},
@@ -73,11 +78,10 @@ def definitions(*, upgrades: bool) -> Definitions:
         {"kind": "upgrade" if upgrades else "session", "deadline": "7 days"},
     ]
     variants = [{"id": "a", "share": 45}, {"id": "b", "share": 45}, {"id": "control", "control": True, "share": 10}]
-    campaigns = [
-        {"id": f"campaign-{number}", "variants": variants, "conversion_events": events} for number in range(CAMPAIGNS)
+    each = [
+        {"id": f"campaign-{number}", "variants": variants, "conversion_events": events} for number in range(campaigns)
     ]
-    workspace = {"timezone": "Europe/Berlin", "currency": "EUR"}
-    return parse_definitions({"workspace": workspace, "campaigns": campaigns}, "benchmark")
+    return {"workspace": {"timezone": "Europe/Berlin", "currency": "EUR"}, "campaigns": each}
 
 
 @contextmanager

@@ -219,8 +219,8 @@ def _usage(pid: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / ticks, peak / 1024
 
 
-def start(directory: Path, memory: str) -> tuple[subprocess.Popen[str], int, str]:
-    """Start a server; return it with its port and admin key."""
+def start(directory: Path, memory: str, *, is_new: bool = True) -> tuple[subprocess.Popen[str], int, str]:
+    """Start a server; return it with its port and the admin key that it makes in a new directory."""
     command = [sys.executable, "-c", START, str(directory), "0", memory]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -228,6 +228,8 @@ def start(directory: Path, memory: str) -> tuple[subprocess.Popen[str], int, str
     for line in server.stdout:
         if "listens at" in line:
             port = int(line.split("http://127.0.0.1:")[1].split(";")[0])
+            if not is_new:
+                return server, port, key
         if "shown this once:" in line:
             key = line.split(":")[-1].strip()
             return server, port, key
