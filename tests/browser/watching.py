@@ -37,7 +37,7 @@ class Watched:
         return self.page
 
     def check(self) -> None:
-        """Look for barriers, wide and light, and whether it fits a phone; in all four looks with AFTERWORD_LOOKS=all."""
+        """Look for barriers, wide and light, and whether it fits a phone; AFTERWORD_LOOKS=all has all four looks."""
         before = self.page.viewport_size
         thorough = os.environ.get("AFTERWORD_LOOKS") == "all"
         for width, theme in LOOKS if thorough else LOOKS[:2]:
