@@ -109,6 +109,7 @@ def test_a_viewer_sees_no_small_numbers(world: World, browse: Browse, shared_out
     assert (one["conversions_every"], one["conversions_linear"], one["revenue_linear"]) == ("12", "", "")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_asked_stands_beside_its_field(world: World, browse: Browse) -> None:
     watched = browse(world, Role.VIEWER)
     watched.expected.add(400)
@@ -123,6 +124,7 @@ def test_what_cannot_be_asked_stands_beside_its_field(world: World, browse: Brow
     page.get_by_label("Only this app").wait_for()
 
 
+@pytest.mark.slow
 def test_names_are_searched_and_nothing_is_said_so(world: World, browse: Browse, shared_out: dict[str, Any]) -> None:
     watched = browse(world, Role.VIEWER)
     page = watched.open("/conversions?only=across+tea&to=2001-01-01")
@@ -138,6 +140,7 @@ def test_names_are_searched_and_nothing_is_said_so(world: World, browse: Browse,
     page.locator("#conversions").wait_for()
 
 
+@pytest.mark.slow
 def test_without_a_campaign_it_says_what_it_would_show(empty: World, browse: Browse) -> None:
     empty.secrets.update(make_people(empty.served))
     watched = browse(empty, Role.VIEWER)

@@ -59,15 +59,15 @@ def test_the_page_of_a_picture_is_there(world: World, browse: Browse, picture: P
 
 @pytest.mark.slow
 def test_the_conversion_events_of_a_draft_are_there(world: World, browse: Browse) -> None:
-    world.client.post("/api/events", {"events": [purchase(f"u{n}", product_id="tea") for n in range(7)]})
+    world.client.post("/api/events", {"events": [purchase(f"u{n}", product_id="teapot") for n in range(7)]})
     world.client.loaded()
     page = browse(world, Role.EDITOR).open("/create")
     page.get_by_label("Name", exact=True).fill("Come back to your cart")
     page.get_by_role("button", name="Save and continue").click()
     page.get_by_label("Steps").get_by_role("button", name="Conversion events").click()
     page.get_by_role("button", name="Rescue a cart").click()
-    page.get_by_label("Only this product").fill("te")
-    page.get_by_role("button", name="tea 7").wait_for()
+    page.get_by_label("Only this product").fill("tea")
+    page.get_by_role("button", name="teapot 7").wait_for()
     page.set_viewport_size({"width": DESKTOP, "height": 1000})
     take(page, "dashboard-create")
 
