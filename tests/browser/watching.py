@@ -14,6 +14,8 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 Theme = Literal["light", "dark"]
 LOOKS: tuple[tuple[int, Theme], ...] = ((1440, "light"), (375, "dark"), (1440, "dark"), (375, "light"))
+THOROUGH = os.environ.get("AFTERWORD_LOOKS") == "all"
+"""Read once: tests have no settings of the environment."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -39,12 +41,11 @@ class Watched:
     def check(self) -> None:
         """Look for barriers, wide and light, and whether it fits a phone; AFTERWORD_LOOKS=all has all four looks."""
         before = self.page.viewport_size
-        thorough = os.environ.get("AFTERWORD_LOOKS") == "all"
-        for width, theme in LOOKS if thorough else LOOKS[:2]:
+        for width, theme in LOOKS if THOROUGH else LOOKS[:2]:
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.emulate_media(color_scheme=theme)
             where = f"{self.page.url} at {width} px, {theme}"
-            if thorough or (width, theme) == LOOKS[0]:  # a second or two each time
+            if THOROUGH or (width, theme) == LOOKS[0]:  # a second or two each time
                 self.problems += [f"{where}: {found}" for found in self._barriers()]
             overflow = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if overflow > 0:
