@@ -83,7 +83,7 @@ def load(directory: Path, data: Path) -> None:
     found = {kind: find_files(kind, [directory / f"{kind}-1.parquet"]) for kind in FACTS}
     job = Job(found, read_options({}, None, None), rejections)
     with Meter() as meter:
-        import_here(data, job, clock=now, chance=os.urandom, told_key=lambda _secret: None, metadata_url=None, progress=meter)
+        import_here(data, job, clock=now, chance=os.urandom, told_key=lambda _: None, metadata_url=None, progress=meter)
     rejections.close()
 
 

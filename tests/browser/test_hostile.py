@@ -160,7 +160,7 @@ def is_number(cell: str) -> bool:
 @pytest.mark.parametrize(
     ("path", "form"),
     [
-        ("/create", {"name": "n" * MANY, "id": "long"}),
+        ("/create", {"name": "n" * MANY, "id": "long", "do": "next"}),
         ("/settings/people", {"name": "n" * MANY, "email": "long@example.com", "role": "viewer"}),
         ("/settings/keys", {"name": "n" * MANY, "permissions": "api.read"}),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PASSWORD, Browse, World
@@ -16,6 +17,7 @@ SOON, LATER = range(6), range(6, 9)
 """Who of those with the first message buys within a day, and who within three."""
 
 
+@pytest.mark.slow
 def test_from_the_first_visit_to_the_end_of_a_campaign(empty: World, browse: Browse) -> None:
     watched = browse(empty, None)
     page = watched.page
