@@ -24,7 +24,7 @@ def has_headers(answer: httpx.Response) -> bool:
     return expected.items() <= dict(answer.headers).items() and "server" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/users/track/", "/api/campaigns/a/b", "/users/%00", "/%ff", "/..%2f"])
+@pytest.mark.parametrize("path", ["/nothing", "/api", "/users/track/", "/api/campaigns/a/b", "/users/%00", "/%ff", "/..%2f"])
 def test_an_unknown_path_is_404_in_json_and_no_redirect(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
@@ -45,7 +45,7 @@ def test_an_unknown_path_of_segment_has_its_form(client: Client) -> None:
         ("POST", "/api/campaigns/x", "GET, HEAD, PUT"),
         ("PUT", "/v1/batch", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
-        ("PATCH", "/campaigns/x", "GET, HEAD, POST"),
+        ("PATCH", "/campaigns/x", "GET, HEAD"),
         ("POST", "/campaigns/list", "GET, HEAD"),  # of Braze's, and no campaign of this name that asks for a key
     ],
 )
@@ -66,7 +66,9 @@ def test_it_is_alive_and_ready(client: Client) -> None:
 def test_a_strange_host_header_is_no_fault_of_ours(client: Client, host: str) -> None:
     for path in ("/nothing", "/healthz/", "/campaigns/x", "/v1/nothing"):
         sent = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("latin-1")
-        assert re.match(rb"HTTP/1.1 4\d\d ", client.raw(sent))
+        answer = client.raw(sent)
+        # Who is sent on is sent to this server, whatever the header says.
+        assert re.match(rb"HTTP/1.1 (4\d\d |303 .*\nlocation: /campaign\?id=x\r\n)", answer, re.DOTALL)
 
 
 def test_metrics_are_valid_prometheus_text_and_count(client: Client) -> None:
@@ -137,9 +139,9 @@ class TestRates:
 
 def test_no_secret_is_in_the_log_or_in_an_answer(serving: Serving) -> None:
     served = serving()
-    client = served.start()
     served.fault("raise-refresh", "a fault of the test")
     served.fault("raise-load", "a fault of the test")
+    client = served.start()
     wrong = "aw_abcdefgh_" + "c" * 52
     for key in (client.key, wrong):
         asked = served.client(key)
