@@ -24,7 +24,9 @@ def has_headers(answer: httpx.Response) -> bool:
     return expected.items() <= dict(answer.headers).items() and "server" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api", "/users/track/", "/api/campaigns/a/b", "/users/%00", "/%ff", "/..%2f"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api", "/users/track/", "/api/campaigns/a/b", "/users/%00", "/%ff", "/..%2f"]
+)
 def test_an_unknown_path_is_404_in_json_and_no_redirect(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404

@@ -133,6 +133,14 @@ def test_the_address_from_before_the_dashboard_leads_to_the_page(client: Client)
     assert (answer.status_code, answer.headers["location"]) == (303, "/campaign?id=a%26b")
 
 
+def test_a_draft_in_a_form_of_its_own_is_listed_and_said_to_be_so(client: Client, secrets: dict[Role, str]) -> None:
+    made = client.post("/api/drafts", {"document": {"name": "Made <elsewhere>"}}).json()
+    headers = {"Cookie": f"{COOKIE}={secrets[Role.EDITOR]}"}
+    assert "Made &lt;elsewhere&gt;" in client.http.get("/", headers=headers).text
+    opened = client.http.get(f"/draft?id={made['id']}", headers=headers)
+    assert (opened.status_code, "in a form of its own" in opened.text) == (400, True)
+
+
 def csrf_of(client: Client, secret: str) -> str:
     """Return the token of a session, which every page has."""
     text = ask(client, PAGES[0], secret).text

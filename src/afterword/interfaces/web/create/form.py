@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from afterword.errors import UserError
 from afterword.model import AnalysisPlan, Campaign, ConversionEvent, Counting, PropertyFilter, Scalar, Selection
 from afterword.store.campaign_rules import percent
 from afterword.store.campaigns import StoredCampaign
@@ -157,7 +158,12 @@ class Kept:
     @staticmethod
     def from_document(document: Mapping[str, Any]) -> Kept:
         """Read it again; fields of later versions are left out, those of earlier ones are as by default."""
-        return msgspec.convert(dict(document), Kept)
+        try:
+            return msgspec.convert(dict(document), Kept)
+        except msgspec.ValidationError as error:
+            raise UserError(
+                f"this draft was made over the API, in a form of its own: change it there ({error})"
+            ) from None
 
 
 def new_form() -> Form:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from afterword.errors import UserError
 from afterword.interfaces.web import words
 from afterword.interfaces.web.create.form import Kept
 from afterword.interfaces.web.create.people import moment_of, who
@@ -32,6 +33,9 @@ def begun(web: Web, visit: Visit) -> Sequence[Begun]:
         if one.updated_by not in names:
             names[one.updated_by] = who(web, visit, one.updated_by)
         about = f"{what}, saved by {names[one.updated_by]}, {moment_of(web, one.updated_at)}"
-        title = Kept.from_document(one.document).form.title
+        try:
+            title = Kept.from_document(one.document).form.title
+        except UserError:  # made over the API, where anything can be kept
+            title = str(one.document.get("name") or one.id)
         found.append(Begun(title, about, link("/draft", id=one.id, step="review"), link("/draft/discard", id=one.id)))
     return found
