@@ -29,6 +29,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class TestWhileRunning:
+    # Twice of three times in the whole suite the disk was full before it was filled; alone it never was. Not understood.
+    @pytest.mark.slow
     def test_a_full_disk(self, serving: Serving, small_disk: Path) -> None:
         served = serving(small_disk, free_bytes=0)
         client = served.start()
@@ -36,6 +38,8 @@ class TestWhileRunning:
         client.post("/api/exposures", exposures(["u0"]))
         client.loaded()
         filler = small_disk / "filler"
+        taken = {str(path.relative_to(small_disk)): path.stat().st_size for path in small_disk.rglob("*")}
+        assert sum(taken.values()) < 32 << 20, taken
         fill(filler)
         codes = []
         for n in range(200):

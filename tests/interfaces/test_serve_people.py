@@ -50,14 +50,15 @@ def test_people_are_invited_and_changed(client: Client, shared: Served) -> None:
     with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
         assert metadata.sessions.find(session, now) is None
         assert metadata.accounts.invited(again, now) is not None
-    entries = log(client, action="person")
+    # Other tests ask for people, too.
+    entries = [entry for entry in log(client, action="person") if entry["subject"] == ben["id"]]
     assert [entry["action"] for entry in entries] == [
         "person.invited",
         "person.changed",
         "person.changed",
         "person.invited",
     ]
-    assert {(entry["actor"], entry["subject"]) for entry in entries} == {(actor(client), ben["id"])}
+    assert {entry["actor"] for entry in entries} == {actor(client)}
     assert entries[2]["detail"].keys() == {"role", "disabled_at"}
     for secret in (ben["invitation"], again):
         assert secret not in json.dumps(entries) + people.text
