@@ -29,7 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class TestWhileRunning:
-    # Twice of three times in the whole suite the disk was full before it was filled; alone it never was. Not understood.
+    # In the whole suite the disk was full before it was filled, twice; alone it never was. That is not understood.
     @pytest.mark.slow
     def test_a_full_disk(self, serving: Serving, small_disk: Path) -> None:
         served = serving(small_disk, free_bytes=0)
