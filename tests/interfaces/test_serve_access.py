@@ -77,7 +77,7 @@ def test_a_revoked_key_is_refused_within_a_second_or_so(shared: Served, client: 
     with open_metadata(shared.data / FILE_NAME) as metadata:
         metadata.keys.revoke(key.split("_")[1], time.time_ns() // 1000)
     time.sleep(1.1)
-    while (answer := ask(client, listing, key)).status_code == 503:  # the database was just being written elsewhere
+    while (answer := ask(client, listing, key)).status_code == 503:  # the facts' file is being rewritten
         time.sleep(0.2)
     assert answer.status_code == 401, answer.text
 

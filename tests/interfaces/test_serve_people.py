@@ -19,7 +19,9 @@ BEN = {"email": "ben@example.com", "name": "Ben", "role": "analyst"}
 
 def log(client: Client, **asked: Any) -> list[dict[str, Any]]:
     query = "&".join(f"{name}={value}" for name, value in asked.items())
-    return list(client.get(f"/api/audit?{query}").json()["entries"])
+    while (answer := client.get(f"/api/audit?{query}")).status_code == 503:  # the facts' file is being rewritten
+        time.sleep(0.1)
+    return list(answer.json()["entries"])
 
 
 def actor(client: Client) -> str:
