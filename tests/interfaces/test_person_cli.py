@@ -71,7 +71,7 @@ def test_a_link_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["person", "add", "ben@example.com", "--name", "Ben", "--link", "--url", "https://aw.example/"]
     assert main(words) == 0
     printed = capsys.readouterr()
-    link = re.fullmatch(r"https://aw\.example/invitation/([a-z2-7]{52})\n", printed.out)
+    link = re.fullmatch(r"https://aw\.example/invitation\?secret=([a-z2-7]{52})\n", printed.out)
     assert link is not None
     assert printed.err.startswith("By this link ben@example.com chooses a password: once, within 7 days.")
     with open_metadata(FILE, create=False) as metadata:
@@ -81,7 +81,7 @@ def test_a_link_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
         assert link[1] not in str(metadata.audit.list())
     assert main(["person", "add", "ben@example.com", "--link", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["link"].startswith("http://127.0.0.1:8640/invitation/")
+    assert told["link"].startswith("http://127.0.0.1:8640/invitation?secret=")
     assert told["invited_until"].endswith("Z")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from afterword.interfaces.api.audited import AUDITED
+from afterword.interfaces.person_cli import INVITATION
 from afterword.store.metadata import FILE_NAME, open_metadata
 from tests.interfaces.conftest import Serving
 from tests.interfaces.describing import OPERATIONS
@@ -47,6 +48,8 @@ def test_people_are_invited_and_changed(client: Client, shared: Served) -> None:
     assert (changed["role"], changed["disabled_at"], changed["invited_until"]) == ("editor", None, None)
     again = client.post(f"{one}/invitation").json()["invitation"]
     assert again != ben["invitation"]
+    assert "Choose a password" in client.http.get(f"{INVITATION}{again}").text
+    assert client.http.get(f"{INVITATION}{ben['invitation']}").status_code == 404
     people = client.get("/api/people")
     assert changed | {"last_seen_at": None} in [{**one, "last_seen_at": None} for one in people.json()["people"]]
     with open_metadata(shared.data / FILE_NAME, create=False) as metadata:

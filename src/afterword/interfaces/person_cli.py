@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from afterword.store.accounts import Account
     from afterword.store.metadata import Metadata
 
-INVITATION = "/invitation/"
+INVITATION = "/invitation?secret="
 """Where the page is on which somebody chooses a password."""
 
 app = typer.Typer(

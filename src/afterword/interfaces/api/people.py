@@ -131,7 +131,7 @@ OPERATIONS = (
         Answered(201, "the person, and what the link holds", types.InvitedPerson),
         {409: "the address is taken"},
         _body(types.NewPerson, {"email": "ben@example.com", "name": "Ben", "role": "analyst"}),
-        about="The link is `/invitation/` and the invitation. Who has not accepted yet gets a new link.",
+        about="The link is `/invitation?secret=` and the invitation. Who has not accepted yet gets a new link.",
     ),
     _operation(
         "PUT",
