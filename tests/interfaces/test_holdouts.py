@@ -82,6 +82,11 @@ def test_a_holdout_is_made_listed_and_stays(client: Client) -> None:
         ),
         pytest.param({"name": None}, "name is missing", id="no-name"),
         pytest.param({"name": "a/b"}, "without a slash", id="slash"),
+        pytest.param(
+            {"name": "x" * 256},
+            'the name "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" has 256 characters, must have at most 255',
+            id="long-name",
+        ),
         pytest.param({"shares": 5}, 'unknown field "shares", did you mean "share"', id="field"),
     ],
 )
@@ -123,7 +128,11 @@ def test_what_counts_can_be_said(known: Client) -> None:
         pytest.param({"conversion_event": "{"}, "conversion_event is no JSON", id="json"),
         pytest.param({"conversion_event": "[]"}, "must be a JSON object", id="list"),
         pytest.param({"conversion_event": '{"kind": "cliks"}'}, "cliks", id="kind"),
-        pytest.param({"conversion_event": '{"kind": "upgrade"}'}, "a upgrade cannot be reported", id="upgrade"),
+        pytest.param(
+            {"conversion_event": '{"kind": "upgrade"}'},
+            "kind is upgrade, against a holdout it must be one of session,",
+            id="upgrade",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_refused(known: Client, query: dict[str, str], sentence: str) -> None:
@@ -135,6 +144,9 @@ def test_what_cannot_be_counted_is_refused(known: Client, query: dict[str, str],
 def test_an_unknown_holdout_is_404(client: Client) -> None:
     answer = client.get("/api/holdouts/nothing/report")
     assert (answer.status_code, answer.json()["message"]) == (404, 'unknown holdout "nothing"')
+    answer = client.get(f"/api/holdouts/{'x' * 300}/report")
+    assert answer.status_code == 404
+    assert '…" has 300 characters, must have at most 255' in answer.text.replace('\\"', '"')
 
 
 def test_the_command_line_lists_and_reports(known: Client, shared: Served, capsys: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from afterword.errors import UserError
 from afterword.interfaces import options, output
 from afterword.interfaces.arguments import percentage
 
@@ -45,20 +46,29 @@ def create(
 @app.command("list")
 def list_holdouts(
     data: options.DataDir = Path("./afterword-data"),
-    memory: options.Memory = None,
     metadata: options.MetadataUrl = None,
     as_json: options.AsJson = False,
 ) -> None:
     """List the global holdouts."""
-    from afterword.interfaces.directory import api_of
+    from afterword.interfaces.client import find_server
 
-    with api_of(data, memory=memory, metadata_url=metadata) as api:
-        found = api.get("/api/holdouts")["holdouts"]
+    # Without a server nothing but the metadata is opened: reading them needs no room on the disk.
+    server = find_server(data)
+    found = _kept(data, metadata) if server is None else server.get("/api/holdouts")["holdouts"]
     if as_json:
         output.say_json(found)
         return
     output.say_rows(found)
     output.note(output.counted(len(found), "holdout"))
+
+
+def _kept(data: Path, metadata: str | None) -> list[dict[str, Any]]:
+    from afterword.interfaces.api.holdouts import told
+    from afterword.interfaces.keys_cli import open_at
+    from afterword.interfaces.moments import now
+
+    with open_at(data, metadata, create=False, listing=True) as opened:
+        return [told(holdout, now()) for holdout in opened.holdouts.list()]
 
 
 @app.command()
@@ -88,6 +98,8 @@ def report(
     from afterword.interfaces.client import quoted
     from afterword.interfaces.directory import api_of
 
+    if not name or "/" in name:  # as a part of a path it would lead elsewhere
+        raise UserError(f'unknown holdout "{name}": the name of a holdout is not empty and has no slash')
     asked = {"campaign": campaign, "event": event, "conversion_event": conversion_event}
     with api_of(data, memory=memory, metadata_url=metadata) as api:
         found = api.get(f"/api/holdouts/{quoted(name)}/report", asked)

@@ -87,7 +87,7 @@ class Selecting:
         shares to be chosen, `NothingToSelect`.
         """
         with self._one_at_a_time:
-            stored = _chosen_for(_running(self._metadata.campaigns.get(campaign_id)))
+            stored = chosen_for(_running(self._metadata.campaigns.get(campaign_id)))
             last = self._metadata.selections.last(campaign_id)
             as_of, entry = self._report(campaign_id)
             settled_on = None if last is None or last.applied_at is None else last.settled_on
@@ -140,7 +140,8 @@ def _running(stored: StoredCampaign) -> StoredCampaign:
     return stored
 
 
-def _chosen_for(stored: StoredCampaign) -> StoredCampaign:
+def chosen_for(stored: StoredCampaign) -> StoredCampaign:
+    """Return a campaign whose definition wants its shares to be chosen; raises `CampaignRefused` for any other."""
     if stored.campaign.selection is None:
         raise CampaignRefused(
             f'"{stored.campaign.id}" has fixed shares: for decisions on them its definition must say '

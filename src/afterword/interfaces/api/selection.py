@@ -27,7 +27,7 @@ from afterword.store.campaigns import CampaignRefused, UnknownCampaign
 from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 from afterword.store.selections import Cause, StoredDecision, UnknownDecision
-from afterword.workspace.selecting import Selecting, decision_of
+from afterword.workspace.selecting import Selecting, chosen_for, decision_of
 
 BODY_BYTES = 1 << 16
 SHOWN, MOST = 50, 10_000
@@ -80,6 +80,7 @@ def act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any]
 
     """
     store, now = server.data.metadata.selections, server.clock()
+    chosen_for(server.data.metadata.campaigns.get(campaign_id))
     number: int | None = None
     if asked["action"] == "decide":
         seed, apply = asked.get("seed"), asked.get("apply")
@@ -95,7 +96,6 @@ def act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any]
 
 
 def _newest(server: Answers, campaign_id: str) -> int:
-    server.data.metadata.campaigns.get(campaign_id)
     last = server.data.metadata.selections.last(campaign_id)
     if last is None:
         raise UnknownDecision(f'"{campaign_id}" has no decision that could be accepted: decide first')

@@ -39,7 +39,7 @@ class HoldoutQuestion:
     def __post_init__(self) -> None:
         if self.event.kind not in REPORTED:
             raise UserError(
-                f"a {self.event.kind} cannot be reported against a holdout, must be one of {', '.join(REPORTED)}: "
+                f"kind is {self.event.kind}, against a holdout it must be one of {', '.join(REPORTED)}: "
                 "who is held out has no message to open or click, and upgrades follow from sessions one by one"
             )
 
