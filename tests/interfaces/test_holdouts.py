@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
 from typing import Any
@@ -28,7 +29,10 @@ def said(line: str, capsys: Any) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def known(shared: Served) -> Client:
-    """A server with a holdout of long ago; meanwhile two of who was held out bought, and twenty of everyone else."""
+    """A server with a holdout of long ago; meanwhile two of who was held out bought and forty of them complained.
+
+    Of everyone else twenty bought.
+    """
     client = shared.clients[0]
     first = 946_684_800_000_000
     with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
@@ -45,7 +49,11 @@ def known(shared: Served) -> Client:
         }
         for user in [*groups[True][:2], *groups[False][:20]]
     ]  # fmt: skip
-    assert client.post("/api/events", {"events": [*seen, *bought]}).status_code == 201
+    complained = [
+        {"user_id": user, "kind": "custom", "name": "complained", "occurred_at": at, "event_id": f"c-{user}"}
+        for user in groups[True][:40]
+    ]
+    assert client.post("/api/events", {"events": [*seen, *bought, *complained]}).status_code == 201
     client.loaded()
     return client
 
@@ -154,7 +162,16 @@ def test_the_command_line_lists_and_reports(known: Client, shared: Served, capsy
     assert code == 0
     assert "winter 2000: 15 % held out from 2000-01-01T00:00:00Z until 2000-01-01T01:00:00Z" in out
     assert "Everyone else" in out
-    assert "Messaging brought" in out
+    (conversions,) = [line for line in out.splitlines() if " conversions than" in line]
+    whole = r"With messaging there were \d+ more conversions than without \(95 % interval: \d+ fewer to \d+ more\)\."
+    assert re.fullmatch(whole, conversions)
+    assert re.search(
+        r"With messaging there was [\d.]+ USD more revenue than without \(95 % interval: [\d.]+ USD l", out
+    )
+    asked = """'{"kind": "custom", "name": "complained"}'"""
+    code, out, _ = said(f"holdout report 'winter 2000' --conversion-event {asked} --data {shared.data}", capsys)
+    assert code == 0
+    assert re.search(r"there were \d+ fewer conversions than without \(95 % interval: \d+ fewer to \d+ fewer\)", out)
     code, out, _ = said(f"holdout list --data {shared.data}", capsys)
     assert code == 0
     assert "winter 2000\t15.0\t2000-01-01T00:00:00Z\t2000-01-01T01:00:00Z\tended" in out

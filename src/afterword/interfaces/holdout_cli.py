@@ -122,8 +122,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
             for label, side in sides.items()
         ),
         "",
-        f"Messaging brought {_brought(found['conversions'], 'conversions')}.",
-        f"Messaging brought {_brought(found['revenue'], currency)}.",
+        _brought(found["conversions"], "conversions", "fewer", ""),
+        _brought(found["revenue"], "revenue", "less", f" {currency}"),
     ]
     left = found["left_out"]
     if any(left.values()):
@@ -134,13 +134,17 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return [*lines, *(f"Warning: {warning}." for warning in found["warnings"])]
 
 
-def _brought(of: dict[str, Any], unit: str) -> str:
-    """Return `190 more conversions (95 % interval 20 to 360)`; no number where there is none."""
+def _brought(of: dict[str, Any], what: str, less: str, unit: str) -> str:
+    """Return how much more or less there was than without messaging; no number where there is none."""
     if of["incremental"] is None or None in (of["incremental_interval"] or [None]):
-        return f"an unknown number of {unit}" if unit == "conversions" else f"an unknown amount of {unit}"
-    middle, low, high = (float(value) for value in (of["incremental"], *of["incremental_interval"]))
-    decimals = 0 if unit == "conversions" else 2
-    return f"{middle:,.{decimals}f} {unit} (95 % interval {low:,.{decimals}f} to {high:,.{decimals}f})"
+        return f"What messaging changed in {what} cannot be said: too few persons are known on one of the sides."
+    decimals = len(of["incremental"].partition(".")[2]) if isinstance(of["incremental"], str) else 0
+    middle, low, high = (
+        f"{abs(value):,.{decimals}f}{unit} {less if value < 0 else 'more'}"
+        for value in (round(float(told), decimals) for told in (of["incremental"], *of["incremental_interval"]))
+    )
+    were = "was" if unit else "were"
+    return f"With messaging there {were} {middle} {what} than without (95 % interval: {low} to {high})."
 
 
 def _percent(rate: float | None) -> str:

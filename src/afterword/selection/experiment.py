@@ -185,13 +185,17 @@ class Experiment:
         if missing <= 0:
             return 0
         window = -(-metric.deadline_seconds // DAY_SECONDS)
-        if missing <= self.waiting(arm, metric):
+        if not self.must_still_come(arm, metric, persons):
             # They come of age in the order in which they entered.
             reached = list(accumulate(n for _, n in arm.first_exposed))
             day, _ = arm.first_exposed[bisect_left(reached, persons)]
             return max(1, day + window - self.today)
         rate = self.arrivals(arm)
         return window + max(1, round((missing - self.waiting(arm, metric)) / rate)) if rate else None
+
+    def must_still_come(self, arm: Arm, metric: Metric, persons: int) -> bool:
+        """Whether so many persons of an arm can only come of age if others come than those who are waiting."""
+        return persons - arm.total(metric.name).n > self.waiting(arm, metric)
 
     def arrivals(self, arm: Arm) -> float:
         """Return how many persons a day were first exposed to an arm in the last week, today left out."""

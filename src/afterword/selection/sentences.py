@@ -105,7 +105,9 @@ class _Words:
             return f"It is too early: the plan is one look when all windows have closed, and {users} are open{longer}."
         if self.verdict.because is Because.MINIMUM_SAMPLE:
             minimum = wording.number(self.plan.minimum_sample)
-            takes = f", which takes {days}" if days else ", and nobody new comes into the campaign"
+            takes = (
+                f", which {_at_the_pace(missing)}takes {days}" if days else ", and nobody new comes into the campaign"
+            )
             return (
                 f"It is too early: the plan asks for {minimum} users in each variant whose window has passed; {users} "
                 f"more are missing{takes}."
@@ -134,7 +136,11 @@ class _Words:
             return ""
         users = wording.number(_about(missing.users))
         as_large = "as large as this one" if self.verdict.answer is Answer.LEADING else "worth having"
-        when = f", {days}" if (days := _days(missing)) else ", but nobody new comes into the campaign"
+        when = (
+            f", {_at_the_pace(missing)}{days}"
+            if (days := _days(missing))
+            else ", but nobody new comes into the campaign"
+        )
         return (
             f"To be sure of a difference {as_large} ({_points(missing.difference)}) takes about {users} more users in "
             f"each variant{when}."
@@ -207,6 +213,10 @@ def _days(missing: Missing | None) -> str:
     if days > 2 * YEAR_DAYS:
         return f"about {round(days / YEAR_DAYS):,} years"
     return f"about {days:,} {'day' if days == 1 else 'days'}"
+
+
+def _at_the_pace(missing: Missing | None) -> str:
+    return "at the pace so far " if missing is not None and missing.by_pace else ""
 
 
 def _about(users: int) -> int:
