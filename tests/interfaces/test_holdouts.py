@@ -116,6 +116,32 @@ def test_the_report_has_both_sides(known: Client) -> None:
     assert (told["holdout"]["state"], told["warnings"]) == ("ended", [])
 
 
+def test_what_was_given_back_is_taken_off_the_purchase(known: Client, shared: Served) -> None:
+    first = 946_684_800_000_000 + 2 * HOUR
+    with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
+        holdout = metadata.holdouts.create("spring 2000", 1500, first, first + HOUR, first)
+    users = [f"holdout-{number}" for number in range(400)]
+    names = held_out([holdout], users, first)
+    held, rest = (
+        next(u for u, name in zip(users, names, strict=True) if (name is None) is out) for out in (False, True)
+    )
+    at, later = "2000-01-01T02:30:00Z", "2020-01-01T00:00:00Z"
+    money = [
+        {"kind": "purchase", "user_id": held, "event_id": "back-1", "price": "10", "currency": "USD"},
+        {"kind": "purchase", "user_id": rest, "event_id": "back-2", "price": "30", "currency": "USD"},
+        {"kind": "refund", "user_id": held, "refund_of": "back-1", "price": "4"},
+        {"kind": "refund", "user_id": held, "refund_of": "back-1", "price": "1", "currency": "USD"},
+        {"kind": "refund", "user_id": rest, "refund_of": "back-2", "price": "20", "occurred_at": later},
+        {"kind": "refund", "user_id": rest, "refund_of": "back-2", "price": "3", "currency": "EUR"},
+    ]
+    events = [{"occurred_at": at, "product_id": "tea", **one} for one in money]
+    assert known.post("/api/events", {"events": events}).status_code == 201
+    known.loaded()
+    groups = known.get("/api/holdouts/spring%202000/report").json()["groups"]
+    assert {side: one["revenue"] for side, one in groups.items()} == {"held_out": "5.00", "everyone_else": "10.00"}
+    assert {side: one["purchases"] for side, one in groups.items()} == {"held_out": 1, "everyone_else": 1}
+
+
 def test_what_counts_can_be_said(known: Client) -> None:
     known.launch(campaign("holdout-sessions", conversion_events=[{"kind": "session", "deadline": "1 day"}]))
     found = known.get(f"{REPORT}?campaign=holdout-sessions").json()

@@ -129,7 +129,7 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
             (arm("a", 10, 1, waiting=20), arm("control", 95, 9, waiting=20)),
             AnalysisPlan(),
             "It is too early: the plan asks for 100 users in each variant whose window has passed; 90 more are "
-            "missing, which at the pace so far takes about 27 days.",
+            "missing, which at the pace so far takes about 23 days.",
             id="minimum-sample-at-this-pace",
         ),
         pytest.param(
