@@ -122,7 +122,8 @@ class _Words:
         return "It is too early to tell: no variant is clearly ahead."
 
     def _split_broken(self) -> str:
-        return f"There is no verdict, because the split is broken: {'; '.join(self.verdict.split.reasons)}."
+        reasons = "; ".join(map(_uncapital, self.verdict.split.reasons))
+        return f"There is no verdict, because the split is broken: {reasons}."
 
     # --- what belongs to it -------------------------------------------------------------------------
 
@@ -193,6 +194,10 @@ class _Words:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _uncapital(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _points(difference: float) -> str:
