@@ -21,13 +21,13 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DEFINITIONS = """\
 campaigns:
   - id: spring
-    variants: [{id: a, name: Tulips, share: 50}, {id: none, control: true, share: 50}]
+    variants: [{id: a, name: Tulips, share: 50}, {id: later, share: 0}, {id: none, control: true, share: 50}]
     conversion_events: [{kind: purchase, deadline: 2 days}, {kind: session, deadline: 1 day}]
     analysis: {alpha: 0.05, winsorize: 6, guardrails: [{event: unsubscribe, margin: 2%}]}
   - id: pairs
     channels: [email, push]
     counting: once_per_channel
-    variants: [{id: a, share: 50}, {id: none, control: true, share: 50}]
+    variants: [{id: later, share: 0}, {id: a, share: 50}, {id: none, control: true, share: 50}]
     conversion_events: [{kind: purchase, deadline: 2 days}]
   - id: news
     variants: [{id: a, share: 50}, {id: none, control: true, share: 50}]
@@ -102,7 +102,7 @@ def test_report_json_has_the_verdict_and_what_it_rests_on(results: afterword.Res
 
 def test_every_key_of_it_is_documented(results: afterword.Results) -> None:
     documented = set(re.findall(r"`(\w+)`", (DOCS / "report-json.md").read_text("utf-8")))
-    names = {*LETTERS, *("a", "b", "none")}
+    names = {*LETTERS, *("a", "b", "later", "none")}
     for campaign in results.json["campaigns"]:
         for part in ("verdict", "comparisons", "forecast"):
             assert set(keys_of(campaign[part])) - names <= documented
@@ -143,6 +143,14 @@ def test_control_has_no_forecast_of_opens(results: afterword.Results) -> None:
     title, _, table, *_ = results.report("news").to_markdown().split("### Event C when the windows")[1].split("\n\n")
     assert title.endswith("have closed")
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["a"]
+
+
+def test_what_has_no_share_and_nobody_keeps_no_verdict_waiting(results: afterword.Results) -> None:
+    for campaign in ("spring", "pairs"):
+        found = told(results, campaign)
+        assert "later" in {variant["id"] for variant in found["variants"]}
+        assert "later" not in {*found["verdict"]["rates"], *found["verdict"]["split"]["expected"]}
+        assert list(found["comparisons"]["A"]["variants"]) == ["a"]
 
 
 def test_a_canvas_is_judged_by_the_variant_chosen_at_entry(results: afterword.Results) -> None:

@@ -181,16 +181,16 @@ def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, comp
         f"{what} against {names[compared['against']]}, {unit}",
         headings if of_money else [*headings, "Decided"],
         rows,
-        " ".join([*_compared_notes(compared, of_money, adjusts), *_undecided_notes(campaign, verdict, name)]),
+        " ".join([*_compared_notes(compared, adjusts), *_undecided_notes(campaign, verdict, name)]),
     )
 
 
-def _compared_notes(compared: dict[str, Any], of_money: bool, adjusts: bool) -> list[str]:
+def _compared_notes(compared: dict[str, Any], adjusts: bool) -> list[str]:
     found = []
     if adjusts:
         saved = wording.percent(compared["variance_saved"], 1)
         found.append(f"What users did in the 14 days before explains {saved} of the variance, and is taken out.")
-    if not of_money:
+    if any(one["decided"] is not None for one in compared["variants"].values()):
         found.append("Decided: with one error over all variants and conversion events, the primary first.")
     return found
 

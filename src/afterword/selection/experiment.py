@@ -240,7 +240,7 @@ def experiment_of(
     redefined: bool = False,
     epochs: Sequence[Epoch] = (),
 ) -> Experiment:
-    """Return what is to be judged of a campaign.
+    """Return what is to be judged of a campaign: all variants but those that never had a share nor anybody.
 
     Args:
         campaign: its definition.
@@ -257,6 +257,8 @@ def experiment_of(
     if campaign.analysis.winsorize is not None:
         metrics.append(Metric(WINSORISED, campaign.revenue_window_seconds))
     delays = report["delays"]["variants"]
+    planned = {variant.id for variant in campaign.variants if variant.share_hundredths}
+    planned |= {name for epoch in epochs for name, share in epoch.shares.items() if share}
     arms = [
         Arm(
             id=variant.id,
@@ -277,6 +279,7 @@ def experiment_of(
             },
         )
         for position, (variant, row) in enumerate(zip(campaign.variants, report["variants"], strict=True))
+        if variant.id in planned or row["persons"]  # else it is not sent, and a verdict would wait for it for ever
     ]
     everyone = report["total_with_control"]
     return Experiment(

@@ -8,7 +8,8 @@ multivariate hypergeometric.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from afterword.errors import UserError
 from afterword.model import PlanKind, WinnerRule
 from afterword.selection.evidence import pair_level
-from afterword.selection.experiment import Experiment, Metric
+from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.selection.naming import Arms, Floats, named
 from afterword.selection.plain import CHI_SQUARED_LEVEL
 from afterword.stats.rates import z_of
@@ -36,6 +37,14 @@ class Outcomes:
     """Units."""
     persons: Ints
     """By [row, arm]."""
+    variants: tuple[str, ...] = ()
+    """The arms; none are named where they are those of the experiment."""
+
+    def of(self, arms: Sequence[Arm]) -> Outcomes:
+        """Return the same by these arms."""
+        if not self.variants:
+            return self
+        return replace(self, persons=self.persons[:, [self.variants.index(arm.id) for arm in arms]], variants=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ def permuted(
             f'campaign "{experiment.id}" has shares that follow results (Intelligent Selection): its verdict compares '
             "day by day, which labels dealt out anew cannot show"
         )
-    outcomes = _of_sums(experiment, metric) if outcomes is None else outcomes
+    outcomes = _of_sums(experiment, metric) if outcomes is None else outcomes.of(experiment.arms_of(metric))
     users = int(outcomes.persons.sum())
     if not users:
         raise UserError(
