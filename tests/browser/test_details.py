@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from afterword.reports import wording
 from afterword.store.accounts import Role
@@ -118,12 +119,12 @@ def test_analysts_ask_for_a_story_on_the_page(world: World, browse: Browse) -> N
     page.get_by_label("User id").fill("n-0060")
     page.get_by_role("button", name="Tell the story").press("Enter")
     page.wait_for_url("**/campaign/why?id=welcome&user=n-0060")
-    assert "triggered this exposure" in page.locator("main").inner_text()
+    expect(page.locator("#story")).to_contain_text("triggered this exposure")
 
 
 def test_looking_at_people_enters_the_audit_log(world: World) -> None:
     fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story")
-    fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060")
+    fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060", whole="1")
     with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
         why, users = metadata.audit.list(limit=2)
     assert (users.action, users.detail["variant"], users.detail["state"]) == ("users.listed", "story", "converted")
@@ -142,7 +143,7 @@ def test_columns_stay_chosen(world: World, browse: Browse) -> None:
 def test_why_says_what_explain_says(world: World, campaign: str) -> None:
     (user, *_) = world.client.get(f"/api/campaigns/{campaign}/users").json()["users"]
     said = world.client.get(f"/api/campaigns/{campaign}/explain?user={user['user_id']}").json()
-    page = fetch(world, Role.ANALYST, "/campaign/why", id=campaign, user=user["user_id"])
+    page = fetch(world, Role.ANALYST, "/campaign/why", id=campaign, user=user["user_id"], whole="1")
     for verdict in said["verdicts"]:
         assert verdict["text"].replace('"', "&#34;") in page.text
     assert len(page.tables[""].rows) == len(said["story"]) + 1
@@ -151,7 +152,7 @@ def test_why_says_what_explain_says(world: World, campaign: str) -> None:
 
 
 def test_why_of_an_unknown_user_offers_another(world: World) -> None:
-    page = fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-006x")
+    page = fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-006x", whole="1")
     assert page.status == 404
     assert "did you mean" in page.text
 
@@ -219,5 +220,7 @@ def test_nothing_bars_anybody(world: World, browse: Browse, role: Role, path: st
     if path.startswith("/campaign?"):
         page.locator("#card-of-age svg").wait_for()
         page.locator("#messages h2").wait_for()
+    if path.startswith("/campaign/why?"):
+        page.locator("#story .verdict-of").first.wait_for()
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     watched.check()

@@ -92,7 +92,9 @@ def addresses() -> list[str]:
     campaign_id = f"id={quote(ID, safe='')}"
     paths = dict.fromkeys(page.path for page in PAGES if page.method == "GET" and not page.path.startswith("/draft"))
     found = [f"{path}?{campaign_id}" if path.startswith("/campaign") else path for path in paths]
-    found += [f"/campaign/why?{campaign_id}&user={quote(user, safe='')}" for user in (FORMULA, SCRIPT + "0", LONG)]
+    found += [
+        f"/campaign/why?{campaign_id}&whole=1&user={quote(user, safe='')}" for user in (FORMULA, SCRIPT + "0", LONG)
+    ]
     found += [f"/campaign/users?{campaign_id}&event=A&variant={quote(one, safe='')}" for one in (FORMULA, SCRIPT)]
     found += [f"/?q={quote(HURT)}&tag={quote(SCRIPT)}", f"/campaign?{campaign_id}&event={quote(SCRIPT)}"]
     return found

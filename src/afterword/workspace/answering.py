@@ -178,6 +178,7 @@ def open_answering(
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
+        stack.callback(live.stop)
         secret = (path / SECRET).read_bytes()
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from afterword.errors import DefinitionError
 from afterword.interfaces.api.braze_usage import cursor_of
 from afterword.interfaces.api.faults import bad_request
-from afterword.interfaces.api.seen import shares_of
+from afterword.interfaces.api.seen import find_seen, shares_of
 from afterword.interfaces.web.create.cards import candidates, suggestion
 from afterword.interfaces.web.create.defining import EVENTS, event_data
 from afterword.interfaces.web.create.form import NUMBER, TEXT, TRUTH, EventForm, FilterForm, Form, Kept
@@ -22,12 +22,13 @@ from afterword.interfaces.web.create.views import Suggestion, letter
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import part
 from afterword.interfaces.web.visits import Visit, Web
-from afterword.model import MAX_CONVERSION_EVENTS, ConversionEvent
+from afterword.model import MAX_CONVERSION_EVENTS, ConversionEvent, ConversionKind
 from afterword.reports import wording
 from afterword.reports.report import iso_time
 from afterword.store.campaign_forms import from_document
 from afterword.workspace import seen
 from afterword.workspace.seen import FEW_USERS, Found, Look
+from afterword.workspace.shares import Shares
 
 OFFERED = 8
 """How many things are offered to choose from."""
@@ -190,8 +191,7 @@ def _value(one: Mapping[str, Any], number: int, at: int) -> Option:
 
 
 def _names(web: Web, visit: Visit, what: str, text: str, limit: int) -> Found:
-    with cursor_of(web.server) as con:
-        return seen.names(con, what, Look(visit.now, limit, text))
+    return find_seen(web.server, what, Look(visit.now, limit, text), "", 1)
 
 
 def _counts(web: Web, visit: Visit, event: EventForm) -> list[Count]:
@@ -255,7 +255,7 @@ def _preview(web: Web, form: Form) -> Preview:
     found = shares_of(web.server, known)
     users = iter(found.users)
     rows = [
-        _did(letter(at), one, next(users) if event is not None else None, found.seen, complete=event is not None)
+        _did(letter(at), one, event, next(users) if event is not None else None, found)
         for at, (one, event) in enumerate(zip(form.conversion_events, events, strict=True))
     ]
     first = found.users[0] if events[0] is not None else None
@@ -270,9 +270,10 @@ def _would(users: int) -> str:
     return f"{wording.number(users)} people would"
 
 
-def _did(letter_: str, event: EventForm, users: int | None, seen_users: int, *, complete: bool) -> Did:
-    if users is None:
-        why = "not complete" if not complete else "only with messages"
-        return Did(letter_, event_words(event), why, wording.NOTHING)
-    share = wording.percent(users / seen_users, 1) if seen_users else wording.NOTHING
-    return Did(letter_, event_words(event), wording.number(users), share)
+def _did(letter_: str, form: EventForm, event: ConversionEvent | None, users: int | None, found: Shares) -> Did:
+    if event is None or users is None:
+        why = "not complete" if event is None else "only with messages"
+        return Did(letter_, event_words(form), why, wording.NOTHING)
+    share = wording.percent(users / found.seen, 1) if found.seen else wording.NOTHING
+    about = "about " if found.one_in > 1 and event.kind is ConversionKind.UPGRADE else ""
+    return Did(letter_, event_words(form), about + wording.number(users), share)
