@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -50,7 +51,22 @@ def test_numbers_are_those_of_the_api(world: World, campaign: str) -> None:
             for on in [row["conversions"][letter]]
         ]
         assert [line[1:] for line in lines] == expected
-        assert told["verdict"]["sentence"] in page.text.replace("&#34;", '"').replace("&#39;", "'")
+        text = page.text.replace("&#34;", '"').replace("&#39;", "'")
+        assert all(sentence in text for sentence in [told["verdict"]["sentence"], *told["verdict"]["remarks"]])
+        assert beside_control(told) == re.findall(r">([^<]+)</span> than without the message", text)
+
+
+def beside_control(told: dict[str, Any]) -> list[str]:
+    """What the headline figures say that the message caused: conversions and rate on A, and revenue."""
+    if told["incremental"] is None:
+        return []
+    on_a, money = (told["incremental"]["metrics"][name] for name in ("A", "revenue"))
+    words = [
+        wording.beside(wording.signed(on_a["incremental"], 0), less="fewer"),
+        wording.beside(wording.signed(100 * on_a["difference"], 2), "points"),
+        wording.beside(wording.signed_money(float(money["incremental"]), told["currency"])),
+    ]
+    return words if float(money["incremental"]) or money["incremental_interval"] else words[:2]
 
 
 def test_numbers_are_those_of_the_command_line(world: World) -> None:

@@ -234,8 +234,8 @@ class _Teller:
                 Heading("Credit, last touch", "Of the event chosen above, from the table of conversions."),
                 Heading(
                     "Caused on its event A",
-                    "How many more converted on the campaign's own primary event, over its whole time, than would "
-                    "have as control did, with the 95 % interval.",
+                    "How many more, or with a minus fewer, converted on the campaign's own primary event, over its "
+                    "whole time, than would have as control did, with the 95 % interval.",
                 ),
                 Heading("Caused in revenue", "The same for revenue in the campaign's primary window."),
             ],
@@ -249,9 +249,7 @@ class _Teller:
         )
 
     def _amount(self, value: float) -> str:
-        digits = 0 if abs(value) >= 1000 else minor_units(self._currency)
-        text = wording.money(f"{abs(value):.{digits}f}", self._currency)
-        return text if not value else ("+" if value > 0 else wording.MINUS) + text
+        return wording.signed_money(value, self._currency)
 
     def _holdout(self, one: Mapping[str, Any]) -> Holdout:
         name, _ = named(one["name"])
