@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from afterword.interfaces.web.create.moving import MOVES
 from afterword.interfaces.web.routes import PAGES
-from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
 from tests.browser.conftest import Browse, World
+from tests.browser.drafting import begin_draft, save_step
 
 DRAFT, NEW = "DRAFT", "NEW"
 """Stand for the id of a draft of the demo's campaign, and of one of nothing yet."""
@@ -120,13 +119,7 @@ def draft(world: World, of: str | None) -> str:
     with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
         if found := [one.id for one in metadata.drafts.list() if one.of == of]:
             return found[0]
-    session = {COOKIE: world.secrets[Role.EDITOR]}
-    with httpx.Client(base_url=world.address, cookies=session, trust_env=False, timeout=60) as http:
-        begin = f"/campaign/edit?id={of}" if of else "/create"
-        csrf = http.get(begin).text.split('name="csrf" value="')[1].split('"')[0]
-        answer = http.post(begin, data={"csrf": csrf, "do": "next", "id": of or "new", "name": "New"})
-        made = httpx.URL(answer.headers["location"]).params["id"]
-        event = {"kind": "purchase", "number": "3", "unit": "days", "products": "tea"}
-        typed = {f"conversion_events.0.{name}": value for name, value in event.items()}
-        http.post(f"/draft?id={made}&step=events", data={"csrf": csrf, "revision": "1", "do": "next", **typed})
-        return made
+    made = begin_draft(world, "New", of=of)
+    event = {"kind": "purchase", "number": "3", "unit": "days", "products": "tea"}
+    save_step(world, made, "events", {f"conversion_events.0.{name}": value for name, value in event.items()})
+    return made

@@ -75,6 +75,15 @@ async def _linked(server: Answers, call: Call) -> Response:
     return answer(201, {**told(account), "invitation": secret})
 
 
+async def _signed_out(server: Answers, call: Call) -> Response:
+    metadata = server.data.metadata
+
+    def end() -> int:
+        return metadata.sessions.end_all(metadata.accounts.get(call.id).id, server.clock())
+
+    return answer(200, {"sessions": await _asked(end)})
+
+
 async def _read(call: Call, form: type[Form]) -> Form:
     try:
         return msgspec.json.decode(await call.body() or b"{}", type=form)
@@ -151,5 +160,14 @@ OPERATIONS = (
         Answered(201, "the person, and what the link holds", types.InvitedPerson),
         _UNKNOWN | {409: "the account is disabled"},
         about="The password before stands until then.",
+    ),
+    _operation(
+        "DELETE",
+        f"{_ONE}/sessions",
+        "Sign somebody out everywhere",
+        _signed_out,
+        Answered(200, "how many sessions have ended", types.EndedSessions),
+        _UNKNOWN,
+        about="Who knows the password can sign in again.",
     ),
 )

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.two_processes import CLIENT, SCHEME
 from afterword.interfaces.web import data, overview, selecting, signing_in
 from afterword.interfaces.web.across import page as across
 from afterword.interfaces.web.assets import answer_asset
@@ -65,6 +66,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/campaign/why", why.show, Role.ANALYST),
     Page("GET", "/account", account.show),
     Page("POST", "/account", account.change),
+    Page("POST", "/account/sessions", account.end_sessions),
     Page("GET", "/settings", workspace.show, Role.ADMIN),
     Page("POST", "/settings", workspace.change, Role.ADMIN),
     Page("GET", "/settings/people", people.show, Role.ADMIN),
@@ -148,10 +150,11 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         query=fields(request.scope["query_string"]),
         form=fields(body),
         now=now,
-        secure=request.scope["scheme"] == "https",
+        secure=request.headers.get(SCHEME) == "https",
         part=request.headers.get("hx-request") == "true",
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+        client=request.headers.get(CLIENT, ""),
         cookies=request.cookies,
     )
 

@@ -113,7 +113,7 @@ def _actions(status: Status) -> list[Action]:
             Action("Launch again", "/campaign/launch", method="get"),
             Action("Archive", "/campaign/archive", method="get"),
         ],
-        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive", method="get")],
+        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive")],
     }
     return [*every[status], Action("Duplicate", "/campaign/duplicate")]
 
