@@ -61,8 +61,12 @@ def test_a_role_below_is_refused(client: Client, secrets: dict[Role, str], page:
             assert ask(client, page, secrets[role], form if page.method == "POST" else None).status_code == 403, role
 
 
-def test_a_viewer_can_change_nothing_but_the_own_password_and_sessions() -> None:
-    assert [one.path for one in CHANGING if one.role is Role.VIEWER] == ["/account", "/account/sessions"]
+def test_a_viewer_can_change_nothing_but_what_is_their_own() -> None:
+    assert [one.path for one in CHANGING if one.role is Role.VIEWER] == [
+        "/account",
+        "/account/sessions",
+        "/account/manner",
+    ]
 
 
 def test_a_session_opens_nothing_of_the_api(client: Client, secrets: dict[Role, str]) -> None:
@@ -93,7 +97,7 @@ def test_sessions_end_one_by_one_and_all_at_once(client: Client, shared: Served,
     listed = client.http.get("/account", headers={"Cookie": f"{COOKIE}={here}"}).text
     for secret in (here, there, third):
         assert f'value="{secret.split("_")[1]}"' in listed
-    assert listed.count("this browser") == 2  # beside when it began, and on its button
+    assert listed.count("This browser") == 1
     assert end(here, session=there.split("_")[1]).headers["location"] == "/account"
     assert (is_in(here), is_in(there), is_in(third)) == (True, False, True)
     end(here, session=theirs.split("_")[1])

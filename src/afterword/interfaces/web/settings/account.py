@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.responses import Response
 
 from afterword.errors import UserError
 from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.web import written
+from afterword.interfaces.web.manners import COOKIE, MANNERS
 from afterword.interfaces.web.rendering import go, page
 from afterword.interfaces.web.settings.tabs import when
 from afterword.interfaces.web.signing_in import signed_out
 from afterword.interfaces.web.visits import Visit, Web, keep_session
+
+YEAR = 365 * 86_400
+EXAMPLE = "1,234,567.89"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,9 @@ class Mine:
     email: str
     role: str
     places: Sequence[Place]
+    manners: Sequence[tuple[str, str]]
+    manner: str
+    example: str
     done: bool = False
     error: str = ""
 
@@ -74,10 +83,44 @@ def end_sessions(web: Web, visit: Visit) -> Response:
     return go("/account") if one and one != visit.signed_in.session_id else signed_out()
 
 
+def choose_manner(_web: Web, visit: Visit) -> Response:
+    """Keep in this browser how numbers and dates are written; nothing is what the browser says."""
+    asked, response = visit.sent("manner"), go("/account")
+    if not asked:
+        response.delete_cookie(COOKIE, path="/")
+    elif (found := next((one for one in MANNERS if one.tag == asked), None)) is not None:
+        response.set_cookie(
+            COOKIE, found.tag, max_age=YEAR, httponly=True, samesite="lax", secure=visit.secure, path="/"
+        )
+    else:
+        raise bad_request(f'manner is "{asked[:20]}", must be a locale of the list, such as de-DE')
+    return response
+
+
 def _page(web: Web, visit: Visit, *, done: bool = False, error: str = "") -> Response:
     me = visit.account
-    view = Mine(me.name, me.email, me.role.value, _places(web, visit), done, error)
+    view = Mine(
+        me.name,
+        me.email,
+        me.role.value,
+        _places(web, visit),
+        _manners(),
+        visit.cookies.get(COOKIE, ""),
+        _example(visit),
+        done,
+        error,
+    )
     return page("account.html.j2", visit, "Your account", "", 400 if error else 200, view=view)
+
+
+def _manners() -> list[tuple[str, str]]:
+    listed = [(one.tag, f"{one.name}: {one.rewritten(EXAMPLE)}") for one in MANNERS]
+    return [("", "As this browser says"), *listed]
+
+
+def _example(visit: Visit) -> str:
+    moment = written.moment(datetime.fromtimestamp(visit.now // 1_000_000, UTC).isoformat())
+    return f"{written.rewritten(EXAMPLE)} · {moment}"
 
 
 def _places(web: Web, visit: Visit) -> list[Place]:

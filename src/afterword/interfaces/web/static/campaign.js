@@ -17,13 +17,15 @@
     return loading;
   };
 
+  const manner = document.documentElement.dataset.manner || "en-GB";
+
   const written = (value, unit) => {
     if (value === null || value === undefined) return "–";
-    const text = value.toLocaleString("en", { maximumFractionDigits: 2 });
+    const text = value.toLocaleString(manner, { maximumFractionDigits: 2 });
     return unit === "%" ? `${text} %` : unit ? `${text} ${unit}` : text;
   };
 
-  const short = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  const short = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString(manner === "en-US" ? "en-US" : "en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
   // A band is wide at first. What is above twice the highest line says nothing more, and is cut off.
   const ceiling = (lines) => {
