@@ -21,6 +21,7 @@ from afterword.settings import (
     KEEP_LOG_DAYS,
     MEMORY,
     METADATA,
+    OIDC,
     OUT,
     PORT,
     RATE,
@@ -169,6 +170,7 @@ FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
 UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
 ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 AnswerNice: TypeAlias = Annotated[int, _setting(ANSWER_NICE, "N")]
+OidcFile: TypeAlias = Annotated[Path | None, _setting(OIDC, "FILE")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

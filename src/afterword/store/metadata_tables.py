@@ -196,6 +196,17 @@ sessions = Table(
     Index("ix_sessions_account_id", "account_id"),
 )
 
+identities = Table(
+    "identities",
+    tables,
+    # Who somebody is at an OpenID Connect provider: an address may go to somebody else there, a subject never does.
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey(accounts.c.id), nullable=False),
+    Column("linked_at", BigInteger, nullable=False),
+    Index("ix_identities_account_id", "account_id"),
+)
+
 drafts = Table(
     "drafts",
     tables,

@@ -38,6 +38,8 @@ from afterword.interfaces.api.application import application
 from afterword.interfaces.api.operations import Operation
 from afterword.interfaces.api.receiving import TAKING, receiving_routes
 from afterword.interfaces.api.server import Answers, Reading, Server
+from afterword.interfaces.oidc.pending import Pending
+from afterword.interfaces.oidc.provider import Provider
 from afterword.interfaces.web.routes import web_routes
 from afterword.interfaces.web.visits import Web
 
@@ -85,4 +87,6 @@ def make_reading_app(server: Reading) -> Starlette:
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results, the pages, and the description of all."""
     operations: tuple[Operation[Answers], ...] = (*ASKING, DESCRIPTION)
-    return [*(each.route(server) for each in operations), *web_routes(Web(server, os.urandom))]
+    oidc = server.policy.oidc
+    web = Web(server, os.urandom) if oidc is None else Web(server, os.urandom, Provider(oidc), Pending())
+    return [*(each.route(server) for each in operations), *web_routes(web)]

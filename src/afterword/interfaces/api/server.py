@@ -30,6 +30,7 @@ from afterword.interfaces.api.audited import Audited, Told, noted
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.oidc.settings import Oidc
 from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.settings import rate_of, size_bytes
 from afterword.store.audit import COMMAND
@@ -75,6 +76,8 @@ class Policy:
     """For how many days changes of conversions are kept."""
     nice: int = 19
     """How far the process that answers gives way: results may wait, an acknowledgement may not."""
+    oidc: Oidc | None = None
+    """By whom people sign in, besides passwords or instead of them."""
 
 
 def make_policy(

@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.web import data, overview, selecting, signing_in
+from afterword.interfaces.oidc.settings import BACK
+from afterword.interfaces.web import data, overview, selecting, signing_in, vouching
 from afterword.interfaces.web.across import page as across
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
@@ -51,6 +52,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/data/seen", data.show_seen),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
+    Page("GET", vouching.WITH, vouching.begin, None),
+    Page("POST", vouching.WITH, vouching.begin, None),
+    Page("GET", BACK, vouching.finish, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
     Page("GET", "/welcome", signing_in.show_first, None),
     Page("POST", "/welcome", signing_in.make_first, None),
