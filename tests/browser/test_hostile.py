@@ -18,7 +18,7 @@ from afterword.interfaces.web.visits import COOKIE
 from afterword.reports.render_csv import FORMULA_STARTS
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
-from tests.browser.conftest import PHONE, Browse, World, make_people
+from tests.browser.conftest import PATIENT, PHONE, Browse, World, make_people
 from tests.interfaces.serving import Served, campaign, exposures, instant, purchase
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -128,7 +128,7 @@ def test_every_page_shows_them_as_text(hostile: World, browse: Browse) -> None:
 def test_no_cell_of_a_file_is_a_formula(hostile: World) -> None:
     campaign_id = quote(ID, safe="")
     session = {COOKIE: hostile.secrets[Role.ANALYST]}
-    with httpx.Client(base_url=hostile.address, cookies=session, trust_env=False, timeout=60) as http:
+    with httpx.Client(base_url=hostile.address, cookies=session, trust_env=False, timeout=60, headers=PATIENT) as http:
         users = http.get(f"/campaign/users?id={campaign_id}&event=A&state=converted&format=csv")
         listed = list(csv.reader(io.StringIO(users.text)))
         assert len(listed) == len(USERS) + 1
@@ -167,7 +167,7 @@ def is_number(cell: str) -> bool:
 )
 def test_what_is_too_long_is_refused_clearly(hostile: World, path: str, form: dict[str, str]) -> None:
     session = {COOKIE: hostile.secrets[Role.ADMIN]}
-    with httpx.Client(base_url=hostile.address, cookies=session, trust_env=False, timeout=60) as http:
+    with httpx.Client(base_url=hostile.address, cookies=session, trust_env=False, timeout=60, headers=PATIENT) as http:
         csrf = http.get(path).text.split('name="csrf" value="')[1].split('"')[0]
         answer = http.post(path, data={"csrf": csrf, **form})
         if answer.status_code == 303:  # a draft may be wrong; the review says how

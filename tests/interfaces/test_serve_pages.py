@@ -14,7 +14,7 @@ from afterword.interfaces.web.routes import PAGES, Page
 from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
-from tests.interfaces.serving import Client, Served
+from tests.interfaces.serving import Client, Served, campaign, exposures, wait_for
 
 PASSWORD = "correct horse battery"
 CHANGING = [one for one in PAGES if one.method == "POST" and one.role is not None]
@@ -116,6 +116,30 @@ def test_pages_promise_to_run_nothing_of_others(client: Client, secrets: dict[Ro
     assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
     assert " style=" not in answer.text
     assert " onclick=" not in answer.text
+
+
+def test_a_page_never_waits_for_numbers_but_shows_that_they_are_counted(
+    client: Client, secrets: dict[Role, str]
+) -> None:
+    assert client.post("/api/campaigns", campaign("counted-first")).status_code == 201
+    assert client.post("/api/campaigns/counted-first/launch").status_code == 200
+    assert client.post("/api/exposures", exposures(["ann", "ben"], of="counted-first")).json()["rejected"] == []
+    wait_for(lambda: client.report("counted-first")["total"]["exposed"] == 2, 30)
+    cookie = {"Cookie": f"{COOKIE}={secrets[Role.ANALYST]}"}
+
+    def shown(path: str, wait: int, **headers: str) -> httpx.Response:
+        return client.http.get(f"{path}?id=counted-first", headers={**cookie, "Prefer": f"wait={wait}", **headers})
+
+    assert "The numbers are being counted" in shown("/campaign", 0).text
+    part = shown("/campaign/messages", 0, **{"HX-Request": "true"})
+    assert part.status_code == 200
+    later = shown("/campaign", 30)
+    assert "The numbers are being counted" not in later.text
+    assert "2 recipients" in later.text or ">2<" in later.text
+    assert client.post("/api/exposures", exposures(["cem"], of="counted-first")).json()["rejected"] == []
+    wait_for(lambda: client.report("counted-first")["total"]["exposed"] == 3, 30)
+    assert ">2<" in shown("/campaign", 0).text or ">3<" in shown("/campaign", 0).text
+    wait_for(lambda: ">3<" in shown("/campaign", 30).text, 30)
 
 
 def test_files_are_kept_for_ever_and_change_their_address(client: Client) -> None:

@@ -188,23 +188,34 @@ def from_results(server: Answers, campaign: str | None, ask: Callable[[Live, Def
 
     """
     if campaign is not None:
-        try:
-            stored = server.data.metadata.campaigns.get(campaign)
-        except UnknownCampaign as error:
-            raise Refused(404, str(error)) from None
-        if stored.launched_at is None:
-            raise Refused(409, f'campaign "{campaign}" was not launched yet: there is nothing to report')
-    keeper = server.data.keeper
+        launched(server, campaign)
     for _ in range(2):
-        if (why := keeper.failure or keeper.stale) is not None:
-            raise Refused(503, f"the results are not up to date: {why}", {"Retry-After": "5"})
+        must_be_up_to_date(server)
         try:
             return ask(server.data.live, server.data.definitions(), server.clock())
         except NotDerived:
-            keeper.caught_up(CAUGHT_UP_SECONDS)
+            server.data.keeper.caught_up(CAUGHT_UP_SECONDS)
         except UserError as error:
             raise bad_request(str(error)) from None
     raise Refused(503, "the results of a changed definition are not there yet: come again", {"Retry-After": "5"})
+
+
+def launched(server: Answers, campaign: str) -> StoredCampaign:
+    """Return a campaign that has results; raises as `from_results` if there is none or it was never launched."""
+    try:
+        stored = server.data.metadata.campaigns.get(campaign)
+    except UnknownCampaign as error:
+        raise Refused(404, str(error)) from None
+    if stored.launched_at is None:
+        raise Refused(409, f'campaign "{campaign}" was not launched yet: there is nothing to report')
+    return stored
+
+
+def must_be_up_to_date(server: Answers) -> None:
+    """Raise as `from_results` where the results do not follow the facts."""
+    keeper = server.data.keeper
+    if (why := keeper.failure or keeper.stale) is not None:
+        raise Refused(503, f"the results are not up to date: {why}", {"Retry-After": "5"})
 
 
 EXAMPLE = {

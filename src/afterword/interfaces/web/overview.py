@@ -20,6 +20,7 @@ from afterword.interfaces.web.visits import Visit, Web
 from afterword.reports import wording
 from afterword.store.campaign_rules import Status
 from afterword.store.campaigns import StoredCampaign
+from afterword.workspace.latest import StillMaking
 
 PER_PAGE = 10_000
 SORTS = (
@@ -110,6 +111,8 @@ class Overview:
     as_of: str
     waiting: str
     """Why there are no numbers; empty where there are."""
+    again: str
+    """Where newer numbers can be asked for soon; empty where there are none to come."""
     drafts: Sequence[Begun]
     total: Total | None
 
@@ -124,7 +127,7 @@ def show(web: Web, visit: Visit) -> Response:
 
 def _overview(web: Web, visit: Visit) -> Overview:
     stored = web.server.data.metadata.campaigns.list(page_size=PER_PAGE, include_archived=True, newest_first=True)
-    told, waiting = _told(web)
+    told, waiting, newer_comes = _told(web, visit)
     results = {one["id"]: one["results"] for one in told["campaigns"] if one["results"]} if told else {}
     tags = sorted({tag for one in stored for tag in one.campaign.tags})
     filters = Filters(
@@ -149,16 +152,21 @@ def _overview(web: Web, visit: Visit) -> Overview:
         _attention(stored, results),
         wording.moment(told["as_of"]) if told else "",
         waiting,
+        visit.address if newer_comes else "",
         begun(web, visit),
         _total(told["total"], numbers, currency) if told and len(results) > 1 else None,
     )
 
 
-def _told(web: Web) -> tuple[Mapping[str, Any] | None, str]:
+def _told(web: Web, visit: Visit) -> tuple[Mapping[str, Any] | None, str, bool]:
+    """Return the numbers or else why there are none, and whether others come soon."""
     try:
-        return overview_of(web.server), ""
+        found = overview_of(web.server, visit.patience, must=False)
+    except StillMaking:
+        return None, "They are being counted; this page shows them as soon as they are.", True
     except Refused as refused:
-        return None, refused.message
+        return None, refused.message, False
+    return found.data, "", found.newer_comes
 
 
 def _shown(results: Mapping[str, Any] | None, numbers: Numbers) -> Mapping[str, Any] | None:

@@ -26,8 +26,19 @@ from afterword.interfaces.web.details import people as behind
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, workspace
-from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
+from afterword.interfaces.web.visits import (
+    COOKIE,
+    CSRF_FIELD,
+    CSRF_HEADER,
+    Visit,
+    Web,
+    fields,
+    need,
+    patience_of,
+    same_site,
+)
 from afterword.store.accounts import Role
+from afterword.workspace.latest import StillMaking
 
 FORM_BYTES = 512 << 10
 Handle = Callable[[Web, Visit], Response]
@@ -138,6 +149,8 @@ def _answered(web: Web, asked: Page, request: Request, body: bytes) -> Response:
                 return signing_in.ask_again(visit)
             need(visit, asked.role)
         return asked.handle(web, visit)
+    except StillMaking:
+        return _shown_soon(visit)
     except Refused as refused:
         return _refusal(visit, refused.status, refused.message)
     except UserError as error:
@@ -157,6 +170,7 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
         cookies=request.cookies,
+        patience=patience_of(request),
     )
 
 
@@ -165,6 +179,16 @@ def _is_ours(visit: Visit, request: Request) -> bool:
     assert visit.signed_in is not None
     told = request.headers.get(CSRF_HEADER) or visit.sent(CSRF_FIELD)
     return hmac.compare_digest(told.encode(), visit.signed_in.csrf.encode())
+
+
+def _shown_soon(visit: Visit) -> Response:
+    """Answer with what asks for itself until its numbers have been counted."""
+    if visit.part:
+        return part("counting_part.html.j2", visit, again=visit.address)
+    message = "The numbers are being counted; this page shows them as soon as they are."
+    response = page("message.html.j2", visit, "A moment", "", 503, message=message)
+    response.headers.update({"retry-after": "1", "refresh": "1"})
+    return response
 
 
 def _refusal(visit: Visit, status: int, message: str) -> Response:

@@ -15,8 +15,10 @@ from afterword.interfaces.oidc.pending import Pending
 from afterword.interfaces.oidc.provider import Provider
 from afterword.store.accounts import Account, Role
 from afterword.store.sessions import SignedIn
+from afterword.workspace.latest import PATIENCE_SECONDS
 
 COOKIE = "afterword_session"
+MAX_WAIT_SECONDS = 30.0
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 MAX_FIELDS = 5000
 
@@ -52,6 +54,8 @@ class Visit:
     signed_in: SignedIn | None
     cookies: Mapping[str, str] = field(default_factory=dict)
     """All that the browser sent, such as what was chosen to be shown."""
+    patience: float = PATIENCE_SECONDS
+    """For how many seconds new numbers are waited for before older ones are shown."""
 
     @property
     def account(self) -> Account:
@@ -106,6 +110,15 @@ def fields(text: bytes | str) -> dict[str, list[str]]:
     for name, value in pairs:
         found.setdefault(name, []).append(value)
     return found
+
+
+def patience_of(request: Request) -> float:
+    """Return how long who asks would wait, by `Prefer: wait=SECONDS` (RFC 7240, section 4.3), else a moment."""
+    for preference in request.headers.get("prefer", "").split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait" and value.strip().isdecimal():
+            return min(float(value), MAX_WAIT_SECONDS)
+    return PATIENCE_SECONDS
 
 
 def same_site(request: Request) -> bool:

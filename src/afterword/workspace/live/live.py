@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,9 +19,8 @@ from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
-from afterword.reports.facts import FactCounts
 from afterword.reports.holdouts import Measured
-from afterword.reports.report import described_events, iso_time
+from afterword.reports.report import described_events, heading, iso_time
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
@@ -39,6 +37,7 @@ from afterword.workspace.live.holding_out import HoldoutQuestion, measure
 from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
+from afterword.workspace.live.reporting import Reports
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.settled import Settled, settle
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
@@ -66,9 +65,7 @@ class Live:
         self._con = con
         self._limits = limits
         self._bucket = report_seconds * 1_000_000
-        self._lock = threading.Lock()
-        self._reports: dict[tuple[int, int, str, str | None], dict[str, Any]] = {}
-        self._counts: dict[tuple[int, int], FactCounts] = {}
+        self._reports = Reports(self._bucket)
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
@@ -103,7 +100,7 @@ class Live:
 
     def settle(self, definitions: Definitions, as_of: int) -> Settled:
         """Return how things stand after a refresh with this; as long as they stand so, another would change nothing."""
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshot(definitions, scans=False) as (con, state, facts):
             return settle(con, definitions, state, facts, as_of + self._bucket)
 
     def stands(self, settled: Settled, definitions: Definitions, as_of: int) -> bool:
@@ -134,7 +131,7 @@ class Live:
         """Return the content of report.json (docs/report-json.md); it says as of when it is.
 
         That is `as_of`, or a little earlier where facts have come due since the last refresh, and never before that.
-        The same object may be returned again, so it must not be changed.
+        The same campaigns may be returned again, so they must not be changed.
 
         Args:
             definitions: all campaigns.
@@ -146,26 +143,28 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshot(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
-            # Not the definitions themselves: for Python 50 is 50.00 and 1 is True, for a report they are not.
-            told = repr((definitions, histories or {}))
-            key = (state.version, at // self._bucket, told, only)
-            with self._lock:
-                known = self._reports.get(key)
-                whole = self._reports.get((*key[:3], None))
-                counts = self._counts.get(key[:2])
-            if known is not None:
-                return known
-            if whole is not None:
-                return {**whole, "campaigns": [one for one in whole["campaigns"] if one["id"] == only]}
-            if counts is None:
-                counts = answering.count_facts(con, facts, state, at)
-            found = answering.report(con, definitions, at, histories or {}, counts, only)
-        with self._lock:
-            self._reports = {k: v for k, v in self._reports.items() if k[:2] >= key[:2]} | {key: found}
-            self._counts = {k: v for k, v in self._counts.items() if k >= key[:2]} | {key[:2]: counts}
-        return found
+            counted = self._reports.campaigns(con, definitions, state, at, histories or {}, only)
+            return {
+                **heading(definitions.workspace, counted.as_of),
+                "facts": self._reports.facts(con, definitions, state, at).as_json(),
+                "campaigns": counted.campaigns,
+            }
+
+    def campaign(
+        self, definitions: Definitions, as_of: int, histories: Mapping[str, History], campaign_id: str
+    ) -> dict[str, Any]:
+        """Return a campaign's part of report.json, and as of when it is: the facts are not counted for it.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshot(definitions, scans=False) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            counted = self._reports.campaigns(con, definitions, state, at, histories, campaign_id)
+        return {**counted.campaigns[0], "as_of": iso_time(counted.as_of)}
 
     def daily(self, definitions: Definitions, campaign_id: str, first: date, last: date) -> DailyNumbers:
         """Return what a campaign counts on the days from `first` to `last`, as of the last refresh.
@@ -174,7 +173,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, state, _facts):
+        with self._snapshot(definitions, scans=False) as (con, state, _facts):
             return read_daily(con, definitions, state, campaign_id, (first, last))
 
     def series(self, definitions: Definitions, as_of: int, campaign_id: str, wanted: AskedSeries) -> dict[str, Any]:
@@ -186,7 +185,7 @@ class Live:
 
         """
         _index(definitions, campaign_id)
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshot(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             counted = read_series(con, definitions, campaign_id, at)
         return {"as_of": iso_time(at), **counted.as_json(wanted, day_of(at, definitions.workspace.timezone))}
@@ -198,7 +197,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, _state, _facts):
+        with self._snapshot(definitions, scans=False) as (con, _state, _facts):
             return read_exposed(con, definitions, campaign_id)
 
     def users(
@@ -219,7 +218,7 @@ class Live:
         """
         index = _index(definitions, campaign)
         wanted = asked(definitions.campaigns[index], variant, event, state)
-        with self._snapshot(definitions) as (con, at, facts):
+        with self._snapshot(definitions, scans=False) as (con, at, facts):
             return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
 
     def campaigns_of(self, definitions: Definitions, user: str) -> list[str]:
@@ -229,8 +228,8 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, _state, _facts):
-            return answering.campaigns_of(con, definitions, user)
+        with self._snapshot(definitions, scans=False) as (con, _state, _facts):
+            return answering.campaigns_of_user(con, definitions, user)
 
     def export(self, definitions: Definitions, as_of: int, wanted: Wanted, path: Path) -> Exported:
         """Write rows of the result files to a file, of one state and as of the time that a report would have.
@@ -316,7 +315,7 @@ class Live:
 
         """
         _index(definitions, campaign_id)
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshot(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             found = break_down(con, definitions, facts, state, campaign_id, letter, by)
         return {"as_of": iso_time(at), **found}
@@ -328,7 +327,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, _state, _facts):
+        with self._snapshot(definitions, scans=False) as (con, _state, _facts):
             return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
@@ -352,14 +351,19 @@ class Live:
             return compare(con, definitions, state, self._limits)
 
     @contextmanager
-    def _snapshot(self, definitions: Definitions) -> Iterator[tuple[duckdb.DuckDBPyConnection, State, FactTables]]:
-        """Give a cursor that sees one state of the database; what it makes is temporary."""
+    def _snapshot(
+        self, definitions: Definitions, *, scans: bool = True
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, State, FactTables]]:
+        """Give a cursor that sees one state of the database; what it makes is temporary.
+
+        Without `scans` the facts are not there as the definitions see them, which costs something.
+        """
         cursor = self._con.cursor()
         try:
             cursor.execute("SET search_path = 'derived,main'")
             cursor.execute("BEGIN TRANSACTION")
             state = read_state(cursor)
-            yield cursor, state, fact_tables(cursor, definitions)
+            yield cursor, state, fact_tables(cursor, definitions, scans=scans)
         finally:
             cursor.close()
 

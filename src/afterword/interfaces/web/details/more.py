@@ -58,7 +58,7 @@ class Part:
 def show_messages(web: Web, visit: Visit) -> Response:
     """Show opens, clicks and unsubscribes, where anybody reports them."""
     campaign = find(web, visit.must_ask("id")).campaign
-    told = told_of(web, campaign.id)
+    told = told_of(web, visit, campaign.id).data
     numbers = Numbers(campaign.id, visit.role)
     days: Sequence[str] = told["by_exposure_day"]["days"]
     grid = None
@@ -84,7 +84,7 @@ def show_breakdown(web: Web, visit: Visit) -> Response:
     letter = letter if letter and letter in known else known[:1]
     grid = None
     if letter:
-        told = told_of(web, campaign.id)
+        told = told_of(web, visit, campaign.id).data
         found = from_results(
             web.server,
             campaign.id,

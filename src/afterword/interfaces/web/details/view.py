@@ -62,7 +62,7 @@ class Details:
     title: Title
     results: Results | None
     nothing: str = ""
-    """`draft`, `nobody` or `waiting` where there are no results."""
+    """`draft`, `nobody`, `counting` or `waiting` where there are no results."""
     why: str = ""
     """In words, where results are not there yet."""
     letter: str = ""
@@ -71,6 +71,8 @@ class Details:
     """Whether Intelligent Selection chooses its shares."""
     asks_why: bool = False
     """Whether who asks may be told about persons."""
+    again: str = ""
+    """Where newer numbers can be asked for soon; empty where none are being counted."""
 
 
 def results_of(told: Mapping[str, Any], asked: Asked, numbers: Numbers) -> Results:
