@@ -12,6 +12,7 @@ from afterword.store.accounts import Accounts
 from afterword.store.audit import Audit
 from afterword.store.campaigns import Campaigns
 from afterword.store.drafts import Drafts
+from afterword.store.exchange_rates import ExchangeRates
 from afterword.store.holdouts import Holdouts
 from afterword.store.idempotency import Idempotency
 from afterword.store.identities import Identities
@@ -41,6 +42,7 @@ class Metadata:
         self.sessions = Sessions(database)
         self.accounts = Accounts(database, self.sessions.forget)
         self.identities = Identities(database, self.sessions.forget)
+        self.exchange_rates = ExchangeRates(database)
         self.drafts = Drafts(database)
         self.audit = Audit(database)
 

@@ -29,6 +29,15 @@ workspace_settings = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+exchange_rates = Table(
+    "exchange_rates",
+    tables,
+    Column("currency", Text, primary_key=True),
+    Column("date", Text, primary_key=True),  # as ISO 8601 has it
+    Column("rate", Text, nullable=False),  # decimal text: the value of one unit in the reporting currency
+    Column("changed_at", BigInteger, nullable=False),
+)
+
 campaigns = Table(
     "campaigns",
     tables,

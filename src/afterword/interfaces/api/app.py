@@ -29,6 +29,7 @@ from afterword.interfaces.api import (
     overview,
     people,
     previews,
+    rates,
     recomputing,
     seen,
     selection,
@@ -67,6 +68,7 @@ ASKING = (
     *people.OPERATIONS,
     *drafts.OPERATIONS,
     *audit_log.OPERATIONS,
+    *rates.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])

@@ -25,7 +25,7 @@ from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.details import people as behind
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page, part
-from afterword.interfaces.web.settings import account, audit, keys, people, workspace
+from afterword.interfaces.web.settings import account, audit, keys, people, rates, workspace
 from afterword.interfaces.web.visits import (
     COOKIE,
     CSRF_FIELD,
@@ -92,6 +92,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/settings/holdouts", workspace.make_holdout, Role.ADMIN),
     Page("GET", "/settings/deletions", workspace.show_deletions, Role.ADMIN),
     Page("POST", "/settings/deletions", workspace.erase_now, Role.ADMIN),
+    Page("GET", rates.PATH, rates.show, Role.ADMIN),
+    Page("POST", rates.PATH, rates.take, Role.ADMIN),
+    Page("POST", f"{rates.PATH}/remove", rates.remove, Role.ADMIN),
     Page("GET", "/settings/audit", audit.show, Role.ADMIN),
     Page("GET", "/create", steps.show_new, Role.EDITOR),
     Page("POST", "/create", steps.create, Role.EDITOR),
