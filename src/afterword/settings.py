@@ -91,11 +91,17 @@ ANSWER_NICE = Setting(
     "are acknowledged first.",
 )
 
+OIDC = Setting(
+    "oidc",
+    None,
+    "A TOML file that says by which OpenID Connect provider people sign in. Not set: by passwords alone.",
+)
+
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
     *(RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE),
     *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS, KEEP_AUDIT_DAYS, ANSWER_NICE),
-    TRUSTED_PROXIES,
+    *(TRUSTED_PROXIES, OIDC),
 )
 
 WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_AUDIT_DAYS.name, KEEP_LOG_DAYS.name, ANSWER_NICE.name)

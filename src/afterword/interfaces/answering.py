@@ -96,7 +96,7 @@ def _run(told: Configuration) -> bool:
             server.should_exit = True
 
         cleaning = data.cleaning
-        reading = Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes), now)
+        reading = Reading(data, Policy(rate=told.rate, body_bytes=told.body_bytes, oidc=told.oidc), now)
         app, scheduler = make_reading_app(reading), Scheduler(selecting_of(reading), tell)
 
         async def state(request: Request) -> Response:

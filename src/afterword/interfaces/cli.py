@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -323,6 +324,7 @@ def serve(
     changes_days: options.ChangesDays = 30,
     keep_audit_days: options.KeepAuditDays = 730,
     answer_nice: options.AnswerNice = 19,
+    oidc: options.OidcFile = None,
     erase_within: options.EraseWithin = "24 hours",
     keep_log_days: options.KeepLogDays = None,
     keep_log_bytes: options.KeepLogBytes = None,
@@ -333,6 +335,7 @@ def serve(
     Makes the data directory where there is none, and prints an admin key the first time.
     """
     from afterword.interfaces.api.server import make_policy
+    from afterword.interfaces.oidc.settings import read_oidc
     from afterword.interfaces.serve import serve as serve_directory
     from afterword.interfaces.upkeep import read_upkeep
 
@@ -347,6 +350,7 @@ def serve(
         nice=answer_nice,
         trusted_proxies=trusted_proxies,
     )
+    policy = replace(policy, oidc=read_oidc(oidc, os.environ))
     serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata, upkeep)
 
 

@@ -22,6 +22,7 @@ from afterword.settings import (
     KEEP_LOG_DAYS,
     MEMORY,
     METADATA,
+    OIDC,
     OUT,
     PORT,
     RATE,
@@ -173,6 +174,7 @@ ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
 KeepAuditDays: TypeAlias = Annotated[int, _setting(KEEP_AUDIT_DAYS, "N")]
 TrustedProxies: TypeAlias = Annotated[str, _setting(TRUSTED_PROXIES, "ADDRESSES")]
 AnswerNice: TypeAlias = Annotated[int, _setting(ANSWER_NICE, "N")]
+OidcFile: TypeAlias = Annotated[Path | None, _setting(OIDC, "FILE")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a results directory that exists.")]
 Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Refuse to go on if any row is rejected.")]

@@ -140,6 +140,7 @@ def serve(
                 command_key,
                 upkeep.erase_within,
                 policy.nice,
+                policy.oidc,
             ).line(),
             lambda: intake.log.durable,
             intake.log.seal,

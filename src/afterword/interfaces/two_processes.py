@@ -9,6 +9,7 @@ import msgspec
 
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.command_key import CommandKey
+from afterword.interfaces.oidc.settings import Oidc
 
 STATE = "/internal/state"
 FIRST_VARIANTS = "/internal/first-variants"
@@ -37,12 +38,15 @@ class Configuration:
     erase_within: int
     """Microseconds."""
     nice: int
+    oidc: Oidc | None = None
 
     @classmethod
     def read(cls, line: str) -> Configuration:
         """Read what `line` wrote."""
         told = json.loads(line)
-        return cls(**{**told, "rate": Rate(**told["rate"]), "command_key": CommandKey(**told["command_key"])})
+        oidc = None if told["oidc"] is None else Oidc(**told["oidc"])
+        key, rate = CommandKey(**told["command_key"]), Rate(**told["rate"])
+        return cls(**{**told, "rate": rate, "command_key": key, "oidc": oidc})
 
     def line(self) -> str:
         """Return it as one line."""

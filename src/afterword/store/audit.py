@@ -30,7 +30,7 @@ class Entry:
     at: int
     """Epoch microseconds."""
     actor: str
-    """The id of an account, `key:` and the id of a key, or `command`."""
+    """The id of an account, `key:` and the id of a key, `command`, or `provider` for what a provider's word did."""
     action: str
     """Such as `campaign.launched`."""
     subject: str

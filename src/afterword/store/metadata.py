@@ -12,8 +12,10 @@ from afterword.store.accounts import Accounts
 from afterword.store.audit import Audit
 from afterword.store.campaigns import Campaigns
 from afterword.store.drafts import Drafts
+from afterword.store.exchange_rates import ExchangeRates
 from afterword.store.holdouts import Holdouts
 from afterword.store.idempotency import Idempotency
+from afterword.store.identities import Identities
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
@@ -39,6 +41,8 @@ class Metadata:
         self.webhooks = Webhooks(database)
         self.sessions = Sessions(database)
         self.accounts = Accounts(database, self.sessions.forget)
+        self.identities = Identities(database, self.sessions.forget)
+        self.exchange_rates = ExchangeRates(database)
         self.drafts = Drafts(database)
         self.audit = Audit(database)
 

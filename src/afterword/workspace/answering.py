@@ -109,6 +109,7 @@ class _Work:
         self._metadata = metadata
         self._kept_up_at = 0
         self._settled: Settled | None = None
+        self._rates: tuple[int, int] | None = None
 
     def load(self, up_to: int) -> Generator[int, None, None]:
         with closing(self._loader.batches(up_to)) as parts:
@@ -120,6 +121,9 @@ class _Work:
         as_of = max(as_of, self._live.state.as_of)
         definitions = self._metadata.campaigns.definitions()
         erase = self._erasing.erase(as_of)
+        if (rates := self._metadata.exchange_rates.state()) != self._rates:
+            self._live.convert_by(self._metadata.exchange_rates.list())
+            self._rates = rates
         # Most rounds find nothing new, and to look closely costs more than all else that a server at rest does.
         if erase is None and self._settled is not None and self._live.stands(self._settled, definitions, as_of):
             return

@@ -78,6 +78,8 @@ AUDITED: Mapping[str, Audited] = {
     "PUT /api/people/{id}": Audited("person.changed", answered=_PERSON),
     "POST /api/people/{id}/invitation": Audited("person.invited", answered=_PERSON),
     "DELETE /api/people/{id}/sessions": Audited("person.signed-out", answered=("sessions",)),
+    "PUT /api/exchange-rates": Audited("rates.taken", answered=("added", "replaced")),
+    "DELETE /api/exchange-rates": Audited("rates.removed", asked=("currency", "from", "to"), answered=("removed",)),
     "POST /api/recompute": Audited("results.recomputed"),
     "POST /api/backup": Audited("backup.made", gives_persons=True),
     "POST /api/users/delete": Audited("users.deleted", answered=("deleted", "position")),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 from msgspec import Meta
 
-from afterword.store.accounts import MAX_EMAIL, MAX_NAME
+from afterword.store.account_rows import MAX_EMAIL, MAX_NAME
 from afterword.store.drafts import MAX_BYTES
 
 Role = Annotated[

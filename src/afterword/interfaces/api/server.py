@@ -30,6 +30,7 @@ from afterword.interfaces.api.audited import Audited, Told, noted
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.oidc.settings import Oidc
 from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.settings import TRUSTED_PROXIES, networks, rate_of, size_bytes
 from afterword.store.audit import COMMAND
@@ -79,6 +80,8 @@ class Policy:
     """How far the process that answers gives way: results may wait, an acknowledgement may not."""
     trusted_proxies: str = "127.0.0.1,::1"
     """Whose word about a client's address and https is taken."""
+    oidc: Oidc | None = None
+    """By whom people sign in, besides passwords or instead of them."""
 
 
 def make_policy(

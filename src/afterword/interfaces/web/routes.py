@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.oidc.settings import BACK
 from afterword.interfaces.two_processes import CLIENT, SCHEME
-from afterword.interfaces.web import data, overview, selecting, signing_in, written
+from afterword.interfaces.web import data, overview, selecting, signing_in, vouching, written
 from afterword.interfaces.web.across import page as across
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
@@ -27,7 +28,7 @@ from afterword.interfaces.web.links import link
 from afterword.interfaces.web.manners import COOKIE as MANNER
 from afterword.interfaces.web.manners import manner_of
 from afterword.interfaces.web.rendering import go, page, part
-from afterword.interfaces.web.settings import account, audit, keys, people, workspace
+from afterword.interfaces.web.settings import account, audit, keys, people, rates, workspace
 from afterword.interfaces.web.visits import (
     COOKIE,
     CSRF_FIELD,
@@ -65,6 +66,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/data/seen", data.show_seen),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
+    Page("GET", vouching.WITH, vouching.begin, None),
+    Page("POST", vouching.WITH, vouching.begin, None),
+    Page("GET", BACK, vouching.finish, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
     Page("GET", "/welcome", signing_in.show_first, None),
     Page("POST", "/welcome", signing_in.make_first, None),
@@ -93,6 +97,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/settings/holdouts", workspace.make_holdout, Role.ADMIN),
     Page("GET", "/settings/deletions", workspace.show_deletions, Role.ADMIN),
     Page("POST", "/settings/deletions", workspace.erase_now, Role.ADMIN),
+    Page("GET", rates.PATH, rates.show, Role.ADMIN),
+    Page("POST", rates.PATH, rates.take, Role.ADMIN),
+    Page("POST", f"{rates.PATH}/remove", rates.remove, Role.ADMIN),
     Page("GET", "/settings/audit", audit.show, Role.ADMIN),
     Page("GET", "/create", steps.show_new, Role.EDITOR),
     Page("POST", "/create", steps.create, Role.EDITOR),

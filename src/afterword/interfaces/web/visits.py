@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.server import Answers
+from afterword.interfaces.oidc.pending import Pending
+from afterword.interfaces.oidc.provider import Provider
 from afterword.interfaces.web.guesses import Guesses
 from afterword.store.accounts import Account, Role
 from afterword.store.sessions import SignedIn
@@ -29,6 +31,10 @@ class Web:
     server: Answers
     chance: Callable[[int], bytes]
     guesses: Guesses = field(default_factory=Guesses)
+    provider: Provider | None = None
+    """By which people sign in, where that is set."""
+    pending: Pending | None = None
+    """Who is at the provider."""
 
 
 @dataclass(frozen=True, slots=True)

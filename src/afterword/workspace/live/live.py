@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,12 +19,14 @@ from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
 from afterword.reports.holdouts import Measured
 from afterword.reports.report import described_events, heading, iso_time
+from afterword.store.exchange_rates import ExchangeRate
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
+from afterword.workspace.live.converting import place_rates
 from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.exploring import Question, Watch, explore
@@ -99,6 +101,14 @@ class Live:
         cursor = self._con.cursor()
         try:
             return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
+        finally:
+            cursor.close()
+
+    def convert_by(self, rates: Sequence[ExchangeRate]) -> None:
+        """Convert revenue by these rates from now on; to be called by the thread that refreshes."""
+        cursor = self._con.cursor()
+        try:
+            place_rates(cursor, rates)
         finally:
             cursor.close()
 

@@ -25,6 +25,7 @@ VIEWS = {
     "position": "Position 40/20/40",
     "time_decay": "Time decay, 7 days",
 }
+STEPS = {"reached": "Reached", "opened": "Opened", "clicked": "Clicked", "converted": "Converted"}
 DRAWN = 6
 """Campaigns that have a line of their own; the others share one."""
 LINE_LETTERS = 40
@@ -59,6 +60,7 @@ class Result:
     heads: Sequence[Head]
     conversions: Grid
     revenue: Grid
+    funnel: Grid
     caused: Grid
     holdouts: Sequence[Holdout]
     over_time: Plot | None
@@ -116,6 +118,7 @@ class _Teller:
             heads=self._heads(),
             conversions=self._conversions(),
             revenue=self._revenue(),
+            funnel=self._funnel(),
             caused=self._caused(),
             holdouts=[self._holdout(one) for one in self._told["holdouts"]],
             over_time=self._over_time(),
@@ -242,6 +245,30 @@ class _Teller:
             ],
             lines,
         )
+
+    def _funnel(self) -> Grid:
+        about = {one["step"]: _sentence(one["about"]) for one in self._told["funnel"]["steps"]}
+        reached = [one for one in self._told["campaigns"] if one["funnel"]["reached"]]
+        return Grid(
+            "From a message to the conversion, in users",
+            [Heading("Campaign"), *(Heading(label, about[step]) for step, label in STEPS.items())],
+            [
+                self._line(one, self._steps(one["funnel"]))
+                for one in sorted(reached, key=lambda one: -one["funnel"]["reached"])
+            ],
+            [Line("All campaigns", self._steps(self._told["funnel"]["total"]), "each user once")],
+        )
+
+    def _steps(self, one: Mapping[str, int | None]) -> list[Cell]:
+        cells, reached = [], one["reached"] or 0
+        for step in STEPS:
+            count = one[step]
+            if count is None:
+                cells.append(Cell(wording.NOTHING, "not reported", tone="muted"))
+            else:
+                share = self._numbers.part(count, reached) if step != "reached" else ""
+                cells.append(Cell(self._numbers.text(count), share, tone="strong" if step == "converted" else ""))
+        return cells
 
     def _is_told(self, one: Mapping[str, Any]) -> bool:
         """Return whether there is an answer; without an interval it is of few people, whom only analysts may guess."""

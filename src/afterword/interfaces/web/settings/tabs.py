@@ -17,6 +17,7 @@ TABS = (
     ("/settings", "Workspace"),
     ("/settings/people", "People"),
     ("/settings/keys", "Keys"),
+    ("/settings/rates", "Exchange rates"),
     ("/settings/holdouts", "Holdouts"),
     ("/settings/deletions", "Deletions"),
     ("/settings/audit", "Audit log"),
