@@ -97,8 +97,7 @@ def permuted(
     looks = slice(-1, None) if experiment.plan.plan is PlanKind.FIXED else slice(None)
     seen = Arms(*(column[:, looks] for column in arms))
     control = next((place for place, arm in enumerate(experiment.arms_of(metric)) if arm.control), None)
-    plain = np.abs(_z(arms, control or 0)) > z_of(PLAIN_LEVEL)
-    plain = plain.any(axis=-1)
+    plain = np.asarray((np.abs(_z(arms, control or 0)) > z_of(PLAIN_LEVEL)).any(axis=-1))
     if experiment.plan.rule is WinnerRule.CHI_SQUARED:
         found = _chi_squared(seen, control)
     else:
@@ -164,14 +163,15 @@ def _z(arms: Arms, against: int) -> Floats:
         m, y = arms.m[..., [against]], arms.y[..., [against]]
         pooled = (arms.y + y) / (arms.m + m)
         z = (arms.y / arms.m - y / m) / np.sqrt(pooled * (1 - pooled) * (1 / arms.m + 1 / m))
-    return np.nan_to_num(z, posinf=0.0, neginf=0.0)
+    found: Floats = np.nan_to_num(z, posinf=0.0, neginf=0.0)
+    return found
 
 
 def _chi_squared(arms: Arms, control: int | None) -> NDArray[np.bool_]:
     """Whether the rule of the commercial products names an arm (`plain.chi_squared_winner`), by permutation and day."""
     if control is not None:
-        better: NDArray[np.bool_] = (_z(arms, control) > z_of(1 - CHI_SQUARED_LEVEL)).any(axis=-1)
-        return better
+        above = _z(arms, control) > z_of(1 - CHI_SQUARED_LEVEL)
+        return np.asarray(above.any(axis=-1))
     from scipy.special import chdtri
 
     with np.errstate(divide="ignore", invalid="ignore"):
