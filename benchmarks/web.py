@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import math
 import os
 import re
 import shutil
@@ -41,6 +42,7 @@ from afterword.store.metadata import FILE_NAME, open_metadata
 from afterword.workspace.importing.importing import Job, Rejections
 from afterword.workspace.importing.local import import_here
 from afterword.workspace.inputs import read_options
+from afterword.workspace.kept import FRESH_MICROSECONDS
 from benchmarks.live import DAY, EVENTS, EXPOSED_SHARE, EXPOSURES, SPAN, database, document
 from benchmarks.machine import described
 from benchmarks.serve import start, stop, usage
@@ -155,7 +157,7 @@ def ask(http: httpx.Client, pages: Mapping[str, str], rounds: int, server: int) 
 def at(share: float, seconds: list[float]) -> float:
     """Return a percentile."""
     ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]  # nearest rank
 
 
 def over(page: Taken) -> bool:
@@ -177,6 +179,7 @@ def fill(http: httpx.Client, pages: Mapping[str, str]) -> dict[str, tuple[float,
         ),
     ]
     found = {}
+    time.sleep(FRESH_MICROSECONDS / 1_000_000 + 1)  # until what the rounds asked for is not kept any more
     for name, page, rest in whole:
         begin = time.perf_counter()
         http.get(page).raise_for_status()

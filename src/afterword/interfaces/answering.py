@@ -85,6 +85,7 @@ def _run(told: Configuration) -> bool:
         metadata_url=told.metadata_url,
         erase_within=told.erase_within,
         changes_days=told.changes_days,
+        audit_days=told.audit_days,
     ) as data:
         deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)

@@ -12,6 +12,8 @@ from afterword.interfaces.command_key import CommandKey
 
 STATE = "/internal/state"
 FIRST_VARIANTS = "/internal/first-variants"
+CLIENT, SCHEME = "x-afterword-client", "x-afterword-scheme"
+"""Headers of a request that is handed on: who sent it, as the network or a trusted proxy says, and by http or https."""
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 
@@ -27,6 +29,7 @@ class Configuration:
     metadata_url: str | None
     rate: Rate
     changes_days: int
+    audit_days: int
     body_bytes: int
     durable: int
     """The position of the log."""

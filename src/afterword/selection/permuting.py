@@ -163,15 +163,13 @@ def _z(arms: Arms, against: int) -> Floats:
         m, y = arms.m[..., [against]], arms.y[..., [against]]
         pooled = (arms.y + y) / (arms.m + m)
         z = (arms.y / arms.m - y / m) / np.sqrt(pooled * (1 - pooled) * (1 / arms.m + 1 / m))
-    found: Floats = np.nan_to_num(z, posinf=0.0, neginf=0.0)
-    return found
+    return np.asarray(np.nan_to_num(z, posinf=0.0, neginf=0.0), np.float64)
 
 
 def _chi_squared(arms: Arms, control: int | None) -> NDArray[np.bool_]:
     """Whether the rule of the commercial products names an arm (`plain.chi_squared_winner`), by permutation and day."""
     if control is not None:
-        above = _z(arms, control) > z_of(1 - CHI_SQUARED_LEVEL)
-        return np.asarray(above.any(axis=-1))
+        return np.asarray((_z(arms, control) > z_of(1 - CHI_SQUARED_LEVEL)).any(axis=-1))
     from scipy.special import chdtri
 
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -77,6 +77,7 @@ AUDITED: Mapping[str, Audited] = {
     "POST /api/people": Audited("person.invited", answered=_PERSON),
     "PUT /api/people/{id}": Audited("person.changed", answered=_PERSON),
     "POST /api/people/{id}/invitation": Audited("person.invited", answered=_PERSON),
+    "DELETE /api/people/{id}/sessions": Audited("person.signed-out", answered=("sessions",)),
     "POST /api/recompute": Audited("results.recomputed"),
     "POST /api/backup": Audited("backup.made", gives_persons=True),
     "POST /api/users/delete": Audited("users.deleted", answered=("deleted", "position")),

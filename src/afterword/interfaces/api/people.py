@@ -70,6 +70,15 @@ async def _linked(server: Answers, call: Call) -> Response:
     return answer(201, {**told(account), "invitation": secret})
 
 
+async def _signed_out(server: Answers, call: Call) -> Response:
+    metadata = server.data.metadata
+
+    def end() -> int:
+        return metadata.sessions.end_all(metadata.accounts.get(call.id).id, server.clock())
+
+    return answer(200, {"sessions": await asked_of(end)})
+
+
 ID = Text("id", "the id of a person", required=True, example="p1", place=IN_PATH)
 _ALL, _ONE = "/api/people", "/api/people/{id}"
 _UNKNOWN = {404: "there is nobody with this id"}
@@ -126,5 +135,14 @@ OPERATIONS = (
         Answered(201, "the person, and what the link holds", types.InvitedPerson),
         _UNKNOWN | {409: "the account is disabled"},
         about="The password before stands until then.",
+    ),
+    _operation(
+        "DELETE",
+        f"{_ONE}/sessions",
+        "Sign somebody out everywhere",
+        _signed_out,
+        Answered(200, "how many sessions have ended", types.EndedSessions),
+        _UNKNOWN,
+        about="Who knows the password can sign in again.",
     ),
 )

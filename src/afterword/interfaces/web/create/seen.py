@@ -13,6 +13,7 @@ from afterword.errors import DefinitionError
 from afterword.interfaces.api.braze_usage import cursor_of
 from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.api.seen import find_seen, shares_of
+from afterword.interfaces.web import written
 from afterword.interfaces.web.create.cards import candidates, suggestion
 from afterword.interfaces.web.create.defining import EVENTS, event_data
 from afterword.interfaces.web.create.form import NUMBER, TEXT, TRUTH, EventForm, FilterForm, Form, Kept
@@ -100,7 +101,7 @@ def offer(web: Web, visit: Visit) -> Response:
         text = visit.asked(f"{field}.name" if what == "name" else f"{field}.{what}.more")
         found = _names(web, visit, WHAT[what], text.strip()[:_LONGEST], OFFERED)
         options = [
-            Option(one["name"], wording.number(one["count"]), "choose:" + json.dumps([what, number, one["name"]]))
+            Option(one["name"], written.number(one["count"]), "choose:" + json.dumps([what, number, one["name"]]))
             for one in found.items
         ]
         return _offered(visit, draft, options, found, WHAT[what], text)
@@ -167,7 +168,7 @@ def _whole(visit: Visit, name: str) -> int:
 def _offered(visit: Visit, draft: str, options: list[Option], found: Found, what: str, text: str) -> Response:
     noun, typed = _NOUN[what], text.strip()
     if options:
-        rest = f", {wording.number(found.matching - len(options))} more" if found.matching > len(options) else ""
+        rest = f", {written.number(found.matching - len(options))} more" if found.matching > len(options) else ""
         said = f"Seen in the last 30 days{rest}:"
     elif typed:
         said = f'No {noun} with "{typed[:60]}" in it was seen in the last 30 days.'
@@ -180,14 +181,14 @@ def _offered(visit: Visit, draft: str, options: list[Option], found: Found, what
 def _property(one: Mapping[str, Any], number: int, at: int) -> Option:
     of = _OF.get(one["kinds"][0], TEXT) if one["kinds"] else TEXT
     action = "choose-filter:" + json.dumps(["property", number, at, one["name"], of])
-    return Option(one["name"], wording.number(one["count"]), action)
+    return Option(one["name"], written.number(one["count"]), action)
 
 
 def _value(one: Mapping[str, Any], number: int, at: int) -> Option:
     text = str(one["value"])
     of = TRUTH if text in ("true", "false") else TEXT if text.startswith('"') else NUMBER
     label = str(json.loads(text)) if of == TEXT else text
-    return Option(label, wording.number(one["count"]), "choose-filter:" + json.dumps(["value", number, at, label, of]))
+    return Option(label, written.number(one["count"]), "choose-filter:" + json.dumps(["value", number, at, label, of]))
 
 
 def _names(web: Web, visit: Visit, what: str, text: str, limit: int) -> Found:
@@ -212,7 +213,7 @@ def _counts(web: Web, visit: Visit, event: EventForm) -> list[Count]:
 def _times(times: int) -> str:
     if not times:
         return "never seen in the last 30 days"
-    return f"seen {'once' if times == 1 else f'{wording.number(times)} times'} in the last 30 days"
+    return f"seen {'once' if times == 1 else f'{written.number(times)} times'} in the last 30 days"
 
 
 def _suggestions(web: Web, visit: Visit, form: Form) -> list[Suggestion]:
@@ -234,7 +235,7 @@ def _suggestions(web: Web, visit: Visit, form: Form) -> list[Suggestion]:
 def _share(users: int | None, seen_users: int) -> str:
     if users is None or not seen_users:
         return ""
-    return f"{wording.percent(users / seen_users, 1)} of the people seen in the last 30 days did it"
+    return f"{written.percent(users / seen_users, 1)} of the people seen in the last 30 days did it"
 
 
 def read_event(event: EventForm) -> ConversionEvent | None:
@@ -260,20 +261,20 @@ def _preview(web: Web, form: Form) -> Preview:
     ]
     first = found.users[0] if events[0] is not None else None
     sentence = "" if first is None else f"Had this been running for the last 30 days, {_would(first)} have done A."
-    as_of = wording.moment(iso_time(found.as_of))
-    return Preview(rows, wording.number(found.seen), sentence, as_of, "")
+    as_of = written.moment(iso_time(found.as_of))
+    return Preview(rows, written.number(found.seen), sentence, as_of, "")
 
 
 def _would(users: int) -> str:
     if users < 2:
         return "one person would" if users else "nobody would"
-    return f"{wording.number(users)} people would"
+    return f"{written.number(users)} people would"
 
 
 def _did(letter_: str, form: EventForm, event: ConversionEvent | None, users: int | None, found: Shares) -> Did:
     if event is None or users is None:
         why = "not complete" if event is None else "only with messages"
         return Did(letter_, event_words(form), why, wording.NOTHING)
-    share = wording.percent(users / found.seen, 1) if found.seen else wording.NOTHING
+    share = written.percent(users / found.seen, 1) if found.seen else wording.NOTHING
     about = "about " if found.one_in > 1 and event.kind is ConversionKind.UPGRADE else ""
-    return Did(letter_, event_words(form), about + wording.number(users), share)
+    return Did(letter_, event_words(form), about + written.number(users), share)

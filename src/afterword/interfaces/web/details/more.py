@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from afterword.interfaces.api.campaigns import from_results
 from afterword.interfaces.api.latest_answers import latest
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, named, variant_line
 from afterword.interfaces.web.details.page import find, told_of
 from afterword.interfaces.web.links import link
@@ -151,9 +152,9 @@ def _breakdown(told: Mapping[str, Any], found: Mapping[str, Any], attribute: str
                 continue
             hidden = numbers.is_hidden(one["converted"]) or numbers.is_hidden(one["exposed"])
             note = f"{numbers.text(one['converted'])} of {numbers.text(one['exposed'])}"
-            cells.append(Cell(wording.NOTHING if hidden else wording.percent(one["rate"]), note))
+            cells.append(Cell(wording.NOTHING if hidden else written.percent(one["rate"]), note))
         lines.append(Line(_group_name(group["value"], attribute), cells))
-    left_off = f" {found['left_off']:,} smaller groups are left off." if found["left_off"] else ""
+    left_off = f" {written.number(found['left_off'])} smaller groups are left off." if found["left_off"] else ""
     note = "Groups are looked at after the fact: of many, some differ by chance alone. Nothing here is a verdict."
     headings = [
         Heading(named(attribute)[0] if attribute else "Channel"),
