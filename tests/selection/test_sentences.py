@@ -142,8 +142,22 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
         pytest.param(
             (arm("a", 10_000, 60), arm("control", 1_000, 4)),
             AnalysisPlan(),
-            "It is too early: some variant has fewer than 5 users who converted, or fewer who did not.",
+            "It is too early: control has fewer than 5 users who converted, or fewer who did not; at the rate so far "
+            "that takes about 250 more, at the pace so far about 7 days.",
             id="few-conversions",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 3, ago=20), arm("control", 1_000, 4, ago=20)),
+            AnalysisPlan(),
+            'It is too early: "a" and control have fewer than 5 users who converted, or fewer who did not; at the rate '
+            "so far that takes about 6,700 more, but nobody new comes into the campaign.",
+            id="few-conversions-never",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 60), arm("control", 1_000, 0)),
+            AnalysisPlan(),
+            "It is too early: control has fewer than 5 users who converted, or fewer who did not.",
+            id="no-conversions",
         ),
         pytest.param(
             (arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)),

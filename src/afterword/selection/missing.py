@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from afterword.selection.evidence import interval_of, pair_level, scaled
+from afterword.selection.evidence import conversions_lacking, interval_of, pair_level, scaled
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.stats.means import ratio
+from afterword.stats.sequential import BURN_IN, weight
 
 POWER_QUANTILE = 0.8416212335729143
 """The normal quantile of 80 %: with so many users the verdict comes at that time with that probability."""
@@ -23,7 +24,7 @@ class Missing:
     days: int | None
     """Until they have come of age, about; None if nobody comes any more."""
     difference: float | None
-    """Of the rates; None where only the plan's minimum is missing."""
+    """Of the rates; None where only the plan's minimum, or the first conversions, are missing."""
     by_pace: bool = False
     """Whether the days rest on others' coming as fast as of late, not only on windows that are open."""
 
@@ -35,6 +36,20 @@ def missing_minimum(experiment: Experiment, metric: Metric) -> Missing:
     users = max(minimum - arm.total(metric.name).n for arm in arms)
     wanted = {arm.id: minimum for arm in arms}
     return Missing(max(0, users), _days(experiment, metric, wanted), None, _by_pace(experiment, metric, wanted))
+
+
+def missing_conversions(experiment: Experiment, metric: Metric) -> Missing | None:
+    """Return what is missing for always-valid intervals to begin, at the rates so far; None where one has no rate."""
+    wanted, users = {}, 0
+    for arm in experiment.arms_of(metric):
+        sums = arm.total(metric.name)
+        if conversions_lacking(experiment.plan.plan, sums):
+            has = weight(sums)
+            if not has > 0:
+                return None
+            wanted[arm.id] = math.ceil(sums.n * BURN_IN / has)
+            users = max(users, wanted[arm.id] - sums.n)
+    return Missing(users, _days(experiment, metric, wanted), None, _by_pace(experiment, metric, wanted))
 
 
 def missing_windows(experiment: Experiment, metric: Metric) -> Missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from afterword.model import GuardrailEvent, PlanKind, WinnerRule
 from afterword.reports import wording
+from afterword.selection.evidence import conversions_lacking
 from afterword.selection.experiment import Experiment
 from afterword.selection.guardrails import Guarded, State
 from afterword.selection.missing import Missing
@@ -118,8 +119,20 @@ class _Words:
                 "the same time."
             )
         if self.verdict.because is Because.FEW_CONVERSIONS:
-            return f"It is too early: some variant has fewer than {BURN_IN} users who converted, or fewer who did not."
+            return self._few_conversions()
         return "It is too early to tell: no variant is clearly ahead."
+
+    def _few_conversions(self) -> str:
+        arms, letter = self.experiment.arms_of(self.verdict.metric), self.verdict.metric.name
+        few = [self.names[arm.id] for arm in arms if conversions_lacking(self.plan.plan, arm.total(letter))]
+        have = f"{few[0]} has" if len(few) == 1 else f"{', '.join(few[:-1])} and {few[-1]} have"
+        missing, days = self.verdict.missing, _days(self.verdict.missing)
+        takes = f"; at the rate so far that takes about {wording.number(_about(missing.users))} more" if missing else ""
+        when = f", {_at_the_pace(missing)}{days}" if days else ", but nobody new comes into the campaign"
+        return (
+            f"It is too early: {have} fewer than {BURN_IN} users who converted, or fewer who did not"
+            f"{takes + when if missing else ''}."
+        )
 
     def _split_broken(self) -> str:
         reasons = "; ".join(map(_uncapital, self.verdict.split.reasons))

@@ -26,7 +26,13 @@ from afterword.model import PlanKind, WinnerRule
 from afterword.selection.evidence import Pair, conversions_lacking, overall, pair_level, pairs_of, value_of
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.selection.guardrails import Guarded, State, guarded
-from afterword.selection.missing import Missing, missing_difference, missing_minimum, missing_windows
+from afterword.selection.missing import (
+    Missing,
+    missing_conversions,
+    missing_difference,
+    missing_minimum,
+    missing_windows,
+)
 from afterword.selection.plain import Plain, chi_squared_winner, plain_of
 from afterword.selection.split import split_of
 from afterword.stats.split import SplitCheck
@@ -191,6 +197,8 @@ class _Judgement:
             return missing_windows(self.experiment, self.metric)
         if because is Because.MINIMUM_SAMPLE:
             return missing_minimum(self.experiment, self.metric)
+        if because is Because.FEW_CONVERSIONS:
+            return missing_conversions(self.experiment, self.metric)
         if because is not Because.UNDECIDED or self.worth is None:
             return None
         if best is None or second is None:
