@@ -107,7 +107,7 @@ def about_a_known_campaign(case: schemathesis.Case[Any]) -> bool:
     return bool(found)
 
 
-FEW, SOME, MANY = 3, 4, 100
+FEW, SOME, MANY = 3, 3, 100
 
 
 @described(FEW, "GET", edges=False)
