@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from afterword.model import Campaign, ConversionEvent, Definitions, EventKind
+from afterword.model import Campaign, ConversionEvent, Counting, Definitions, EventKind
 from tests.oracle import Answer, Scope, exposed, window_end
 from tests.oracle_facts import EventFact, ExposureFact
 from tests.oracle_matching import Match, match
 
 DAY_SECONDS = 86_400
+REACTIONS = {EventKind.MESSAGE_OPEN: "opened", EventKind.MESSAGE_CLICK: "clicked"}
 CONSERVED = ("first", "last", "linear", "position", "time_decay")
 
 
@@ -132,3 +133,39 @@ def _pay(shared: Shared, event: EventFact, amount: Fraction, touches: list[Expos
 
 def campaigns_of(definitions: Definitions) -> list[str]:
     return [campaign.id for campaign in definitions.campaigns]
+
+
+def funnel(
+    found: Answer, wanted: ConversionEvent, period: tuple[int | None, int | None], as_of: int
+) -> dict[str | None, dict[str, int]]:
+    """Persons who were reached, opened, clicked and converted, by campaign, and by None over all of them."""
+    first, last = period[0], as_of if period[1] is None else min(as_of, period[1])
+    steps: dict[str | None, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for scope in found.whole:
+        since = None if first is None else first - wanted.deadline_seconds * 1_000_000
+        messages = [x for x in scope.exposures if not _is_control(scope.campaign, x) and x.at <= last]
+        reached = [x for x in messages if since is None or x.at >= since]
+        if not reached:
+            continue
+        did = {"reached"}
+        for event in found.log.events:
+            if found.log.person(event.user_id) != scope.person or event.at > last:
+                continue
+            if event.campaign_id == scope.campaign.id and event.kind in REACTIONS:
+                named = [x for x in messages if x.id == event.exposure_id]
+                apart = scope.campaign.counting is Counting.ONCE_PER_CHANNEL
+                same = [x for x in messages if not apart or x.channel == event.channel]
+                before = named or [x for x in same if x.at <= event.at]
+                if event.kind is EventKind.MESSAGE_CLICK and event.machine:
+                    continue
+                if any(x in reached for x in before):
+                    did.add(REACTIONS[event.kind])
+            in_period = first is None or event.at >= first
+            if in_period and meets(wanted, event):
+                touches = touches_of(found, scope.person, event, wanted.deadline_seconds)
+                if any(x.campaign_id == scope.campaign.id for x in touches):
+                    did.add("converted")
+        for step in did:
+            steps[scope.campaign.id][step].add(scope.person)
+            steps[None][step].add(scope.person)
+    return {name: {step: len(persons) for step, persons in one.items()} for name, one in steps.items()}

@@ -26,6 +26,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 PASSWORD = "correct horse battery"
+PATIENT = {"Prefer": "wait=30"}
+"""Pages show the newest numbers, however long that takes on a busy machine."""
 DESKTOP, PHONE = 1440, 375
 LOADING_SECONDS = 300
 
@@ -127,7 +129,7 @@ def browse(browser: Browser) -> Iterator[Browse]:
     def open_as(world: World, role: Role | None, *, width: int = DESKTOP, dark: bool = False) -> Watched:
         context = browser.new_context(
             base_url=world.address, viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light",
-            timezone_id="Europe/Berlin", locale="en-GB",
+            timezone_id="Europe/Berlin", locale="en-GB", extra_http_headers=PATIENT,
         )  # fmt: skip
         context.set_default_timeout(20_000)
         if role is not None:

@@ -9,7 +9,7 @@ import httpx
 
 from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
-from tests.browser.conftest import World
+from tests.browser.conftest import PATIENT, World
 
 
 @dataclass
@@ -87,5 +87,7 @@ def fetch(world: World, role: Role, path: str, **parameters: str | list[str]) ->
 def get(world: World, role: Role, path: str, **parameters: str | list[str]) -> httpx.Response:
     """Fetch anything as somebody with a role."""
     cookies = {COOKIE: world.secrets[role]}
-    with httpx.Client(base_url=world.address, cookies=cookies, timeout=60.0, trust_env=False) as client:
+    with httpx.Client(
+        base_url=world.address, cookies=cookies, timeout=60.0, trust_env=False, headers=PATIENT
+    ) as client:
         return client.get(path, params=parameters or None)

@@ -12,7 +12,7 @@ from afterword.interfaces.web.routes import PAGES
 from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
-from tests.browser.conftest import Browse, World, make_people
+from tests.browser.conftest import PATIENT, Browse, World, make_people
 from tests.interfaces.serving import Served, campaign, exposures, purchase
 
 USERS = [f"u{number}" for number in range(12)]
@@ -149,7 +149,9 @@ def test_who_only_looks_can_change_nothing(running: World, role: Role) -> None:
         one for one in PAGES if one.path.startswith(("/create", "/draft", "/campaign/")) and one.role is Role.EDITOR
     ]
     assert len(paths) > 20
-    with httpx.Client(base_url=running.address, cookies={COOKIE: running.secrets[role]}, trust_env=False) as browser:
+    with httpx.Client(
+        base_url=running.address, cookies={COOKIE: running.secrets[role]}, trust_env=False, headers=PATIENT
+    ) as browser:
         csrf = browser.get("/").text.partition('name="csrf" value="')[2].partition('"')[0]
         for one in paths:
             form = {"csrf": csrf, "id": "cart-rescue", "do": "launch", "name": "x", "revision": "1"}

@@ -62,6 +62,14 @@ def test_the_numbers_are_those_of_the_api(world: World, browse: Browse, shared_o
         address = f"/campaign?id={one['id']}"
         assert [f"{float(text):g}" for text in shown[address]] == credited
         assert [text.lstrip("$").replace(",", "") for text in rows(page, "revenue")[address]] == amounts
+    told_steps = {f"/campaign?id={one['id']}": one["funnel"] for one in shared_out["campaigns"]}
+    told_steps["All campaigns"] = shared_out["funnel"]["total"]
+    for address, cells in rows(page, "funnel").items():
+        expected = [f"{count:,}" if count is not None else "–" for count in told_steps[address].values()]
+        assert [cell.split("\n")[0] for cell in cells] == expected, address
+    assert told_steps["/campaign?id=across-1"] == {"reached": 12, "opened": None, "clicked": None, "converted": 12} | {
+        step: 0 for step in ("opened", "clicked") if told_steps["/campaign?id=across-1"][step] is not None
+    }
     total = shared_out["total"]
     assert (total["conversions"], total["touched"], total["untouched"]) == (15, 12, 3)
     assert page.locator(".heads dd:not(.under)").all_inner_texts()[:3] == ["15", "12", "3"]

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
-from tests.browser.conftest import PASSWORD, Browse, World, make_people
+from tests.browser.conftest import PASSWORD, PATIENT, Browse, World, make_people
 from tests.interfaces.serving import Served, instant, purchase
 
 
@@ -347,7 +347,9 @@ def test_a_canvas_has_steps(fresh: World, browse: Browse) -> None:
 
 def test_forms_work_without_a_script(fresh: World) -> None:
     session = {COOKIE: fresh.secrets[Role.EDITOR]}
-    with httpx.Client(base_url=fresh.address, cookies=session, trust_env=False, follow_redirects=True) as browser:
+    with httpx.Client(
+        base_url=fresh.address, cookies=session, trust_env=False, follow_redirects=True, headers=PATIENT
+    ) as browser:
 
         def hidden(text: str, name: str) -> str:
             return text.partition(f'name="{name}" value="')[2].partition('"')[0]

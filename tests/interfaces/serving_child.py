@@ -20,6 +20,7 @@ from afterword.interfaces import serve as serving
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.faults import fault_of
+from afterword.interfaces.oidc.settings import Oidc
 from afterword.interfaces.upkeep import Upkeep
 from afterword.log import Writer
 from afterword.log.writer import GATHER_SECONDS
@@ -42,6 +43,8 @@ class Command:
 def policy_of(given: dict[str, Any]) -> Policy:
     """Read a policy."""
     named: dict[str, Any] = {n: Rate(*value) if isinstance(value, list) else value for n, value in given.items()}
+    if "oidc" in named:
+        named["oidc"] = Oidc(**named["oidc"])
     return Policy(**named)
 
 

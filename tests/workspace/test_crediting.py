@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from afterword.model import Campaign, ConversionEvent, ConversionKind, Definitio
 from afterword.workspace.live.crediting import CreditQuestion
 from tests.histories import COLUMN_FILTERS, FILTERS, NAMES, generate_world
 from tests.oracle import answer
-from tests.oracle_credit import CONSERVED, Shared, share_out
+from tests.oracle_credit import CONSERVED, Shared, funnel, share_out
 from tests.oracle_facts import EventFact, ExposureFact, Fact, Facts
 from tests.oracle_people import MergeFact
 from tests.workspace.live_world import LiveWorld, all_of
@@ -82,8 +83,10 @@ def check(seed: int, *, once_per_user: bool) -> None:
         found = asked(world, CreditQuestion(definitions, event, period[0], period[1], once_per_user), as_of)
         world.con.close()
     logged = first_of_each(generated.facts)
-    expected = share_out(answer(definitions, logged, as_of), event, period, once_per_user=once_per_user)
+    naive = answer(definitions, logged, as_of)
+    expected = share_out(naive, event, period, once_per_user=once_per_user)
     check_totals(found, expected)
+    check_funnel(found, funnel(naive, event, period, as_of), once_per_user=once_per_user)
     near = BILLIONTH * 30 * max(1, expected.touched)
     money = 30 * sum((abs(Fraction(e.amount)) for e in logged.events if e.kind in PAID), Fraction(1))
     for campaign in found["campaigns"]:
@@ -94,6 +97,18 @@ def check(seed: int, *, once_per_user: bool) -> None:
                 off = amount - expected.money[view][campaign["id"], currency]
                 assert abs(off) <= money * BILLIONTH * APART[view], (view, campaign["id"])
         assert sum(campaign["last_by_day"]) == int(campaign["views"]["last"]["conversions"])
+
+
+def check_funnel(found: dict[str, Any], expected: dict[str | None, dict[str, int]], *, once_per_user: bool) -> None:
+    """Persons from a message to the event; what nobody reports is no zero."""
+    told = {None: found["funnel"]["total"], **{one["id"]: one["funnel"] for one in found["campaigns"]}}
+    for name, steps in told.items():
+        for step, count in steps.items():
+            assert (count or 0) == expected.get(name, {}).get(step, 0), (name, step)
+    if once_per_user:
+        assert told[None]["converted"] == found["total"]["touched"]
+        for one in found["campaigns"]:
+            assert str(one["funnel"]["converted"]) == one["views"]["every"]["conversions"]
 
 
 def check_totals(found: dict[str, Any], expected: Shared) -> None:
@@ -196,6 +211,33 @@ def test_the_window_is_closed_and_an_exposure_comes_before_an_event_of_its_time(
     assert of_view(late, "every") == {}
     assert late["total"]["untouched"] == 1
     assert late["total"]["revenue_untouched"]["amount"] == "100.00"
+
+
+def test_the_funnel_counts_each_person_once_and_says_what_nobody_reports(tmp_path: Path) -> None:
+    """Rule 13: what became of a message belongs to the exposure that it names, else to the latest before it."""
+
+    def told(kind: EventKind, user: str, days_ago: float, **more: Any) -> EventFact:
+        return EventFact(user, kind, NOW - round(days_ago * DAY), f"{kind}-{user}-{days_ago}", **more)
+
+    reaction = partial(told, EventKind.MESSAGE_OPEN, campaign_id="c", channel="email")
+    old = exposed("c", 40, "cyd", id="old")
+    facts: list[Fact] = [
+        *(exposed("c", 3, user) for user in ("ann", "bob", "dan")),
+        *(exposed("d", 2, user) for user in ("ann", "eve")),
+        exposed("c", 3, "fay", variant="control"),
+        *(old, exposed("c", 3, "cyd", id="new")),
+        *(reaction("ann", 2.9), reaction("ann", 1), reaction("fay", 2), reaction("bob", 3.5)),
+        reaction("cyd", 2, exposure_id="old"),  # of a message from before the period
+        told(EventKind.MESSAGE_CLICK, "ann", 2.8, campaign_id="c"),
+        told(EventKind.MESSAGE_CLICK, "dan", 2.8, campaign_id="c", machine=True),
+        *(bought(1, "ann"), bought(1, "dan"), bought(0.5, "dan"), bought(1, "fay"), bought(9, "eve")),
+    ]
+    found = credited(facts, tmp_path, first=NOW - 5 * DAY)
+    by_id = {one["id"]: one["funnel"] for one in found["campaigns"]}
+    assert by_id["c"] == {"reached": 4, "opened": 1, "clicked": 1, "converted": 2}
+    assert by_id["d"] == {"reached": 2, "opened": None, "clicked": None, "converted": 1}
+    assert found["funnel"]["total"] == {"reached": 5, "opened": 1, "clicked": 1, "converted": 2}
+    assert [one["step"] for one in found["funnel"]["steps"]] == list(by_id["c"])
 
 
 def test_what_triggered_an_exposure_is_invisible_to_it(tmp_path: Path) -> None:

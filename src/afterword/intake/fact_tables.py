@@ -57,11 +57,15 @@ class FactTables:
         return f"SELECT 0::INTEGER AS file, (rowid + 1)::BIGINT AS record, {columns} FROM {self.table(kind)} {only}"
 
 
-def fact_tables(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> FactTables:
-    """Return the tables of facts under some definitions, whose names become temporary tables of the connection."""
-    create_known(con, definitions)
+def fact_tables(con: duckdb.DuckDBPyConnection, definitions: Definitions, *, scans: bool = True) -> FactTables:
+    """Return the tables of facts under some definitions, whose names become temporary tables of the connection.
+
+    Without `scans` there are only names of tables: that is quick, whatever there is defined.
+    """
+    if scans:
+        create_known(con, definitions)
     catalog = str(con.execute("SELECT current_database()").fetchall()[0][0])
-    raws = {kind: _raws(con, catalog, kind) for kind in FACT_KINDS}
+    raws = {kind: _raws(con, catalog, kind) for kind in FACT_KINDS} if scans else {}
     return FactTables(catalog, raws, definitions.workspace.timezone)
 
 

@@ -1,4 +1,7 @@
-"""Sending one request to somebody else's server: within a time, without redirects, and reading little of the answer."""
+"""Sending one request to somebody else's server: within a time, without redirects, and reading little of the answer.
+
+Webhooks make nothing of the answer's body; signing in by a provider reads it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import h11
@@ -17,6 +21,16 @@ SECONDS = 10.0
 READ_BYTES = 64 << 10
 """How much of an answer is read; nothing is made of its body."""
 CHUNK = 1 << 14
+REPLY_BYTES = 512 << 10
+"""How large an answer may be whose body is read, with its headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    body: bytes
 
 
 class _Deadline:
@@ -43,22 +57,43 @@ def post(url: str, headers: Mapping[str, str], body: bytes, seconds: float = SEC
         NotSent: nobody answered in time, or not in HTTP.
 
     """
-    deadline = _Deadline(seconds)
-    try:
+    with _told_apart("receiver", seconds):
+        deadline = _Deadline(seconds)
         with _connected(url, deadline) as connection:
-            return _exchange(connection, _request(url, headers, body), deadline)
+            return _exchange(connection, _request("POST", url, headers, body), deadline)
+
+
+def ask(
+    method: str, url: str, headers: Mapping[str, str], body: bytes = b"", seconds: float = SECONDS, who: str = "server"
+) -> Reply:
+    """Send a request and return the whole answer, up to `REPLY_BYTES`; `who` is what errors call the other side.
+
+    Raises:
+        NotSent: nobody answered in time, not in HTTP, or with more than that.
+
+    """
+    with _told_apart(who, seconds):
+        deadline = _Deadline(seconds)
+        with _connected(url, deadline) as connection:
+            return _reply(connection, _request(method, url, headers, body), deadline, who)
+
+
+@contextmanager
+def _told_apart(who: str, seconds: float) -> Iterator[None]:
+    try:
+        yield
     except TimeoutError:
         raise NotSent(f"there was no answer within {seconds:g} s") from None
     except ssl.SSLCertVerificationError as error:
-        raise NotSent(f"the certificate of the receiver is not valid: {error.verify_message}") from None
+        raise NotSent(f"the certificate of the {who} is not valid: {error.verify_message}") from None
     except ssl.SSLError as error:
-        raise NotSent(f"no TLS with the receiver: {error.reason or type(error).__name__}") from None
+        raise NotSent(f"no TLS with the {who}: {error.reason or type(error).__name__}") from None
     except socket.gaierror:
-        raise NotSent("the name of the receiver cannot be looked up") from None
+        raise NotSent(f"the name of the {who} cannot be looked up") from None
     except OSError as error:
-        raise NotSent(f"no connection to the receiver: {error.strerror or type(error).__name__}") from None
+        raise NotSent(f"no connection to the {who}: {error.strerror or type(error).__name__}") from None
     except h11.RemoteProtocolError:
-        raise NotSent("what the receiver answered is no HTTP") from None
+        raise NotSent(f"what the {who} answered is no HTTP") from None
 
 
 def _connected(url: str, deadline: _Deadline) -> socket.socket:
@@ -75,20 +110,16 @@ def _connected(url: str, deadline: _Deadline) -> socket.socket:
         raise
 
 
-def _request(url: str, headers: Mapping[str, str], body: bytes) -> tuple[h11.Request, bytes]:
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[h11.Request, bytes]:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     framing = {"host": parts.netloc, "content-length": str(len(body)), "connection": "close"}
-    return h11.Request(method="POST", target=target, headers=[*framing.items(), *headers.items()]), body
+    return h11.Request(method=method, target=target, headers=[*framing.items(), *headers.items()]), body
 
 
 def _exchange(connection: socket.socket, request: tuple[h11.Request, bytes], deadline: _Deadline) -> Answered:
-    protocol = h11.Connection(h11.CLIENT)
-    head, body = request
-    parts = [protocol.send(head), protocol.send(h11.Data(data=body)), protocol.send(h11.EndOfMessage())]
-    connection.settimeout(deadline.left())
-    connection.sendall(b"".join(part for part in parts if part))
-    events = _events(connection, protocol, deadline)
+    protocol = _sent(connection, request, deadline)
+    events = _events(connection, protocol, deadline, READ_BYTES)
     response = next((event for event in events if isinstance(event, h11.Response)), None)
     if response is None:
         raise ConnectionError(0, "it was closed before there was an answer")
@@ -100,10 +131,31 @@ def _exchange(connection: socket.socket, request: tuple[h11.Request, bytes], dea
     return Answered(response.status_code, None if asked is None else asked.decode("latin-1"))
 
 
-def _events(connection: socket.socket, protocol: h11.Connection, deadline: _Deadline) -> Iterator[object]:
+def _reply(connection: socket.socket, request: tuple[h11.Request, bytes], deadline: _Deadline, who: str) -> Reply:
+    status, parts = 0, []
+    for event in _events(connection, _sent(connection, request, deadline), deadline, REPLY_BYTES):
+        if isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            parts.append(bytes(event.data))
+        elif isinstance(event, h11.EndOfMessage):
+            return Reply(status, b"".join(parts))
+    raise NotSent(f"the {who} answered with more than {REPLY_BYTES >> 10} KiB, or not to the end")
+
+
+def _sent(connection: socket.socket, request: tuple[h11.Request, bytes], deadline: _Deadline) -> h11.Connection:
+    protocol = h11.Connection(h11.CLIENT)
+    head, body = request
+    parts = [protocol.send(head), protocol.send(h11.Data(data=body)), protocol.send(h11.EndOfMessage())]
+    connection.settimeout(deadline.left())
+    connection.sendall(b"".join(part for part in parts if part))
+    return protocol
+
+
+def _events(connection: socket.socket, protocol: h11.Connection, deadline: _Deadline, most: int) -> Iterator[object]:
     """Yield what comes in until the answer ends, or is longer than anybody needs."""
     read = 0
-    while read <= READ_BYTES:
+    while read <= most:
         event = protocol.next_event()
         if event is h11.NEED_DATA:
             connection.settimeout(deadline.left())

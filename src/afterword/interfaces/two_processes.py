@@ -9,9 +9,12 @@ import msgspec
 
 from afterword.interfaces.api.limits import Rate
 from afterword.interfaces.command_key import CommandKey
+from afterword.interfaces.oidc.settings import Oidc
 
 STATE = "/internal/state"
 FIRST_VARIANTS = "/internal/first-variants"
+CLIENT, SCHEME = "x-afterword-client", "x-afterword-scheme"
+"""Headers of a request that is handed on: who sent it, as the network or a trusted proxy says, and by http or https."""
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 
@@ -27,6 +30,7 @@ class Configuration:
     metadata_url: str | None
     rate: Rate
     changes_days: int
+    audit_days: int
     body_bytes: int
     durable: int
     """The position of the log."""
@@ -34,12 +38,15 @@ class Configuration:
     erase_within: int
     """Microseconds."""
     nice: int
+    oidc: Oidc | None = None
 
     @classmethod
     def read(cls, line: str) -> Configuration:
         """Read what `line` wrote."""
         told = json.loads(line)
-        return cls(**{**told, "rate": Rate(**told["rate"]), "command_key": CommandKey(**told["command_key"])})
+        oidc = None if told["oidc"] is None else Oidc(**told["oidc"])
+        key, rate = CommandKey(**told["command_key"]), Rate(**told["rate"])
+        return cls(**{**told, "rate": rate, "command_key": key, "oidc": oidc})
 
     def line(self) -> str:
         """Return it as one line."""

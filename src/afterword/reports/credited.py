@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -35,6 +35,35 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class FunnelOf:
+    """Persons, each once; a later step needs none of those before it."""
+
+    reached: int
+    """With a message in the period or one window before it."""
+    opened: int | None
+    """None where nobody reports opens."""
+    clicked: int | None
+    converted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """From a message to the event."""
+
+    total: FunnelOf
+    campaigns: Sequence[FunnelOf]
+
+
+STEPS = {
+    "reached": "had a message of the campaign in the period or at most one window before it",
+    "opened": "opened one of these messages up to the end of the period; null where nobody reports opens",
+    "clicked": "clicked in one of them, scanners left out; null where nobody reports clicks",
+    "converted": "did the chosen event in the period, within the window after a message, whether opened or not",
+}
+"""What each step of the funnel counts. A person counts once per campaign, and once in the total."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """What was shared out."""
 
@@ -44,6 +73,7 @@ class Counted:
     sums: Sequence[Sum]
     first_day: int
     """Of the days, since 1970."""
+    funnel: Funnel
 
 
 def credit_data(counted: Counted, campaigns: Sequence[Campaign], currency: str) -> dict[str, Any]:
@@ -68,6 +98,10 @@ def credit_data(counted: Counted, campaigns: Sequence[Campaign], currency: str) 
         },
         "days": [str(first + timedelta(days=day)) for day in range(len(credited.untouched_days))],
         "untouched_by_day": credited.untouched_days.tolist(),
+        "funnel": {
+            "steps": [{"step": step, "about": about} for step, about in STEPS.items()],
+            "total": asdict(counted.funnel.total),
+        },
         "campaigns": [
             {
                 "id": campaign.id,
@@ -82,6 +116,7 @@ def credit_data(counted: Counted, campaigns: Sequence[Campaign], currency: str) 
                     for number, view in enumerate(VIEWS)
                 },
                 "last_by_day": credited.days[place].tolist(),
+                "funnel": asdict(counted.funnel.campaigns[place]),
             }
             for place, campaign in enumerate(campaigns)
         ],

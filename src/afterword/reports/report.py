@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions, Outcome
+from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions, Outcome, Workspace
 from afterword.reports import ages, person_json, series, steps, units
 from afterword.reports.adapted import adapted_comparison
 from afterword.reports.facts import FactCounts
@@ -41,15 +41,25 @@ def report_of(
     `versions` are the campaigns' definition versions (rule 6).
     """
     return {
-        "as_of": iso_time(as_of_us),
-        "timezone": definitions.workspace.timezone,
-        "currency": definitions.workspace.currency,
+        **heading(definitions.workspace, as_of_us),
         "facts": facts.as_json(),
-        "campaigns": [
-            _campaign(tables, definitions, index, versions[index] if versions else None)
-            for index in range(len(definitions.campaigns))
-        ],
+        "campaigns": campaigns_of(tables, definitions, versions),
     }
+
+
+def heading(workspace: Workspace, as_of_us: int) -> dict[str, Any]:
+    """Return what report.json begins with."""
+    return {"as_of": iso_time(as_of_us), "timezone": workspace.timezone, "currency": workspace.currency}
+
+
+def campaigns_of(
+    tables: Tables, definitions: Definitions, versions: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return what report.json says of each campaign."""
+    return [
+        _campaign(tables, definitions, index, versions[index] if versions else None)
+        for index in range(len(definitions.campaigns))
+    ]
 
 
 def iso_time(us: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from afterword.store.settings_table import read_workspace
 
 PAGE_SIZE = 100
 MAX_DESCRIPTION = 10_000
+KEPT_DOCUMENTS = 2000
+"""How many definitions that were read are kept."""
 
 
 class UnknownCampaign(UserError):
@@ -281,13 +284,20 @@ def _stored(connection: Connection, query: sa.Select[Any]) -> list[StoredCampaig
     return [_from_row(row, adopted.get(row.id, [])) for row in rows]
 
 
+@lru_cache(KEPT_DOCUMENTS)
+def _read(kind: str, document: str) -> tuple[Campaign, str]:
+    """Return a campaign and its version; reading hundreds takes far longer than fetching them."""
+    campaign = from_document(kind, json.loads(document))
+    return campaign, definition_version(campaign)
+
+
 def _from_row(row: Any, adopted: list[str]) -> StoredCampaign:
-    campaign = from_document(row.kind, json.loads(row.definition))
+    campaign, version = _read(row.kind, row.definition)
     return StoredCampaign(
         campaign=campaign,
         description=row.description,
         status=Status(row.status),
-        version=definition_version(campaign),
+        version=version,
         created_at=row.created_at,
         updated_at=row.updated_at,
         launched_at=row.launched_at,

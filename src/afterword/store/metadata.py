@@ -12,8 +12,10 @@ from afterword.store.accounts import Accounts
 from afterword.store.audit import Audit
 from afterword.store.campaigns import Campaigns
 from afterword.store.drafts import Drafts
+from afterword.store.exchange_rates import ExchangeRates
 from afterword.store.holdouts import Holdouts
 from afterword.store.idempotency import Idempotency
+from afterword.store.identities import Identities
 from afterword.store.keys import Keys
 from afterword.store.metadata_database import Database, open_database
 from afterword.store.plans import SETTINGS, Plan, apply_plan, make_plan
@@ -39,6 +41,8 @@ class Metadata:
         self.webhooks = Webhooks(database)
         self.sessions = Sessions(database)
         self.accounts = Accounts(database, self.sessions.forget)
+        self.identities = Identities(database, self.sessions.forget)
+        self.exchange_rates = ExchangeRates(database)
         self.drafts = Drafts(database)
         self.audit = Audit(database)
 
@@ -96,10 +100,11 @@ class Metadata:
         self.close()
 
 
-def open_metadata(where: str | Path, *, create: bool = True) -> Metadata:
+def open_metadata(where: str | Path, *, create: bool = True, listing: bool = False) -> Metadata:
     """Open the metadata at a file or a `postgresql://` URL, and bring its schema up to date.
 
-    Without `create` a file has to be there. Raises `UserError` where that cannot be: no file, a damaged one, one that
-    a newer Afterword wrote, a server that does not answer. No error repeats a password.
+    Without `create` a file has to be there; with `listing` it is only read, which needs no room on the disk. Raises
+    `UserError` where that cannot be: no file, a damaged one, one that a newer Afterword wrote, a server that does not
+    answer. No error repeats a password.
     """
-    return Metadata(open_database(where, create=create))
+    return Metadata(open_database(where, create=create, listing=listing))

@@ -29,6 +29,15 @@ workspace_settings = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+exchange_rates = Table(
+    "exchange_rates",
+    tables,
+    Column("currency", Text, primary_key=True),
+    Column("date", Text, primary_key=True),  # as ISO 8601 has it
+    Column("rate", Text, nullable=False),  # decimal text: the value of one unit in the reporting currency
+    Column("changed_at", BigInteger, nullable=False),
+)
+
 campaigns = Table(
     "campaigns",
     tables,
@@ -194,6 +203,17 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),  # to the minute
     Index("ix_sessions_account_id", "account_id"),
+)
+
+identities = Table(
+    "identities",
+    tables,
+    # Who somebody is at an OpenID Connect provider: an address may go to somebody else there, a subject never does.
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey(accounts.c.id), nullable=False),
+    Column("linked_at", BigInteger, nullable=False),
+    Index("ix_identities_account_id", "account_id"),
 )
 
 drafts = Table(

@@ -172,7 +172,7 @@ def _write(
         session.progress("writing results", None)
         tables = count.tables(found.results)
         report = report_of(tables, inputs.definitions, _counts(session, found), found.as_of, versions)
-        add_verdicts(report, inputs.definitions, tables.persons, found.as_of)
+        add_verdicts(report["campaigns"], inputs.definitions, tables.persons, found.as_of)
         data = inputs_to_data(inputs, hashes.result(), found.as_of)
         fingerprint = Fingerprint.of(data["definitions"], data["inputs"], data["options"])
         report["fingerprint"] = vars(fingerprint)

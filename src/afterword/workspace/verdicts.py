@@ -35,7 +35,7 @@ NO_HISTORY = History()
 
 
 def add_verdicts(
-    report: dict[str, Any],
+    campaigns: Sequence[dict[str, Any]],
     definitions: Definitions,
     persons: Sequence[PersonDays],
     as_of: int,
@@ -44,7 +44,7 @@ def add_verdicts(
     """Add `verdict`, `comparisons` and `forecast` to each campaign of a report, in place.
 
     Args:
-        report: the content of report.json, its campaigns in the order of the definitions.
+        campaigns: what report.json says of them, in the order of the definitions.
         definitions: the campaigns.
         persons: sums over persons, in the same order.
         as_of: epoch microseconds.
@@ -52,7 +52,7 @@ def add_verdicts(
 
     """
     zone = ZoneInfo(definitions.workspace.timezone)
-    for campaign, told, days in zip(definitions.campaigns, report["campaigns"], persons, strict=True):
+    for campaign, told, days in zip(definitions.campaigns, campaigns, persons, strict=True):
         history = (histories or {}).get(campaign.id, NO_HISTORY)
         experiment = _experiment(campaign, told, days, as_of, zone, history)
         told["verdict"] = verdict_data(experiment)

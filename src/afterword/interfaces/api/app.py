@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ from afterword.interfaces.api import (
     overview,
     people,
     previews,
+    rates,
     recomputing,
     seen,
     selection,
@@ -38,6 +40,8 @@ from afterword.interfaces.api.application import application
 from afterword.interfaces.api.operations import Operation
 from afterword.interfaces.api.receiving import TAKING, receiving_routes
 from afterword.interfaces.api.server import Answers, Reading, Server
+from afterword.interfaces.oidc.pending import Pending
+from afterword.interfaces.oidc.provider import Provider
 from afterword.interfaces.web.routes import web_routes
 from afterword.interfaces.web.visits import Web
 
@@ -65,6 +69,7 @@ ASKING = (
     *people.OPERATIONS,
     *drafts.OPERATIONS,
     *audit_log.OPERATIONS,
+    *rates.OPERATIONS,
 )
 """What reads facts and results."""
 DESCRIPTION = openapi.described([*TAKING, *ASKING])
@@ -85,4 +90,7 @@ def make_reading_app(server: Reading) -> Starlette:
 def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results, the pages, and the description of all."""
     operations: tuple[Operation[Answers], ...] = (*ASKING, DESCRIPTION)
-    return [*(each.route(server) for each in operations), *web_routes(Web(server, os.urandom))]
+    web = Web(server, os.urandom)
+    if (oidc := server.policy.oidc) is not None:
+        web = replace(web, provider=Provider(oidc), pending=Pending())
+    return [*(each.route(server) for each in operations), *web_routes(web)]

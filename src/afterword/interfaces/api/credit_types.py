@@ -65,6 +65,29 @@ class CreditInView(TypedDict):
     unconverted: dict[str, str]
 
 
+class FunnelOf(TypedDict):
+    """Persons, each once."""
+
+    reached: int
+    opened: Annotated[int | None, Meta(description="null where nobody reports opens")]
+    clicked: Annotated[int | None, Meta(description="null where nobody reports clicks")]
+    converted: int
+
+
+class FunnelStep(TypedDict):
+    """What a step counts."""
+
+    step: Literal["reached", "opened", "clicked", "converted"]
+    about: str
+
+
+class AllFunnel(TypedDict):
+    """From a message to the event, over all campaigns."""
+
+    steps: list[FunnelStep]
+    total: Annotated[FunnelOf, Meta(description="each person once, however many campaigns reached them")]
+
+
 class CreditOfCampaign(TypedDict):
     """A campaign's parts."""
 
@@ -73,6 +96,7 @@ class CreditOfCampaign(TypedDict):
     kind: str
     views: dict[View, CreditInView]
     last_by_day: Annotated[list[int], Meta(description="conversions that it had the last touch of, by day")]
+    funnel: FunnelOf
     incremental: Annotated[
         Incremental | None, Meta(description="of its own conversion events and whole time; null without control")
     ]
@@ -115,6 +139,7 @@ CreditAnswer = TypedDict(
         "total": CreditTotal,
         "days": list[Day],
         "untouched_by_day": list[int],
+        "funnel": AllFunnel,
         "campaigns": list[CreditOfCampaign],
         "holdouts": list[BesideHoldout],
     },

@@ -9,7 +9,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from afterword.interfaces.api.answers import answer
-from afterword.interfaces.api.campaigns import from_results, stored_campaigns
+from afterword.interfaces.api.campaigns import from_results, must_be_up_to_date, stored_campaigns
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Call, Operation, PerServer
 from afterword.interfaces.api.report_types import Money
@@ -18,9 +18,10 @@ from afterword.model import Definitions
 from afterword.reports.report import iso_time
 from afterword.store.campaigns import StoredCampaign
 from afterword.store.permissions import Permission
+from afterword.workspace.latest import PATIENCE_SECONDS, Latest
+from afterword.workspace.latest import Answer as LatestAnswer
 from afterword.workspace.live import Live
 from afterword.workspace.live.overview import overview_data
-from afterword.workspace.overviews import Overviews
 
 
 class RevenueOfMany(TypedDict):
@@ -101,18 +102,23 @@ class Overview(TypedDict):
     campaigns: list[OverviewCampaign]
 
 
-_KEPT = PerServer[Answers, Overviews](lambda _server: Overviews())
+_KEPT = PerServer[Answers, Latest[dict[str, Any]]](lambda _server: Latest())
 
 
 async def _told(server: Answers, _call: Call) -> Response:
-    return answer(200, await asyncio.to_thread(overview_of, server))
+    return answer(200, (await asyncio.to_thread(overview_of, server)).data)
 
 
-def overview_of(server: Answers) -> dict[str, Any]:
-    """Return all campaigns with their headlines, as the API tells them; raises as `from_results`."""
+def overview_of(
+    server: Answers, patience: float = PATIENCE_SECONDS, *, must: bool = True
+) -> LatestAnswer[dict[str, Any]]:
+    """Return all campaigns with their headlines, as the API tells them; raises as `from_results` and `Latest.ask`."""
+    must_be_up_to_date(server)
     stored = stored_campaigns(server)
+    # Of other definitions the last one is still shown: what is new in it says that it has no results yet.
     key = (server.data.live.state.version, tuple((one.campaign.id, one.updated_at, one.status) for one in stored))
-    return _KEPT.of(server).ask(key, server.clock, lambda: _make(server, stored))
+    latest = _KEPT.of(server)
+    return latest.ask("overview", key, server.clock, lambda: _make(server, stored), patience=patience, must=must)
 
 
 def _make(server: Answers, stored: list[StoredCampaign]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 from msgspec import Meta
 
-from afterword.store.accounts import MAX_EMAIL, MAX_NAME
+from afterword.store.account_rows import MAX_EMAIL, MAX_NAME
 from afterword.store.drafts import MAX_BYTES
 
 Role = Annotated[
@@ -77,6 +77,12 @@ class AllDrafts(TypedDict):
     """All drafts."""
 
     drafts: list[Draft]
+
+
+class EndedSessions(TypedDict):
+    """What was ended."""
+
+    sessions: int
 
 
 class NewDraft(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.overview import overview_of
-from afterword.interfaces.web import words
+from afterword.interfaces.web import words, written
 from afterword.interfaces.web.bars import RateBar, rate_bars
 from afterword.interfaces.web.create.listing import Begun, begun
 from afterword.interfaces.web.details.grids import Numbers
@@ -20,6 +20,7 @@ from afterword.interfaces.web.visits import Visit, Web
 from afterword.reports import wording
 from afterword.store.campaign_rules import Status
 from afterword.store.campaigns import StoredCampaign
+from afterword.workspace.latest import StillMaking
 
 PER_PAGE = 10_000
 SORTS = (
@@ -110,6 +111,8 @@ class Overview:
     as_of: str
     waiting: str
     """Why there are no numbers; empty where there are."""
+    again: str
+    """Where newer numbers can be asked for soon; empty where there are none to come."""
     drafts: Sequence[Begun]
     total: Total | None
 
@@ -124,7 +127,7 @@ def show(web: Web, visit: Visit) -> Response:
 
 def _overview(web: Web, visit: Visit) -> Overview:
     stored = web.server.data.metadata.campaigns.list(page_size=PER_PAGE, include_archived=True, newest_first=True)
-    told, waiting = _told(web)
+    told, waiting, newer_comes = _told(web, visit)
     results = {one["id"]: one["results"] for one in told["campaigns"] if one["results"]} if told else {}
     tags = sorted({tag for one in stored for tag in one.campaign.tags})
     filters = Filters(
@@ -147,18 +150,23 @@ def _overview(web: Web, visit: Visit) -> Overview:
         len(stored),
         filters,
         _attention(stored, results),
-        wording.moment(told["as_of"]) if told else "",
+        written.moment(told["as_of"]) if told else "",
         waiting,
+        visit.address if newer_comes else "",
         begun(web, visit),
         _total(told["total"], numbers, currency) if told and len(results) > 1 else None,
     )
 
 
-def _told(web: Web) -> tuple[Mapping[str, Any] | None, str]:
+def _told(web: Web, visit: Visit) -> tuple[Mapping[str, Any] | None, str, bool]:
+    """Return the numbers or else why there are none, and whether others come soon."""
     try:
-        return overview_of(web.server), ""
+        found = overview_of(web.server, visit.patience, must=False)
+    except StillMaking:
+        return None, "They are being counted; this page shows them as soon as they are.", True
     except Refused as refused:
-        return None, refused.message
+        return None, refused.message, False
+    return found.data, "", found.newer_comes
 
 
 def _shown(results: Mapping[str, Any] | None, numbers: Numbers) -> Mapping[str, Any] | None:
@@ -212,14 +220,14 @@ def _row(
         details=link("/campaign", id=campaign.id),
         tags=campaign.tags,
         recipients=numbers.text(results["recipients"] if results else None),
-        rate=wording.percent(results["rate"] if results else None),
-        interval=wording.interval(results["interval"] if results else None),
+        rate=written.percent(results["rate"] if results else None),
+        interval=written.interval(results["interval"] if results else None),
         bar=bar,
-        revenue=wording.money(money["revenue"]["amount"] if money else None, currency),
-        incremental=wording.money(money["incremental_revenue"] if money else None, currency),
-        incremental_interval=" to ".join(wording.money(bound, currency) for bound in between) if between else "",
+        revenue=written.money(money["revenue"]["amount"] if money else None, currency),
+        incremental=written.money(money["incremental_revenue"] if money else None, currency),
+        incremental_interval=" to ".join(written.money(bound, currency) for bound in between) if between else "",
         verdict=words.VERDICT.get(verdict["answer"], "") if verdict else "",
-        sentence=verdict["sentence"] if verdict else "",
+        sentence=written.sentence(verdict["sentence"], _names(stored)) if verdict else "",
     )
 
 
@@ -227,15 +235,22 @@ def _total(total: Mapping[str, Any], numbers: Numbers, currency: str) -> Total:
     few = numbers.is_hidden(total["revenue"]["purchases"])
     return Total(
         converted=numbers.text(total["converted"]),
-        revenue=wording.NOTHING if few else wording.money(total["revenue"]["amount"], currency),
+        revenue=wording.NOTHING if few else written.money(total["revenue"]["amount"], currency),
         sum=numbers.text(total["sum_of_campaigns"]["converted"]),
     )
+
+
+def _names(stored: StoredCampaign) -> list[str]:
+    campaign = stored.campaign
+    return [campaign.name or "", campaign.id, *(name for one in campaign.variants for name in (one.name or "", one.id))]
 
 
 def _attention(stored: Sequence[StoredCampaign], results: Mapping[str, Any]) -> list[Attention]:
     return [
         Attention(
-            f"{one.campaign.name or one.campaign.id}: {each['message']}", link("/campaign", id=one.campaign.id), "Look"
+            written.sentence(f"{one.campaign.name or one.campaign.id}: {each['message']}", _names(one)),
+            link("/campaign", id=one.campaign.id),
+            "Look",
         )
         for one in stored
         if one.status is Status.RUNNING and one.campaign.id in results

@@ -14,7 +14,9 @@ from starlette.routing import BaseRoute, Route
 from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.web import data, overview, selecting, signing_in
+from afterword.interfaces.oidc.settings import BACK
+from afterword.interfaces.two_processes import CLIENT, SCHEME
+from afterword.interfaces.web import data, overview, selecting, signing_in, vouching, written
 from afterword.interfaces.web.across import page as across
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
@@ -23,10 +25,23 @@ from afterword.interfaces.web.details import more, over_time, what_if, why
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.details import people as behind
 from afterword.interfaces.web.links import link
+from afterword.interfaces.web.manners import COOKIE as MANNER
+from afterword.interfaces.web.manners import manner_of
 from afterword.interfaces.web.rendering import go, page, part
-from afterword.interfaces.web.settings import account, audit, keys, people, workspace
-from afterword.interfaces.web.visits import COOKIE, CSRF_FIELD, CSRF_HEADER, Visit, Web, fields, need, same_site
+from afterword.interfaces.web.settings import account, audit, keys, people, rates, workspace
+from afterword.interfaces.web.visits import (
+    COOKIE,
+    CSRF_FIELD,
+    CSRF_HEADER,
+    Visit,
+    Web,
+    fields,
+    need,
+    patience_of,
+    same_site,
+)
 from afterword.store.accounts import Role
+from afterword.workspace.latest import StillMaking
 
 FORM_BYTES = 512 << 10
 Handle = Callable[[Web, Visit], Response]
@@ -51,6 +66,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/data/seen", data.show_seen),
     Page("GET", "/sign-in", signing_in.show, None),
     Page("POST", "/sign-in", signing_in.sign_in, None),
+    Page("GET", vouching.WITH, vouching.begin, None),
+    Page("POST", vouching.WITH, vouching.begin, None),
+    Page("GET", BACK, vouching.finish, None),
     Page("POST", "/sign-out", signing_in.sign_out, None),
     Page("GET", "/welcome", signing_in.show_first, None),
     Page("POST", "/welcome", signing_in.make_first, None),
@@ -65,6 +83,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/campaign/why", why.show, Role.ANALYST),
     Page("GET", "/account", account.show),
     Page("POST", "/account", account.change),
+    Page("POST", "/account/sessions", account.end_sessions),
+    Page("POST", "/account/manner", account.choose_manner),
     Page("GET", "/settings", workspace.show, Role.ADMIN),
     Page("POST", "/settings", workspace.change, Role.ADMIN),
     Page("GET", "/settings/people", people.show, Role.ADMIN),
@@ -77,6 +97,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/settings/holdouts", workspace.make_holdout, Role.ADMIN),
     Page("GET", "/settings/deletions", workspace.show_deletions, Role.ADMIN),
     Page("POST", "/settings/deletions", workspace.erase_now, Role.ADMIN),
+    Page("GET", rates.PATH, rates.show, Role.ADMIN),
+    Page("POST", rates.PATH, rates.take, Role.ADMIN),
+    Page("POST", f"{rates.PATH}/remove", rates.remove, Role.ADMIN),
     Page("GET", "/settings/audit", audit.show, Role.ADMIN),
     Page("GET", "/create", steps.show_new, Role.EDITOR),
     Page("POST", "/create", steps.create, Role.EDITOR),
@@ -126,6 +149,9 @@ def _route(web: Web, page: Page) -> Route:
 
 def _answered(web: Web, asked: Page, request: Request, body: bytes) -> Response:
     visit = _visit(web, request, body)
+    accepted = request.headers.get("accept-language", "")
+    manner = manner_of(visit.cookies.get(MANNER, ""), accepted)
+    written.reading(written.Reader(manner, lambda: web.server.data.metadata.workspace().timezone))
     try:
         if asked.role is not None:
             if visit.signed_in is None:
@@ -134,6 +160,8 @@ def _answered(web: Web, asked: Page, request: Request, body: bytes) -> Response:
                 return signing_in.ask_again(visit)
             need(visit, asked.role)
         return asked.handle(web, visit)
+    except StillMaking:
+        return _shown_soon(visit)
     except Refused as refused:
         return _refusal(visit, refused.status, refused.message)
     except UserError as error:
@@ -148,11 +176,13 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         query=fields(request.scope["query_string"]),
         form=fields(body),
         now=now,
-        secure=request.scope["scheme"] == "https",
+        secure=request.headers.get(SCHEME) == "https",
         part=request.headers.get("hx-request") == "true",
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+        client=request.headers.get(CLIENT, ""),
         cookies=request.cookies,
+        patience=patience_of(request),
     )
 
 
@@ -161,6 +191,16 @@ def _is_ours(visit: Visit, request: Request) -> bool:
     assert visit.signed_in is not None
     told = request.headers.get(CSRF_HEADER) or visit.sent(CSRF_FIELD)
     return hmac.compare_digest(told.encode(), visit.signed_in.csrf.encode())
+
+
+def _shown_soon(visit: Visit) -> Response:
+    """Answer with what asks for itself until its numbers have been counted."""
+    if visit.part:
+        return part("counting_part.html.j2", visit, again=visit.address)
+    message = "The numbers are being counted; this page shows them as soon as they are."
+    response = page("message.html.j2", visit, "A moment", "", 503, message=message)
+    response.headers.update({"retry-after": "1", "refresh": "1"})
+    return response
 
 
 def _refusal(visit: Visit, status: int, message: str) -> Response:

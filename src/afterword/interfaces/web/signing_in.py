@@ -17,6 +17,7 @@ from afterword.store.accounts import Role
 from afterword.store.permissions import Permission
 
 REPLAY, REPLAY_TO, NEXT = "replay", "replay_to", "next"
+BY_PROVIDER = "Nobody signs in by a password here."
 WRONG = "E-mail address and password do not belong together."
 
 
@@ -30,6 +31,10 @@ class SignIn:
     replay: str = ""
     """A form that was sent when the session had ended, to be sent again."""
     replay_to: str = ""
+    provider: str = ""
+    """The name of a provider by which one can sign in, too."""
+    passwords: bool = True
+    """Whether one can sign in by a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def show(web: Web, visit: Visit) -> Response:
         return go("/welcome")
     if visit.signed_in is not None:
         return go(own(visit.asked(NEXT)))
-    return _form(visit, SignIn(next=own(visit.asked(NEXT))))
+    return form_page(web, visit, SignIn(next=own(visit.asked(NEXT))))
 
 
 def ask(web: Web, visit: Visit) -> Response:
@@ -59,7 +64,7 @@ def ask(web: Web, visit: Visit) -> Response:
         headers = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
         return part("signed_out_part.html.j2", visit, 401, headers)
     if visit.form:
-        return _form(visit, SignIn(replay=_packed(visit), replay_to=visit.address), 401)
+        return form_page(web, visit, SignIn(replay=_packed(visit), replay_to=visit.address), 401)
     query = urlencode({NEXT: visit.address}) if visit.address != "/" else ""
     return go("/sign-in" + (f"?{query}" if query else ""))
 
@@ -81,24 +86,46 @@ def sign_in(web: Web, visit: Visit) -> Response:
         replay_to=own(visit.sent(REPLAY_TO), ""),
     )
     metadata = web.server.data.metadata
+    if not passwords_allowed(web):
+        return form_page(web, visit, replace(typed, error=BY_PROVIDER), 403)
     if (until := metadata.accounts.retry_at(typed.email, visit.now)) is not None:
         seconds = math.ceil((until - visit.now) / 1_000_000)
-        return _form(visit, replace(typed, error=f"Too many wrong passwords: try again in {seconds} s."), 429)
+        return form_page(web, visit, replace(typed, error=f"Too many wrong passwords: try again in {seconds} s."), 429)
+    if (until := web.guesses.take(visit.client, visit.now)) is not None:
+        seconds = math.ceil((until - visit.now) / 1_000_000)
+        error = f"Too many wrong passwords came from your network: try again in {seconds} s."
+        return form_page(web, visit, replace(typed, error=error), 429)
     account = metadata.accounts.authenticate(typed.email, visit.form.get("password", [""])[-1], visit.now)
     if account is None:
-        return _form(visit, replace(typed, error=WRONG), 401)
+        return form_page(web, visit, replace(typed, error=WRONG), 401)
+    web.guesses.give_back(visit.client, visit.now)
     secret = metadata.sessions.begin(account.id, visit.now, web.chance)
     if typed.replay and typed.replay_to:
-        signed_in = metadata.sessions.find(secret, visit.now)
-        again = Visit(visit.path, {}, {}, visit.now, visit.secure, part=False, secret=secret, signed_in=signed_in)
-        return keep_session(_again(again, typed.replay_to, fields(typed.replay)), secret, visit)
+        return signed_in_again(web, visit, secret, typed.replay, typed.replay_to)
     return keep_session(go(typed.next), secret, visit)
+
+
+def signed_in_again(web: Web, visit: Visit, secret: str, replay: str, replay_to: str) -> Response:
+    """Send a form again that waited until somebody had signed in."""
+    signed_in = web.server.data.metadata.sessions.find(secret, visit.now)
+    again = Visit(visit.path, {}, {}, visit.now, visit.secure, part=False, secret=secret, signed_in=signed_in)
+    return keep_session(_again(again, replay_to, fields(replay)), secret, visit)
+
+
+def passwords_allowed(web: Web) -> bool:
+    """Return whether people may sign in by a password."""
+    return web.provider is None or web.provider.oidc.passwords
 
 
 def sign_out(web: Web, visit: Visit) -> Response:
     """End the session."""
     if visit.secret:
         web.server.data.metadata.sessions.end(visit.secret, visit.now)
+    return signed_out()
+
+
+def signed_out() -> Response:
+    """Send on who has no session any more."""
     response = RedirectResponse("/sign-in", 303, headers=HEADERS)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -143,6 +170,8 @@ def show_invitation(web: Web, visit: Visit) -> Response:
     account = web.server.data.metadata.accounts.invited(secret, visit.now)
     if account is None:
         return page("message.html.j2", visit, "Invitation", "", 404, message=_NO_INVITATION)
+    if not passwords_allowed(web):
+        return go("/sign-in")
     form = NewPassword(account.email, account.name, secret)
     return page("invitation.html.j2", visit, "Invitation", "", form=form)
 
@@ -154,6 +183,8 @@ def accept_invitation(web: Web, visit: Visit) -> Response:
     account = metadata.accounts.invited(secret, visit.now)
     if account is None:
         return page("message.html.j2", visit, "Invitation", "", 404, message=_NO_INVITATION)
+    if not passwords_allowed(web):
+        return form_page(web, visit, SignIn(error=BY_PROVIDER), 403)
     problem = _problem(visit)
     if not problem:
         try:
@@ -177,7 +208,10 @@ def _problem(visit: Visit) -> str:
     return "" if password else "A password is needed."
 
 
-def _form(visit: Visit, form: SignIn, status: int = 200) -> Response:
+def form_page(web: Web, visit: Visit, form: SignIn, status: int = 200) -> Response:
+    """Show the form, with what may be used of it here."""
+    provider = "" if web.provider is None else web.provider.oidc.name
+    form = replace(form, provider=provider, passwords=passwords_allowed(web))
     return page("sign_in.html.j2", visit, "Sign in", "", status, form=form)
 
 

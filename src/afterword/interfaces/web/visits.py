@@ -11,10 +11,15 @@ from starlette.responses import Response
 
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.server import Answers
+from afterword.interfaces.oidc.pending import Pending
+from afterword.interfaces.oidc.provider import Provider
+from afterword.interfaces.web.guesses import Guesses
 from afterword.store.accounts import Account, Role
 from afterword.store.sessions import SignedIn
+from afterword.workspace.latest import PATIENCE_SECONDS
 
 COOKIE = "afterword_session"
+MAX_WAIT_SECONDS = 30.0
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 MAX_FIELDS = 5000
 
@@ -25,6 +30,11 @@ class Web:
 
     server: Answers
     chance: Callable[[int], bytes]
+    guesses: Guesses = field(default_factory=Guesses)
+    provider: Provider | None = None
+    """By which people sign in, where that is set."""
+    pending: Pending | None = None
+    """Who is at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,12 @@ class Visit:
     secret: str | None
     """What the cookie holds."""
     signed_in: SignedIn | None
+    client: str = ""
+    """The network address that the request came from; empty if that is not known."""
     cookies: Mapping[str, str] = field(default_factory=dict)
     """All that the browser sent, such as what was chosen to be shown."""
+    patience: float = PATIENCE_SECONDS
+    """For how many seconds new numbers are waited for before older ones are shown."""
 
     @property
     def account(self) -> Account:
@@ -100,6 +114,15 @@ def fields(text: bytes | str) -> dict[str, list[str]]:
     for name, value in pairs:
         found.setdefault(name, []).append(value)
     return found
+
+
+def patience_of(request: Request) -> float:
+    """Return how long who asks would wait, by `Prefer: wait=SECONDS` (RFC 7240, section 4.3), else a moment."""
+    for preference in request.headers.get("prefer", "").split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait" and value.strip().isdecimal():
+            return min(float(value), MAX_WAIT_SECONDS)
+    return PATIENCE_SECONDS
 
 
 def same_site(request: Request) -> bool:

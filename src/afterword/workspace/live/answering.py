@@ -17,7 +17,7 @@ from afterword.intake.facts import TIMES
 from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
 from afterword.reports.queried import query_tables
-from afterword.reports.report import report_of
+from afterword.reports.report import campaigns_of
 from afterword.workspace.listing import Asked, list_units
 from afterword.workspace.live.gathering import KINDS, next_due
 from afterword.workspace.live.state import State, by_number
@@ -30,22 +30,20 @@ def seen_until(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, 
     return max(state.as_of, as_of if due is None else min(as_of, due - 1))
 
 
-def report(
+def campaigns(
     con: duckdb.DuckDBPyConnection,
     definitions: Definitions,
     as_of: int,
     histories: Mapping[str, History],
-    counts: FactCounts,
     only: str | None = None,
-) -> dict[str, Any]:
-    """Return the content of report.json, of all campaigns or of one.
+) -> list[dict[str, Any]]:
+    """Return what report.json says of all campaigns or of one.
 
     Args:
         con: a cursor of its own, whose search path begins with `derived`; views are left in it.
         definitions: all campaigns.
         as_of: epoch microseconds.
         histories: of the campaigns, by id.
-        counts: of the facts.
         only: the id of the one.
 
     """
@@ -57,11 +55,10 @@ def report(
         places = Definitions(definitions.workspace, wanted)
     versions = [definition_version(campaign) for campaign in places.campaigns]
     tables = query_tables(con, places, as_of)
-    built = report_of(tables, places, counts, as_of, versions)
-    add_verdicts(built, places, tables.persons, as_of, histories)
-    campaigns = {campaign["id"]: campaign for campaign in built["campaigns"]}
-    built["campaigns"] = [campaigns[campaign.id] for campaign in wanted]
-    return built
+    told = campaigns_of(tables, places, versions)
+    add_verdicts(told, places, tables.persons, as_of, histories)
+    by_id = {campaign["id"]: campaign for campaign in told}
+    return [by_id[campaign.id] for campaign in wanted]
 
 
 _OF_CAMPAIGNS = ("recipients", "exposures", "conversions", "credited", "received", "persons", "person_money")
@@ -86,7 +83,7 @@ def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Aske
     return list_units(con, number, wanted, as_of, names)
 
 
-def campaigns_of(con: duckdb.DuckDBPyConnection, definitions: Definitions, user: str) -> list[str]:
+def campaigns_of_user(con: duckdb.DuckDBPyConnection, definitions: Definitions, user: str) -> list[str]:
     """Return the campaigns that any id of a person was exposed to."""
     places = by_number(con, definitions)
     rows = con.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from afterword.reports.holdouts import holdout_report
 from afterword.reports.report import iso_time
 from afterword.store.holdouts import Holdout
 from afterword.store.sql import literals
+from afterword.workspace.live.funnel import count_funnel
 from afterword.workspace.live.gathering import unread_columns
 from afterword.workspace.live.holding_out import REPORTED, HoldoutQuestion, measure, meets
 from afterword.workspace.live.state import State, by_number, read_known
@@ -137,7 +138,8 @@ def credit(
     """
     step("reading exposures", None)
     place_campaigns(con, question.definitions)
-    touches = _touches(con, question)
+    edges = _edges(question)
+    touches = _touches(con, edges)
     step("reading events", None)
     known = f"position <= {-1 if state.position is None else state.position}"
     _find_events(con, question, facts, known, as_of)
@@ -154,7 +156,15 @@ def credit(
         parts.append(into)
         step("sweeping users", min(1.0, (begin + MOST_SUMS) / max(1, len(sums))))
     step("counting", None)
-    return Counted(parts[0], np.concatenate([part.money for part in parts], axis=2), sums, first_day)
+    persons = parts[0]
+    if not question.once_per_user:
+        persons = no_credit(len(question.definitions.campaigns), 0, days)
+        unpaid = events._replace(money=np.full_like(events.money, -1))
+        share_out(unpaid, touches, triggered, window, True, decay_weights(), persons)
+    last = as_of if question.last is None else min(as_of, question.last)
+    converted = persons.every, int(persons.counts[0])
+    funnel = count_funnel(con, question.definitions.campaigns, facts, known, edges, last, converted)
+    return Counted(parts[0], np.concatenate([part.money for part in parts], axis=2), sums, first_day, funnel)
 
 
 def _of_sums(events: Events, begin: int) -> Events:
@@ -188,13 +198,17 @@ def place_campaigns(con: duckdb.DuckDBPyConnection, definitions: Definitions) ->
     con.unregister("placed_rows")
 
 
-def _touches(con: duckdb.DuckDBPyConnection, question: CreditQuestion) -> Touches:
-    """Read the exposures to a message: control earns nothing."""
+def _edges(question: CreditQuestion) -> list[str]:
+    """Return which exposures could have an event of the period in their window: to a message, control earns nothing."""
     edges = ["NOT control"]
     if question.first is not None:
         edges.append(f"exposed_at >= {question.first - question.event.deadline_seconds * MICROSECONDS}")
     if question.last is not None:
         edges.append(f"exposed_at <= {question.last}")
+    return edges
+
+
+def _touches(con: duckdb.DuckDBPyConnection, edges: Sequence[str]) -> Touches:
     table = con.sql(
         f"""
         SELECT "user"::BIGINT AS "user", exposed_at, place FROM derived.exposures JOIN placed USING (campaign, variant)

@@ -104,7 +104,7 @@ def explore(
     report = report_of(tables, definitions, FactCounts(), as_of, [definition_version(question.campaign)])
     if not question.exploratory and question.first is None and question.last is None:
         # Not over a period: to choose one among many until the verdict pleases is what verdicts are to prevent.
-        add_verdicts(report, definitions, tables.persons, as_of, {question.campaign.id: question.history})
+        add_verdicts(report["campaigns"], definitions, tables.persons, as_of, {question.campaign.id: question.history})
     (campaign,) = report["campaigns"]
     told = {"as_of": report["as_of"], **(_exploratory(campaign) if question.exploratory else campaign)}
     if question.beside is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,19 +14,19 @@ from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Step
 from afterword.errors import UserError, nearest
-from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
-from afterword.reports.facts import FactCounts
 from afterword.reports.holdouts import Measured
-from afterword.reports.report import described_events, iso_time
+from afterword.reports.report import described_events, heading, iso_time
+from afterword.store.exchange_rates import ExchangeRate
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
 from afterword.workspace.listing import asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
+from afterword.workspace.live.converting import place_rates
 from afterword.workspace.live.crediting import CreditQuestion, answered
 from afterword.workspace.live.daily import read_daily, read_exposed
 from afterword.workspace.live.exploring import Question, Watch, explore
@@ -39,8 +37,10 @@ from afterword.workspace.live.holding_out import HoldoutQuestion, measure
 from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
 from afterword.workspace.live.refreshing import Erase, Refreshed
+from afterword.workspace.live.reporting import Reports
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.settled import Settled, settle
+from afterword.workspace.live.snapshots import Snapshots
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
 from afterword.workspace.verdicts import History
@@ -66,13 +66,16 @@ class Live:
         self._con = con
         self._limits = limits
         self._bucket = report_seconds * 1_000_000
-        self._lock = threading.Lock()
-        self._reports: dict[tuple[int, int, str, str | None], dict[str, Any]] = {}
-        self._counts: dict[tuple[int, int], FactCounts] = {}
+        self._reports = Reports(self._bucket)
+        self._snapshots = Snapshots(con)
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
         _add_function(con)
+
+    def stop(self) -> None:
+        """Leave undone what is being asked, and let nothing be asked any more: the database is to be closed."""
+        self._snapshots.stop()
 
     def refresh(
         self,
@@ -101,9 +104,17 @@ class Live:
         finally:
             cursor.close()
 
+    def convert_by(self, rates: Sequence[ExchangeRate]) -> None:
+        """Convert revenue by these rates from now on; to be called by the thread that refreshes."""
+        cursor = self._con.cursor()
+        try:
+            place_rates(cursor, rates)
+        finally:
+            cursor.close()
+
     def settle(self, definitions: Definitions, as_of: int) -> Settled:
         """Return how things stand after a refresh with this; as long as they stand so, another would change nothing."""
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             return settle(con, definitions, state, facts, as_of + self._bucket)
 
     def stands(self, settled: Settled, definitions: Definitions, as_of: int) -> bool:
@@ -134,7 +145,7 @@ class Live:
         """Return the content of report.json (docs/report-json.md); it says as of when it is.
 
         That is `as_of`, or a little earlier where facts have come due since the last refresh, and never before that.
-        The same object may be returned again, so it must not be changed.
+        The same campaigns may be returned again, so they must not be changed.
 
         Args:
             definitions: all campaigns.
@@ -146,26 +157,28 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
-            # Not the definitions themselves: for Python 50 is 50.00 and 1 is True, for a report they are not.
-            told = repr((definitions, histories or {}))
-            key = (state.version, at // self._bucket, told, only)
-            with self._lock:
-                known = self._reports.get(key)
-                whole = self._reports.get((*key[:3], None))
-                counts = self._counts.get(key[:2])
-            if known is not None:
-                return known
-            if whole is not None:
-                return {**whole, "campaigns": [one for one in whole["campaigns"] if one["id"] == only]}
-            if counts is None:
-                counts = answering.count_facts(con, facts, state, at)
-            found = answering.report(con, definitions, at, histories or {}, counts, only)
-        with self._lock:
-            self._reports = {k: v for k, v in self._reports.items() if k[:2] >= key[:2]} | {key: found}
-            self._counts = {k: v for k, v in self._counts.items() if k >= key[:2]} | {key[:2]: counts}
-        return found
+            counted = self._reports.campaigns(con, definitions, state, at, histories or {}, only)
+            return {
+                **heading(definitions.workspace, counted.as_of),
+                "facts": self._reports.facts(con, definitions, state, at).as_json(),
+                "campaigns": counted.campaigns,
+            }
+
+    def campaign(
+        self, definitions: Definitions, as_of: int, histories: Mapping[str, History], campaign_id: str
+    ) -> dict[str, Any]:
+        """Return a campaign's part of report.json, and as of when it is: the facts are not counted for it.
+
+        Raises:
+            NotDerived: the definitions are not those of the last refresh.
+
+        """
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
+            at = answering.seen_until(con, facts, state, as_of)
+            counted = self._reports.campaigns(con, definitions, state, at, histories, campaign_id)
+        return {**counted.campaigns[0], "as_of": iso_time(counted.as_of)}
 
     def daily(self, definitions: Definitions, campaign_id: str, first: date, last: date) -> DailyNumbers:
         """Return what a campaign counts on the days from `first` to `last`, as of the last refresh.
@@ -174,7 +187,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, _facts):
             return read_daily(con, definitions, state, campaign_id, (first, last))
 
     def series(self, definitions: Definitions, as_of: int, campaign_id: str, wanted: AskedSeries) -> dict[str, Any]:
@@ -186,7 +199,7 @@ class Live:
 
         """
         _index(definitions, campaign_id)
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             counted = read_series(con, definitions, campaign_id, at)
         return {"as_of": iso_time(at), **counted.as_json(wanted, day_of(at, definitions.workspace.timezone))}
@@ -198,7 +211,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, _state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, _state, _facts):
             return read_exposed(con, definitions, campaign_id)
 
     def users(
@@ -219,7 +232,7 @@ class Live:
         """
         index = _index(definitions, campaign)
         wanted = asked(definitions.campaigns[index], variant, event, state)
-        with self._snapshot(definitions) as (con, at, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, at, facts):
             return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
 
     def campaigns_of(self, definitions: Definitions, user: str) -> list[str]:
@@ -229,8 +242,8 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, _state, _facts):
-            return answering.campaigns_of(con, definitions, user)
+        with self._snapshots.open(definitions, scans=False) as (con, _state, _facts):
+            return answering.campaigns_of_user(con, definitions, user)
 
     def export(self, definitions: Definitions, as_of: int, wanted: Wanted, path: Path) -> Exported:
         """Write rows of the result files to a file, of one state and as of the time that a report would have.
@@ -240,7 +253,7 @@ class Live:
             UserError: there is no such campaign, variant or conversion event.
 
         """
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             rows, last = write_rows(con, definitions, wanted, at, path)
         return Exported(rows, last, at, state.version)
@@ -252,7 +265,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions) as (con, state, facts):
             by_number(con, definitions)
             return write_facts(
                 con, definitions, facts, state, answering.seen_until(con, facts, state, as_of), directory
@@ -267,7 +280,7 @@ class Live:
         """
         _index(definitions, campaign)
         only = only_campaign(definitions, campaign)
-        with self._snapshot(only) as (con, state, facts):
+        with self._snapshots.open(only) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             person = PersonFacts(con, self._limits, facts, state, user)
             return tell(person, only, campaign, user, described_events(only.campaigns[only.index_of(campaign)]), at)
@@ -284,7 +297,7 @@ class Live:
         """
         # Beside a refresh: with less memory, more on the disk.
         limits = replace(self._limits, budget=self._limits.budget // 4, threads=1)
-        with self._snapshot(question.definitions) as (con, state, facts):
+        with self._snapshots.open(question.definitions) as (con, state, facts):
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             return explore(con, question, facts, state, at, limits, step), state
@@ -298,7 +311,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(question.definitions) as (con, state, facts):
+        with self._snapshots.open(question.definitions) as (con, state, facts):
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             found = answered(con, question, facts, state, at, step)
@@ -316,7 +329,7 @@ class Live:
 
         """
         _index(definitions, campaign_id)
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             found = break_down(con, definitions, facts, state, campaign_id, letter, by)
         return {"as_of": iso_time(at), **found}
@@ -328,12 +341,12 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, _state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, _state, _facts):
             return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""
-        with self._snapshot(Definitions(question.workspace)) as (con, state, facts):
+        with self._snapshots.open(Definitions(question.workspace)) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             return measure(con, question, facts, state, at), at
 
@@ -348,20 +361,8 @@ class Live:
 
     def compare(self, definitions: Definitions) -> Comparison:
         """Do what `recompute` does, and say what was compared."""
-        with self._snapshot(definitions) as (con, state, _facts):
+        with self._snapshots.open(definitions) as (con, state, _facts):
             return compare(con, definitions, state, self._limits)
-
-    @contextmanager
-    def _snapshot(self, definitions: Definitions) -> Iterator[tuple[duckdb.DuckDBPyConnection, State, FactTables]]:
-        """Give a cursor that sees one state of the database; what it makes is temporary."""
-        cursor = self._con.cursor()
-        try:
-            cursor.execute("SET search_path = 'derived,main'")
-            cursor.execute("BEGIN TRANSACTION")
-            state = read_state(cursor)
-            yield cursor, state, fact_tables(cursor, definitions)
-        finally:
-            cursor.close()
 
 
 def _index(definitions: Definitions, campaign: str) -> int:

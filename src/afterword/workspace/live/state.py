@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 
@@ -83,12 +85,29 @@ def read_known(con: duckdb.DuckDBPyConnection) -> list[Known]:
     return [Known(*row) for row in con.execute(sql).fetchall()]
 
 
+KEPT = 2000
+_BASES: OrderedDict[int, tuple[Campaign, Workspace, str]] = OrderedDict()
+"""Of the campaigns asked for last, by where they are in memory: nothing that is kept here moves or ends."""
+
+
 def basis_of(campaign: Campaign, workspace: Workspace) -> str:
     """Return a hash of all that a campaign's derived rows depend on besides the facts.
 
     That is more than its version (rule 6): rows hold numbers of variants and steps, days of the time zone, and sums in
     the reporting currency.
     """
+    known = _BASES.get(id(campaign))
+    if known is not None and known[0] is campaign and known[1] == workspace:
+        return known[2]
+    basis = _basis_of(campaign, workspace)
+    _BASES[id(campaign)] = campaign, workspace, basis
+    if len(_BASES) > KEPT:
+        with suppress(KeyError):  # another thread was quicker
+            _BASES.popitem(last=False)
+    return basis
+
+
+def _basis_of(campaign: Campaign, workspace: Workspace) -> str:
     parts = [
         PROGRAM,
         workspace.timezone,

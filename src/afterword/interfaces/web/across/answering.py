@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.across.asking import Asked
 from afterword.interfaces.web.details.grids import FEW, Cell, Grid, Heading, Line, Numbers, named
 from afterword.interfaces.web.details.plots import Plot, PlotLine, PlotRow, Point, grouped
@@ -24,6 +25,7 @@ VIEWS = {
     "position": "Position 40/20/40",
     "time_decay": "Time decay, 7 days",
 }
+STEPS = {"reached": "Reached", "opened": "Opened", "clicked": "Clicked", "converted": "Converted"}
 DRAWN = 6
 """Campaigns that have a line of their own; the others share one."""
 LINE_LETTERS = 40
@@ -58,6 +60,7 @@ class Result:
     heads: Sequence[Head]
     conversions: Grid
     revenue: Grid
+    funnel: Grid
     caused: Grid
     holdouts: Sequence[Holdout]
     over_time: Plot | None
@@ -93,7 +96,7 @@ def answer(one: Exploration, asked: Asked, role: Role) -> Answer:
         doing=one.doing or ("waiting for its turn" if one.stage is Stage.WAITING else ""),
         percent=round(100 * one.progress),
         failure=one.failure or "",
-        as_of=wording.moment(told["as_of"]) if told else "",
+        as_of=written.moment(told["as_of"]) if told else "",
         again=asked.address(),
         nothing=nothing,
         whole=whole,
@@ -115,6 +118,7 @@ class _Teller:
             heads=self._heads(),
             conversions=self._conversions(),
             revenue=self._revenue(),
+            funnel=self._funnel(),
             caused=self._caused(),
             holdouts=[self._holdout(one) for one in self._told["holdouts"]],
             over_time=self._over_time(),
@@ -143,7 +147,7 @@ class _Teller:
     def _once(self, revenue: Mapping[str, Any], count: int) -> str:
         if self._numbers.is_hidden(count):
             return wording.NOTHING
-        return " + ".join([wording.money(revenue["amount"], self._currency), *_apart(revenue["unconverted"])])
+        return " + ".join([written.money(revenue["amount"], self._currency), *_apart(revenue["unconverted"])])
 
     def _conversions(self) -> Grid:
         total = self._told["total"]
@@ -213,7 +217,7 @@ class _Teller:
         if self._is_few(Decimal(widest["conversions"])) or self._is_few(Decimal(part["conversions"])):
             return Cell(wording.NOTHING, tone="muted")
         tone = "" if Decimal(part["revenue"]) else "muted"
-        return Cell(wording.money(part["revenue"], self._currency), " + ".join(_apart(part["unconverted"])), tone=tone)
+        return Cell(written.money(part["revenue"], self._currency), " + ".join(_apart(part["unconverted"])), tone=tone)
 
     def _caused(self) -> Grid:
         lines = []
@@ -234,13 +238,37 @@ class _Teller:
                 Heading("Credit, last touch", "Of the event chosen above, from the table of conversions."),
                 Heading(
                     "Caused on its event A",
-                    "How many more converted on the campaign's own primary event, over its whole time, than would "
-                    "have as control did, with the 95 % interval.",
+                    "How many more, or with a minus fewer, converted on the campaign's own primary event, over its "
+                    "whole time, than would have as control did, with the 95 % interval.",
                 ),
                 Heading("Caused in revenue", "The same for revenue in the campaign's primary window."),
             ],
             lines,
         )
+
+    def _funnel(self) -> Grid:
+        about = {one["step"]: _sentence(one["about"]) for one in self._told["funnel"]["steps"]}
+        reached = [one for one in self._told["campaigns"] if one["funnel"]["reached"]]
+        return Grid(
+            "From a message to the conversion, in users",
+            [Heading("Campaign"), *(Heading(label, about[step]) for step, label in STEPS.items())],
+            [
+                self._line(one, self._steps(one["funnel"]))
+                for one in sorted(reached, key=lambda one: -one["funnel"]["reached"])
+            ],
+            [Line("All campaigns", self._steps(self._told["funnel"]["total"]), "each user once")],
+        )
+
+    def _steps(self, one: Mapping[str, int | None]) -> list[Cell]:
+        cells, reached = [], one["reached"] or 0
+        for step in STEPS:
+            count = one[step]
+            if count is None:
+                cells.append(Cell(wording.NOTHING, "not reported", tone="muted"))
+            else:
+                share = self._numbers.part(count, reached) if step != "reached" else ""
+                cells.append(Cell(self._numbers.text(count), share, tone="strong" if step == "converted" else ""))
+        return cells
 
     def _is_told(self, one: Mapping[str, Any]) -> bool:
         """Return whether there is an answer; without an interval it is of few people, whom only analysts may guess."""
@@ -249,14 +277,12 @@ class _Teller:
         )
 
     def _amount(self, value: float) -> str:
-        digits = 0 if abs(value) >= 1000 else minor_units(self._currency)
-        text = wording.money(f"{abs(value):.{digits}f}", self._currency)
-        return text if not value else ("+" if value > 0 else wording.MINUS) + text
+        return written.signed_money(value, self._currency)
 
     def _holdout(self, one: Mapping[str, Any]) -> Holdout:
         name, _ = named(one["name"])
         conversions, revenue = _beside(one["conversions"], _count), _beside(one["revenue"], self._amount)
-        first, last = (wording.day(one[edge], year=True) for edge in ("from", "until"))
+        first, last = (written.day(one[edge], year=True) for edge in ("from", "until"))
         return Holdout(name, f"{first} to {last}", *conversions, *revenue, one["warnings"])
 
     def _over_time(self) -> Plot | None:
@@ -276,7 +302,7 @@ class _Teller:
         lines.append(PlotLine("no message", "vc", dashed=True))
         columns.append(self._told["untouched_by_day"])
         rows = [
-            PlotRow(day, wording.day(day, year=True), [self._point(n) for n in counts])
+            PlotRow(day, written.day(day, year=True), [self._point(n) for n in counts])
             for day, *counts in zip(days, *columns, strict=True)
         ]
         about = f"By the day of the event, for the campaign with the last message before it ({self._told['timezone']})."
@@ -295,8 +321,8 @@ def credit(text: str) -> str:
     """Return credit as people read it: whole, or with two decimals."""
     value = Decimal(text)
     if value == value.to_integral_value():
-        return wording.number(int(value))
-    return f"{value:,.2f}"
+        return written.number(int(value))
+    return written.rewritten(f"{value:,.2f}")
 
 
 def _brought(one: Mapping[str, Any], write: Callable[[float], str]) -> Cell:
@@ -317,12 +343,12 @@ def _beside(one: Mapping[str, Any], write: Callable[[float], str]) -> tuple[str,
 
 
 def _count(value: float) -> str:
-    return wording.signed(value, 0)
+    return written.signed(value, 0)
 
 
 def _apart(unconverted: Mapping[str, str]) -> list[str]:
     return [
-        wording.money(f"{Decimal(amount):.{minor_units(currency)}f}", currency)
+        written.money(f"{Decimal(amount):.{minor_units(currency)}f}", currency)
         for currency, amount in unconverted.items()
     ]
 

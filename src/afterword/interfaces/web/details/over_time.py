@@ -58,7 +58,7 @@ def show(web: Web, visit: Visit) -> Response:
     if first and last and first > last:
         raise bad_request(f"from is {first}, must not be after to, {last}")
     letter = _letter(campaign, visit.asked("event", "A"))
-    told = told_of(web, campaign.id)
+    told = told_of(web, visit, campaign.id).data
     drawn = plots(told, campaign, letter or None, Numbers(campaign.id, visit.role), first, last)
     if wanted := visit.asked("csv"):
         return _file(drawn, wanted)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from afterword.interfaces.api.campaigns import report_of
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.latest_answers import latest_report
 from afterword.interfaces.web.details.grids import Numbers
 from afterword.interfaces.web.details.heading import title_of
 from afterword.interfaces.web.details.variants import KEYS, USUAL
@@ -18,6 +19,7 @@ from afterword.interfaces.web.rendering import HEADERS, page, part
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.store.accounts import Role
 from afterword.store.campaigns import StoredCampaign, UnknownCampaign
+from afterword.workspace.latest import Answer, StillMaking
 
 COLUMNS_COOKIE = "afterword_columns"
 YEAR_SECONDS = 365 * 86_400
@@ -59,15 +61,14 @@ def find(web: Web, campaign: str) -> StoredCampaign:
         raise Refused(404, str(error)) from None
 
 
-def told_of(web: Web, campaign: str) -> dict[str, Any]:
-    """Return a campaign's part of the report, and as of when it is; raises as `report_of`."""
-    report = report_of(web.server, campaign)
-    return {**report["campaigns"][0], "as_of": report["as_of"]}
+def told_of(web: Web, visit: Visit, campaign: str) -> Answer[Mapping[str, Any]]:
+    """Return a campaign's part of the report, and as of when it is; raises as `latest_report`."""
+    return latest_report(web.server, campaign, visit.patience)
 
 
 def _details(web: Web, visit: Visit, stored: StoredCampaign, asked: Asked) -> Details:
     numbers = Numbers(stored.campaign.id, visit.role)
-    told, nothing, why = _told(web, stored)
+    told, nothing, why, newer_comes = _told(web, visit, stored)
     timezone = web.server.data.definitions().workspace.timezone
     exposed = (told["first_exposed_at"], told["last_exposed_at"]) if told else (None, None)
     title = title_of(stored, visit.role, timezone, exposed)
@@ -79,20 +80,24 @@ def _details(web: Web, visit: Visit, stored: StoredCampaign, asked: Asked) -> De
         letter=asked.letter if stored.campaign.conversion_events else "",
         selects=stored.campaign.selection is not None,
         asks_why=visit.role.includes(Role.ANALYST),
+        again=link("/campaign", id=stored.campaign.id, event=asked.letter) if newer_comes else "",
     )
 
 
-def _told(web: Web, stored: StoredCampaign) -> tuple[dict[str, Any] | None, str, str]:
-    """Return what the report says, or why there is nothing to say."""
+def _told(web: Web, visit: Visit, stored: StoredCampaign) -> tuple[Mapping[str, Any] | None, str, str, bool]:
+    """Return what the report says, or why there is nothing to say, and whether something newer comes soon."""
     if stored.launched_at is None:
-        return None, "draft", ""
+        return None, "draft", "", False
     try:
-        told = told_of(web, stored.campaign.id)
+        found = told_of(web, visit, stored.campaign.id)
+    except StillMaking:
+        return None, "counting", "", True
     except Refused as refused:
         if refused.status not in NOT_YET:
             raise
-        return None, "waiting", refused.message
-    return (told, "", "") if told["total_with_control"]["exposed"] else (None, "nobody", "")
+        return None, "waiting", refused.message, False
+    told = found.data if found.data["total_with_control"]["exposed"] else None
+    return told, "" if told else "nobody", "", found.newer_comes
 
 
 def _asked(visit: Visit) -> Asked:
