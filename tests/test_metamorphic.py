@@ -11,6 +11,7 @@ import pytest
 
 import tests.engine as engine
 from afterword.model import EventKind
+from tests.extent import slow_but
 from tests.histories import World, generate_world
 from tests.oracle_facts import Facts
 
@@ -36,7 +37,7 @@ def _without_derived(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "conversion_id"}
 
 
-@pytest.fixture(scope="module", params=SEEDS)
+@pytest.fixture(scope="module", params=slow_but(SEEDS[:1], SEEDS[1:]))
 def world(request: pytest.FixtureRequest) -> World:
     seed: int = request.param
     return generate_world(random.Random(seed), users=150)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -48,16 +49,36 @@ class World:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The demo's campaigns, served, with an account for each role (their e-mail address is ROLE@example.com)."""
-    directory = tmp_path_factory.mktemp("world")
-    demo = write_demo(directory / "demo")
-    served = Served(directory)
-    with Meter() as meter:
-        served.key = load_demo(Path(demo.definitions).parent, served.data, meter)
+    served = Served(tmp_path_factory.mktemp("world"))
+    base = tmp_path_factory.getbasetemp()
+    served.key = copy_demo(served.data, base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
     try:
         client = served.start()
         yield World(served, client, make_people(served))
     finally:
         served.close()
+
+
+def copy_demo(data: Path, place: Path) -> str:
+    """Copy the demo's data directory, which the first worker that asks has made for all of them; return its key."""
+    made = place / "demo-of-all"
+    with (place / "demo-of-all.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "key.txt").exists():
+            shutil.rmtree(made, ignore_errors=True)
+            served = Served(made)
+            demo = write_demo(made / "demo")
+            with Meter() as meter:
+                served.key = load_demo(Path(demo.definitions).parent, served.data, meter)
+            try:
+                served.start().loaded()
+                assert served.stop() == 0
+                served.wait_for_answering()
+            finally:
+                served.close()
+            (made / "key.txt").write_text(served.key)
+    shutil.copytree(made / "data", data)
+    return (made / "key.txt").read_text()
 
 
 @pytest.fixture

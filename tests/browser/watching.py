@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
+from tests.extent import THOROUGH
+
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 Theme = Literal["light", "dark"]
 LOOKS: tuple[tuple[int, Theme], ...] = ((1440, "light"), (375, "dark"), (1440, "dark"), (375, "light"))
-THOROUGH = os.environ.get("AFTERWORD_LOOKS") == "all"
-"""Read once: tests have no settings of the environment."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

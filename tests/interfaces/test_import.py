@@ -22,7 +22,7 @@ from afterword.interfaces.cli import main
 from tests.interfaces.conftest import Serving
 from tests.interfaces.serving import Client, Served, campaign, wait_for
 
-USERS, ROWS = 400, 60_000
+USERS, ROWS = 400, 30_000
 START = 1_772_000_000_000_000
 Run = Callable[..., str]
 
@@ -111,7 +111,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, run: Run) 
     data = tmp_path / "data"
     run("apply", tmp_path / "campaigns.yaml", "--yes", "--data", data)
     chance = random.Random(3)
-    for size in (1, 300_000, 600_000):
+    for size in (1, 150_000, 300_000):
         kill_at(begin(["import", *options, "--data", data], tmp_path), data, size, chance.uniform(0, 0.05))
     run("import", *options, "--data", data)
     rows = sum(row[3] for row in converted(expected(tmp_path)))

@@ -73,6 +73,7 @@ def test_coverage_is_that_of_the_functions_that_reports_use(ratio: float) -> Non
     assert of_rate(control) == pytest.approx(0.95, abs=0.02)
 
 
+@pytest.mark.slow
 def test_every_table_of_the_simulation_can_be_made() -> None:
     tables = [
         fixed.coverage_of_rates(points=5),

@@ -16,6 +16,7 @@ from afterword.intake.braze import Track, read_track
 from afterword.intake.braze_usual import ARRAYS, unfold, unfolded
 from afterword.log import Frame
 from afterword.store.erasing_log import Known, change
+from tests.extent import THOROUGH
 from tests.intake.requests import AT, RECEIVED_AT, facts, nested
 from tests.store.world import everything, loaded, rows
 
@@ -96,7 +97,7 @@ def is_kept(accepted: Accepted) -> bool:
     return accepted.usual_events is not None or accepted.usual_purchases is not None
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000 if THOROUGH else 150, suppress_health_check=[HealthCheck.too_slow])
 @given(bodies())
 def test_what_is_read_as_a_whole_is_answered_and_means_the_same(body: bytes) -> None:
     kept, single = both(body)
@@ -111,7 +112,9 @@ def test_what_is_read_as_a_whole_is_answered_and_means_the_same(body: bytes) -> 
     assert facts(kept.accepted) == facts(single.accepted)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100 if THOROUGH else 12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(bodies(), min_size=1, max_size=8))
 def test_the_loader_makes_the_same_facts_of_it(tmp_path_factory: pytest.TempPathFactory, sent: list[bytes]) -> None:
     read = [both(body) for body in sent]

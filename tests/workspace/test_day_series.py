@@ -13,6 +13,7 @@ import pytest
 from afterword.errors import UserError
 from afterword.model import LETTERS, Campaign
 from afterword.reports.day_series import MAX_DAYS, AskedSeries
+from tests.extent import slow_but
 from tests.histories import generate_world
 from tests.workspace.live_world import LiveWorld, all_of
 
@@ -41,7 +42,7 @@ class Loaded:
         return reports[self.definitions.index_of(campaign.id)]
 
 
-@pytest.fixture(scope="module", params=range(3))
+@pytest.fixture(scope="module", params=slow_but([0], [1, 2]))
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return Loaded(request.param, tmp_path_factory.mktemp("live"))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import afterword
+from tests.extent import part
 from tests.workspace.worlds import VARIANTS, run_world
 
 STATES = ("converted", "pending", "not_converted")
@@ -27,9 +28,9 @@ def test_lists_are_as_long_as_the_numbers_of_the_report(results: afterword.Resul
     report = results.report(campaign).json
     letters = [event["letter"] for event in report["conversion_events"]]
     numbers, seen = {}, {}
-    for variant, row in rows_of(report):
-        for letter in letters:
-            for state in STATES:
+    for number, (variant, row) in enumerate(rows_of(report)):
+        for place, letter in enumerate(letters):
+            for state in part(STATES, 3, number + place):
                 found = results.users(campaign, variant=variant, event=letter, state=state)
                 assert len({tuple(unit.items()) for unit in found}) == len(found)
                 numbers[variant, letter, state] = row["conversions"][letter][state]
@@ -44,12 +45,12 @@ def test_parts_of_the_converted_are_as_many_as_the_report_says(results: afterwor
     report = results.report(campaign).json
     letters = [event["letter"] for event in report["conversion_events"]]
     numbers, seen = {}, {}
-    for variant, row in rows_of(report):
-        for letter in letters:
+    for number, (variant, row) in enumerate(rows_of(report)):
+        for place, letter in enumerate(letters):
             marks = {mark: row["conversions"][letter][mark] for mark in ("after_open", "after_click")}
             also = {f"also_{other.lower()}": n for other, n in row["also_converted"][letter].items()}
-            for state, number in {**marks, **also}.items():
-                numbers[variant, letter, state] = number
+            for state, counted in part(list({**marks, **also}.items()), 3, number + place):
+                numbers[variant, letter, state] = counted
                 seen[variant, letter, state] = len(results.users(campaign, variant=variant, event=letter, state=state))
     assert seen == numbers
     assert any(numbers.values()) == (len(letters) > 1)  # the one with a single event has no opens either

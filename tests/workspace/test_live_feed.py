@@ -18,6 +18,7 @@ from afterword.model import Definitions, EventKind
 from afterword.store.erasing import Erasure, Policy
 from afterword.workspace.live import ChangesGone, state
 from afterword.workspace.live.feed import Position, Wanted, read_cursor
+from tests.extent import THOROUGH
 from tests.oracle_facts import EventFact, ExposureFact, Fact
 from tests.oracle_people import MergeFact
 from tests.workspace.feed_world import apply, derived, read_all, replayed
@@ -153,7 +154,7 @@ class FeedMachine(RuleBasedStateMachine):
 
 
 FeedMachine.TestCase.settings = settings(
-    max_examples=4,
+    max_examples=20 if THOROUGH else 3,
     stateful_step_count=8,
     deadline=None,
     derandomize=True,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from afterword.store.erasing import Erasure, Policy
+from tests.extent import THOROUGH
 from tests.histories import generate_world
 from tests.oracle_facts import Fact
 from tests.oracle_people import MergeFact
@@ -91,7 +92,7 @@ class LiveMachine(RuleBasedStateMachine):
 
 
 LiveMachine.TestCase.settings = settings(
-    max_examples=8,
+    max_examples=40 if THOROUGH else 4,
     stateful_step_count=8,
     deadline=None,
     derandomize=True,
