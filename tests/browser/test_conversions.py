@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,14 @@ def test_the_numbers_are_those_of_the_api(world: World, browse: Browse, shared_o
     assert page.locator(".heads dd:not(.under)").all_inner_texts()[:3] == ["15", "12", "3"]
     assert shown["Had none"] == ["3"] * 6
     assert shown["Had a message"][0].startswith("–")  # what must not be added up has no sum
+    with page.expect_download() as saved:
+        page.locator("[data-csv=conversions]").click()
+    file = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text("utf-8-sig"))))
+    assert saved.value.suggested_filename == "conversions.csv"
+    [line] = [row for row in file if "cmd()" in row["Campaign"]]
+    assert line["Campaign"].startswith("'=cmd()")  # no formula
+    numbers = [float(text) for name, text in line.items() if name != "Campaign" and not name.endswith("(note)")]
+    assert numbers == [float(text) for text in shown["/campaign?id=across-1"]]
     page.get_by_role("link", name=HOSTILE).first.click()
     page.wait_for_url("**/campaign?id=across-1")
 

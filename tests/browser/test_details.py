@@ -16,6 +16,7 @@ from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
 from tests.browser.conftest import Browse, World
 from tests.browser.reading_pages import fetch, get
+from tests.interfaces.serving import wait_for
 
 DEMO = ("email-test", "update-app", "welcome")
 COLUMNS = ["exposed", "audience", "converted", "after_open", "after_click", "rate", "interval", "pending", "revenue"]
@@ -203,6 +204,34 @@ def test_what_if_says_at_the_field_what_is_wrong(world: World) -> None:
     assert page.status == 400
     assert 'id="deadline-error">Deadline is 45 days, must be at most 30 days.' in page.text
     assert 'id="name-error"' in page.text
+
+
+def explored(world: World, question: str) -> dict[str, Any]:
+    wait_for(lambda: bool(world.client.get(f"/api/explorations/{question}").json()["result"]), 60)
+    return dict(world.client.get(f"/api/explorations/{question}").json()["result"])
+
+
+def test_what_if_filters_by_property_as_conversion_events_do(world: World) -> None:
+    filters = {"property": "$currency", "op": "=", "value": "EUR", "of": "text"}
+    paid = {"kind": "purchase", "deadline": "3 days"}
+    several = filters | {"op": "in", "value": "EUR, USD"}
+    for more, where in (
+        (filters, [{"property": "$currency", "op": "=", "value": "EUR"}]),
+        (filters | {"property": "$price", "op": ">", "value": "20", "of": "number"},
+         [{"property": "$price", "op": ">", "value": 20}]),
+        (several, [{"property": "$currency", "op": "in", "value": ["EUR", "USD"]}]),
+    ):  # fmt: skip
+        asked = world.client.post(
+            "/api/campaigns/welcome/explore", {"conversion_events": [{**paid, "where": where}]}
+        ).json()
+        result = explored(world, asked["id"])
+        page = fetch(world, Role.ANALYST, "/campaign/what-if", id="welcome", **paid, **more)
+        _, *lines = page.tables["answer-1"].texts()
+        shown = [line[2] for line in lines[: len(result["variants"])]]
+        assert shown == [f"{row['conversions']['X1']['converted']:,}" for row in result["variants"]]
+        assert f'value="{more["property"]}"' in page.text
+    wrong = fetch(world, Role.ANALYST, "/campaign/what-if", id="welcome", **paid, **(filters | {"of": "number"}))
+    assert (wrong.status, "which is no number such as 49.90" in wrong.text) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def event_data(event: EventForm) -> dict[str, Any]:
     data: dict[str, Any] = {
         "kind": event.kind,
         "deadline": f"{event.number} {event.unit}" if event.number else None,
-        "where": [_filter_data(one) for one in event.where],
+        "where": [filter_data(one) for one in event.where],
     }
     match _ONLY_FOR.get(event.kind):
         case "name":
@@ -181,7 +181,8 @@ def _percent(text: str) -> str | None:
     return f"{text.removesuffix('%').strip()}%" if text else None
 
 
-def _filter_data(one: FilterForm) -> dict[str, Any]:
+def filter_data(one: FilterForm) -> dict[str, Any]:
+    """Return a filter as a definition file would hold it; what is no number stays text."""
     data: dict[str, Any] = {"property": one.property or None, "op": one.op}
     if one.op in (Op.EXISTS, Op.NOT_EXISTS):
         return data
@@ -209,11 +210,18 @@ def _typing_problems(form: Form) -> list[Problem]:
     for number, event in enumerate(form.conversion_events):
         for position, one in enumerate(event.where):
             path = ("conversion_events", number, "where", position, "value")
-            for text in values_of(one) if one.op not in (Op.EXISTS, Op.NOT_EXISTS) else ():
-                if one.of == NUMBER and not _NUMBER.fullmatch(text):
-                    found.append(Problem(Place(path=path), f"value is {show(text)}, which is no number such as 49.90"))
-                elif one.of == TRUTH and text not in ("true", "false"):
-                    found.append(Problem(Place(path=path), f"value is {show(text)}, must be true or false"))
+            found += [Problem(Place(path=path), text) for text in typing_problems(one)]
+    return found
+
+
+def typing_problems(one: FilterForm) -> list[str]:
+    """Return in what way the values of a filter are not what they are said to be."""
+    found = []
+    for text in values_of(one) if one.op not in (Op.EXISTS, Op.NOT_EXISTS) else ():
+        if one.of == NUMBER and not _NUMBER.fullmatch(text):
+            found.append(f"value is {show(text)}, which is no number such as 49.90")
+        elif one.of == TRUTH and text not in ("true", "false"):
+            found.append(f"value is {show(text)}, must be true or false")
     return found
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from afterword.interfaces.api.explorations import ask_of
-from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.web import written
+from afterword.interfaces.web.create.defining import filter_data, typing_problems
+from afterword.interfaces.web.create.form import FilterForm
+from afterword.interfaces.web.create.views import OPS, VALUES
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, named, scopes, variant_line
 from afterword.interfaces.web.details.heading import moment
 from afterword.interfaces.web.details.page import find
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
-from afterword.model import Campaign
+from afterword.model import Campaign, Op
 from afterword.reports import wording
 from afterword.reports.page_charts import colours
 from afterword.reports.report import described_events
@@ -37,6 +41,10 @@ KINDS = (
 )
 LISTS = {"purchase": "products", "session": "apps", "upgrade": "apps"}
 FIELDS = ("kind", "name", "only", "deadline")
+FILTER = ("property", "op", "value", "of")
+"""The fields of a filter; each may be there several times, in the order of the filters."""
+MOST_FILTERS = 10
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,15 @@ class Asked:
     only: str = ""
     """Products or apps, with commas between them."""
     deadline: str = "7 days"
+    filters: Sequence[FilterForm] = ()
     kinds: ClassVar = KINDS
+    ops: ClassVar = OPS
+    values: ClassVar = VALUES
+
+    @property
+    def places(self) -> Sequence[FilterForm]:
+        """The filters that are there, and one more to be filled."""
+        return [*self.filters, FilterForm()] if len(self.filters) < MOST_FILTERS else self.filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +118,9 @@ def show(web: Web, visit: Visit) -> Response:
     version = visit.asked("version")
     if body := _body(visit):
         try:
-            one = ask_of(web.server, stored.campaign.id, json.dumps(body).encode())
+            if wrong := [text for each in filters_of(visit) for text in typing_problems(_listed(each))]:
+                raise bad_request("\n".join(wrong))
+            one = ask_of(web.server, stored.campaign.id, _ENCODER.encode(body))
         except Refused as refused:
             if visit.part:
                 raise
@@ -117,7 +135,7 @@ def show(web: Web, visit: Visit) -> Response:
         id=stored.campaign.id,
         campaign=named(stored.campaign.name or stored.campaign.id)[0],
         back=link("/campaign", id=stored.campaign.id),
-        asked=Asked(**{name: visit.asked(name) for name in FIELDS if name in visit.query}),
+        asked=Asked(**{name: visit.asked(name) for name in FIELDS if name in visit.query}, filters=filters_of(visit)),
         versions=_versions(web, stored, timezone),
         answer=answer,
         version=version,
@@ -140,7 +158,21 @@ def _body(visit: Visit) -> dict[str, Any] | None:
     only = [one.strip() for one in visit.asked("only").split(",") if one.strip()]
     if only and kind in LISTS:
         event[LISTS[kind]] = only
+    if filters := filters_of(visit):
+        event["where"] = [filter_data(_listed(one)) for one in filters]
     return {"conversion_events": [event]}
+
+
+def filters_of(visit: Visit) -> list[FilterForm]:
+    """Return the filters that were typed; one without a property and a value is none."""
+    columns = [visit.query.get(name, []) for name in FILTER]
+    typed = [FilterForm(*(text.strip() for text in one)) for one in zip(*columns, strict=False)]
+    return [one for one in typed if one.property or one.value][:MOST_FILTERS]
+
+
+def _listed(one: FilterForm) -> FilterForm:
+    """Return a filter with its several values a line each; here they are typed with commas between them."""
+    return replace(one, value="\n".join(each.strip() for each in one.value.split(","))) if one.op == Op.IN else one
 
 
 def _problems(message: str) -> tuple[list[str], dict[str, str]]:
@@ -164,7 +196,7 @@ def _answer(one: Exploration, stored: StoredCampaign, visit: Visit) -> Answer:
         "/campaign/what-if",
         id=stored.campaign.id,
         **{name: visit.asked(name) for name in (*FIELDS, "version")},
-    )
+    ) + "".join(f"&{urlencode([(name, getattr(one, name)) for name in FILTER])}" for one in filters_of(visit))
     numbers = Numbers(stored.campaign.id, visit.role)
     result = one.result
     doing = one.doing or ("waiting for another question" if one.stage is Stage.WAITING else "")
