@@ -19,9 +19,11 @@ from afterword.settings import (
     BODY_SIZE,
     CHANGES_DAYS,
     FREE_SPACE,
+    KEEP_AUDIT_DAYS,
     RATE,
     SETTINGS,
     TRACK_RATE,
+    TRUSTED_PROXIES,
     UNLOADED_SIZE,
     Setting,
     memory_bytes,
@@ -89,12 +91,21 @@ def test_a_size_has_bounds() -> None:
 
 def test_the_servers_limits_are_its_settings_defaults() -> None:
     limits = [setting.default or "" for setting in (RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE)]
-    days, nice = int(CHANGES_DAYS.default or 0), int(ANSWER_NICE.default or 0)
-    assert make_policy(*limits, changes_days=days, nice=nice) == Policy()
-    with pytest.raises(UserError, match="changes-days is 0, must be at least 1"):
-        make_policy(*limits, changes_days=0, nice=nice)
-    with pytest.raises(UserError, match="answer-nice is 20, must be from 0 "):
-        make_policy(*limits, changes_days=days, nice=20)
+    others: dict[str, Any] = {
+        "changes_days": int(CHANGES_DAYS.default or 0),
+        "audit_days": int(KEEP_AUDIT_DAYS.default or 0),
+        "nice": int(ANSWER_NICE.default or 0),
+        "trusted_proxies": TRUSTED_PROXIES.default,
+    }
+    assert make_policy(*limits, **others) == Policy()
+    for name, wrong, said in (
+        ("changes_days", 0, "changes-days is 0, must be at least 1"),
+        ("audit_days", 0, "keep-audit-days is 0, must be at least 1"),
+        ("nice", 20, "answer-nice is 20, must be from 0 "),
+        ("trusted_proxies", "proxy", 'trusted-proxies is "proxy", must be addresses or networks'),
+    ):
+        with pytest.raises(UserError, match=said):
+            make_policy(*limits, **{**others, name: wrong})
 
 
 class TestSettingsFile:

@@ -5,6 +5,7 @@ An option goes before the environment, that before the settings file, that befor
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from dataclasses import dataclass
@@ -73,6 +74,16 @@ CHANGES_DAYS = Setting(
     "changes-days", "30", "For how many days changes of conversions can be read again; webhooks get theirs in any case."
 )
 
+KEEP_AUDIT_DAYS = Setting(
+    "keep-audit-days", "730", "For how many days the audit log keeps what somebody did; then the entry is removed."
+)
+TRUSTED_PROXIES = Setting(
+    "trusted-proxies",
+    "127.0.0.1,::1",
+    "Addresses or networks of proxies before the server, with commas: what they say of a client's address and of https "
+    "(X-Forwarded-For, X-Forwarded-Proto) is believed.",
+)
+
 ANSWER_NICE = Setting(
     "answer-nice",
     "19",
@@ -89,10 +100,11 @@ OIDC = Setting(
 SETTINGS = (
     *(MEMORY, THREADS, RESULTS, OUT, DATA, METADATA, HOST, PORT),
     *(RATE, TRACK_RATE, BODY_SIZE, BATCH_SIZE, FREE_SPACE, UNLOADED_SIZE),
-    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS, ANSWER_NICE, OIDC),
+    *(ERASE_WITHIN, KEEP_LOG_DAYS, KEEP_LOG_BYTES, CHANGES_DAYS, KEEP_AUDIT_DAYS, ANSWER_NICE),
+    *(TRUSTED_PROXIES, OIDC),
 )
 
-WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_LOG_DAYS.name, ANSWER_NICE.name)
+WHOLE_NUMBERS = (THREADS.name, PORT.name, CHANGES_DAYS.name, KEEP_AUDIT_DAYS.name, KEEP_LOG_DAYS.name, ANSWER_NICE.name)
 
 FILE_NAME = "afterword.toml"
 """In the working directory, where no settings file is named."""
@@ -143,6 +155,19 @@ def rate_of(name: str, text: str) -> tuple[int, float]:
     if not (requests and seconds):
         raise UserError(f"{name} is {text}, must be at least 1 request in at least 1 second")
     return requests, float(seconds)
+
+
+def networks(name: str, text: str) -> str:
+    """Read addresses and networks with commas between them, such as `10.0.0.0/8,::1`; none is an empty text."""
+    found = [one.strip() for one in text.split(",") if one.strip()]
+    for one in found:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError:
+            raise UserError(
+                f'{name} is "{text}", must be addresses or networks, such as 127.0.0.1,10.0.0.0/8'
+            ) from None
+    return ",".join(found)
 
 
 def read_settings(named: Path | None) -> dict[str, str]:

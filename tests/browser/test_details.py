@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from afterword.reports import wording
 from afterword.store.accounts import Role
@@ -50,7 +52,22 @@ def test_numbers_are_those_of_the_api(world: World, campaign: str) -> None:
             for on in [row["conversions"][letter]]
         ]
         assert [line[1:] for line in lines] == expected
-        assert told["verdict"]["sentence"] in page.text.replace("&#34;", '"').replace("&#39;", "'")
+        text = page.text.replace("&#34;", '"').replace("&#39;", "'")
+        assert all(sentence in text for sentence in [told["verdict"]["sentence"], *told["verdict"]["remarks"]])
+        assert beside_control(told) == re.findall(r">([^<]+)</span> than without the message", text)
+
+
+def beside_control(told: dict[str, Any]) -> list[str]:
+    """What the headline figures say that the message caused: conversions and rate on A, and revenue."""
+    if told["incremental"] is None:
+        return []
+    on_a, money = (told["incremental"]["metrics"][name] for name in ("A", "revenue"))
+    words = [
+        wording.beside(wording.signed(on_a["incremental"], 0), less="fewer"),
+        wording.beside(wording.signed(100 * on_a["difference"], 2), "points"),
+        wording.beside(wording.signed_money(float(money["incremental"]), told["currency"])),
+    ]
+    return words if float(money["incremental"]) or money["incremental_interval"] else words[:2]
 
 
 def test_numbers_are_those_of_the_command_line(world: World) -> None:
@@ -103,12 +120,12 @@ def test_analysts_ask_for_a_story_on_the_page(world: World, browse: Browse) -> N
     page.get_by_label("User id").fill("n-0060")
     page.get_by_role("button", name="Tell the story").press("Enter")
     page.wait_for_url("**/campaign/why?id=welcome&user=n-0060")
-    assert "triggered this exposure" in page.locator("main").inner_text()
+    expect(page.locator("#story")).to_contain_text("triggered this exposure")
 
 
 def test_looking_at_people_enters_the_audit_log(world: World) -> None:
     fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story")
-    fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060")
+    fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060", whole="1")
     with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
         why, users = metadata.audit.list(limit=2)
     assert (users.action, users.detail["variant"], users.detail["state"]) == ("users.listed", "story", "converted")
@@ -127,7 +144,7 @@ def test_columns_stay_chosen(world: World, browse: Browse) -> None:
 def test_why_says_what_explain_says(world: World, campaign: str) -> None:
     (user, *_) = world.client.get(f"/api/campaigns/{campaign}/users").json()["users"]
     said = world.client.get(f"/api/campaigns/{campaign}/explain?user={user['user_id']}").json()
-    page = fetch(world, Role.ANALYST, "/campaign/why", id=campaign, user=user["user_id"])
+    page = fetch(world, Role.ANALYST, "/campaign/why", id=campaign, user=user["user_id"], whole="1")
     for verdict in said["verdicts"]:
         assert verdict["text"].replace('"', "&#34;") in page.text
     assert len(page.tables[""].rows) == len(said["story"]) + 1
@@ -136,7 +153,7 @@ def test_why_says_what_explain_says(world: World, campaign: str) -> None:
 
 
 def test_why_of_an_unknown_user_offers_another(world: World) -> None:
-    page = fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-006x")
+    page = fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-006x", whole="1")
     assert page.status == 404
     assert "did you mean" in page.text
 
@@ -232,5 +249,7 @@ def test_nothing_bars_anybody(world: World, browse: Browse, role: Role, path: st
     if path.startswith("/campaign?"):
         page.locator("#card-of-age svg").wait_for()
         page.locator("#messages h2").wait_for()
+    if path.startswith("/campaign/why?"):
+        page.locator("#story .verdict-of").first.wait_for()
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     watched.check()

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PASSWORD, Browse, World
+from tests.browser.hands import Keyboard, Mouse
 from tests.browser.watching import Watched
 from tests.interfaces.serving import Client, instant, purchase
 
@@ -18,11 +19,13 @@ SOON, LATER = range(6), range(6, 9)
 
 
 @pytest.mark.slow
-def test_from_the_first_visit_to_the_end_of_a_campaign(empty: World, browse: Browse) -> None:
+@pytest.mark.parametrize("hand", [Mouse, Keyboard])
+def test_from_the_first_visit_to_the_end_of_a_campaign(empty: World, browse: Browse, hand: type[Mouse]) -> None:
     watched = browse(empty, None)
     page = watched.page
-    make_the_first_account(watched, empty.client.key)
-    create(watched)
+    by = hand(page)
+    make_the_first_account(watched, by, empty.client.key)
+    create(watched, by)
     expect(page).to_have_url(f"{empty.address}/campaign?id=cart-rescue")
     expect(page.get_by_role("heading", name="Nobody was exposed yet")).to_be_visible()
     watched.check()
@@ -36,15 +39,15 @@ def test_from_the_first_visit_to_the_end_of_a_campaign(empty: World, browse: Bro
     assert page.evaluate("window.neverReloaded") is True
     watched.check()
 
-    ask_why(watched)
-    change_the_deadline(watched)
-    select(watched, empty.client)
+    ask_why(watched, by)
+    change_the_deadline(watched, by)
+    select(watched, by, empty.client)
 
     page.goto("/campaign?id=cart-rescue")
-    page.get_by_role("button", name="Stop").click()
+    by.press(page.get_by_role("button", name="Stop"))
     expect(page.get_by_role("heading", name="Stop", exact=False)).to_be_visible()
     watched.check()
-    page.get_by_role("main").get_by_role("button", name="Stop").click()
+    by.press(page.get_by_role("main").get_by_role("button", name="Stop"))
     expect(page.get_by_role("main").get_by_text("Stopped", exact=True)).to_be_visible()
     assert empty.client.get("/api/campaigns/cart-rescue").json()["status"] == "stopped"
     page.goto("/")
@@ -60,54 +63,62 @@ def figure(page: Page, label: str) -> Locator:
     return page.locator("dl.figures > div").filter(has=page.locator("dt", has_text=label)).first.locator("dd").first
 
 
-def go_on(page: Page) -> None:
-    page.get_by_role("button", name="Save and continue").click()
+def go_on(by: Mouse) -> None:
+    step = by.page.get_by_label("Steps").locator("[aria-current]")
+    before = step.inner_text()
+    by.press(by.page.get_by_role("button", name="Save and continue"))
+    expect(step).not_to_have_text(before)
 
 
-def make_the_first_account(watched: Watched, key: str) -> None:
+def make_the_first_account(watched: Watched, by: Mouse, key: str) -> None:
     page = watched.open("/")
-    page.get_by_label("Admin key").fill(key)
-    page.get_by_label("Your name").fill("Ann")
-    page.get_by_label("E-mail address").fill("ann@example.com")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("The password again").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
+    by.fill(page.get_by_label("Admin key"), key)
+    by.fill(page.get_by_label("Your name"), "Ann")
+    by.fill(page.get_by_label("E-mail address"), "ann@example.com")
+    by.fill(page.get_by_label("Password", exact=True), PASSWORD)
+    by.fill(page.get_by_label("The password again"), PASSWORD)
+    by.press(page.get_by_role("button", name="Make the account"))
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     watched.check()
 
 
-def create(watched: Watched) -> None:
+def create(watched: Watched, by: Mouse) -> None:
     """Two messages and a control, four conversion events, Intelligent Selection; then start measuring."""
     page = watched.page
-    page.get_by_role("main").get_by_role("link", name="Create").first.click()
-    page.get_by_label("Name", exact=True).fill("Cart rescue")
-    go_on(page)
+    by.press(page.get_by_role("main").get_by_role("link", name="Create").first)
+    by.fill(page.get_by_label("Name", exact=True), "Cart rescue")
+    go_on(by)
     expect(page.get_by_role("heading", name="Variants and their shares")).to_be_visible()
-    page.get_by_role("button", name="Add variant").click()
-    page.get_by_role("button", name="Share evenly").click()
+    by.press(page.get_by_role("button", name="Add variant"))
+    by.press(page.get_by_role("button", name="Share evenly"))
     for number, name in enumerate(("mail", "push")):
-        page.locator(f"[id='variants.{number}.id']").fill(name)
-    go_on(page)
+        by.fill(page.locator(f"[id='variants.{number}.id']"), name)
+    go_on(by)
     expect(page.locator("#snippet-assign")).to_be_visible()
-    go_on(page)
+    go_on(by)
     for number, (kind, within, unit) in enumerate(
-        [("purchase", "3", "days"), ("custom", "1", "days"), ("session", "12", "hours"), ("message_click", "2", "days")]
+        [
+            ("Makes a purchase", "3", "days"),
+            ("Performs a custom event", "1", "days"),
+            ("Starts a session", "12", "hours"),
+            ("Clicks in a message of this campaign", "2", "days"),
+        ]
     ):
         if number:
-            page.get_by_role("button", name="Add event").click()
-        page.get_by_label("What people do").nth(number).select_option(kind)
-        if kind == "custom":
-            page.locator(f"[id='conversion_events.{number}.name']").fill("added_to_cart")
-        page.locator(f"[id='conversion_events.{number}.number']").fill(within)
-        page.locator(f"[id='conversion_events.{number}.unit']").select_option(label=unit)
-    go_on(page)
+            by.press(page.get_by_role("button", name="Add event"))
+        by.choose(page.get_by_label("What people do").nth(number), kind)
+        if "custom" in kind:
+            by.fill(page.locator(f"[id='conversion_events.{number}.name']"), "added_to_cart")
+        by.fill(page.locator(f"[id='conversion_events.{number}.number']"), within)
+        by.choose(page.locator(f"[id='conversion_events.{number}.unit']"), unit)
+    go_on(by)
     expect(page.get_by_role("heading", name="Had this been running")).to_be_visible()
-    go_on(page)
-    page.get_by_label("Intelligent Selection").check()
-    page.get_by_label("accept", exact=False).first.check()
-    go_on(page)
+    go_on(by)
+    by.tick(page.get_by_label("Intelligent Selection"))
+    by.tick(page.get_by_label("accept", exact=False).first)
+    go_on(by)
     watched.check()
-    page.get_by_role("button", name="Start measuring").click()
+    by.press(page.get_by_role("button", name="Start measuring"))
 
 
 def report_exposures(client: Client) -> None:
@@ -129,43 +140,43 @@ def report_events(client: Client) -> None:
     assert client.post("/api/events", {"events": [*bought, *carted]}).json()["rejected"] == []
 
 
-def ask_why(watched: Watched) -> None:
+def ask_why(watched: Watched, by: Mouse) -> None:
     """From a number to its users, and from a user to the reason."""
     page = watched.page
-    figure(page, "Conversions").get_by_role("link").click()
+    by.press(figure(page, "Conversions").get_by_role("link"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("9")
     assert page.get_by_role("link", name="Why?").count() == len(SOON) + len(LATER)
     watched.check()
-    page.get_by_role("link", name="Why? u3", exact=True).click()
+    by.press(page.get_by_role("link", name="Why? u3", exact=True))
     expect(page.locator("[data-verdict]").first).to_have_text("Converted")
     expect(page.get_by_role("table", name="Facts about this user")).to_contain_text("added_to_cart")
     watched.check()
 
 
-def change_the_deadline(watched: Watched) -> None:
+def change_the_deadline(watched: Watched, by: Mouse) -> None:
     """Three days become one, after a look at what that does to the numbers."""
     page = watched.page
     page.goto("/campaign?id=cart-rescue")
-    page.get_by_role("button", name="Edit").click()
-    page.get_by_role("button", name="Begin a change").click()
-    page.locator("[id='conversion_events.0.number']").fill("1")
-    page.get_by_label("Steps").get_by_role("button", name="Review", exact=True).click()
+    by.press(page.get_by_role("button", name="Edit"))
+    by.press(page.get_by_role("button", name="Begin a change"))
+    by.fill(page.locator("[id='conversion_events.0.number']"), "1")
+    by.press(page.get_by_label("Steps").get_by_role("button", name="Review", exact=True))
     row = page.get_by_role("region", name="Numbers under both versions").get_by_role("row", name="A Makes")
     expect(row).to_contain_text("22.5", timeout=LIVE_MILLISECONDS)
     expect(row).to_contain_text("15.0")
     watched.check()
-    page.get_by_role("button", name="Adopt the new version").click()
+    by.press(page.get_by_role("button", name="Adopt the new version"))
     expect(figure(page, "Conversions")).to_contain_text("6", timeout=LIVE_MILLISECONDS)
 
 
-def select(watched: Watched, client: Client) -> None:
+def select(watched: Watched, by: Mouse, client: Client) -> None:
     """The next shares are decided and accepted."""
     page = watched.page
-    page.get_by_role("main").get_by_role("link", name="Selection").first.click()
-    page.get_by_role("button", name="Decide now").click()
+    by.press(page.get_by_role("main").get_by_role("link", name="Selection").first)
+    by.press(page.get_by_role("button", name="Decide now"))
     expect(page.get_by_role("heading", name="Decision 1 of")).to_be_visible()
     watched.check()
     if (accept := page.get_by_role("button", name="Accept decision 1")).count():
-        accept.click()
+        by.press(accept)
         expect(page.get_by_text("in force since")).to_be_visible()
     assert client.get("/api/campaigns/cart-rescue/selection").json()["decision"]["number"] == 1

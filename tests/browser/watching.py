@@ -38,14 +38,14 @@ class Watched:
         self.page.goto(path)
         return self.page
 
-    def check(self) -> None:
+    def check(self, *, thoroughly: bool = THOROUGH) -> None:
         """Look for barriers, wide and light, and whether it fits a phone; AFTERWORD_LOOKS=all has all four looks."""
         before = self.page.viewport_size
-        for width, theme in LOOKS if THOROUGH else LOOKS[:2]:
+        for width, theme in LOOKS if thoroughly else LOOKS[:2]:
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.emulate_media(color_scheme=theme)
             where = f"{self.page.url} at {width} px, {theme}"
-            if THOROUGH or (width, theme) == LOOKS[0]:  # a second or two each time
+            if thoroughly or (width, theme) == LOOKS[0]:  # a second or two each time
                 self.problems += [f"{where}: {found}" for found in self._barriers()]
             overflow = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if overflow > 0:

@@ -71,6 +71,16 @@ def test_it_is_no_part_of_the_version() -> None:
         ({}, "mode: mode is missing, must be one of intelligent, fixed"),
         ({"mode": "clever"}, 'mode: unknown mode "clever", must be one of intelligent, fixed'),
         ({"mode": "intelligent", "every": "59 minutes"}, "every: every is 59 minutes, must be from 1 hour to 30 days"),
+        (
+            {"mode": "intelligent", "every": True},
+            "every: every is true, must be a duration such as 12 hours",
+        ),
+        ({"mode": "intelligent", "every": 1.5}, 'every: every: "1.5" is not a whole number of seconds'),
+        ({"mode": "intelligent", "every": "soon"}, 'every: every: "soon" is not a duration, write it like'),
+        (
+            {"mode": "intelligent", "half_life": [1]},
+            "half_life: half_life is a list, must be a duration such as 30 days, or never",
+        ),
         ({"mode": "intelligent", "floor": 0}, "floor: floor is 0, must be above 0 and at most 50, the equal share"),
         ({"mode": "intelligent", "floor": 51}, "floor: floor is 51, must be above 0 and at most 50, the equal share"),
         ({"mode": "intelligent", "floor": 1.234}, "floor: floor is 1.234, must have at most two decimals"),
@@ -99,3 +109,7 @@ def test_there_must_be_something_to_choose_from_and_to_choose_by() -> None:
     assert any("intelligent needs at least two variants with a message" in one for one in single)
     blind = problems({"mode": "intelligent"}, conversion_events=[])
     assert any("intelligent needs a conversion event" in one for one in blind)
+    unread = problems({"mode": "intelligent"}, conversion_events=[{"kind": "purchase", "deadline": True}])
+    assert [one.partition(" conversion")[2] for one in unread] == [
+        "_events[0].deadline: deadline is true, must be a duration such as 3 days"
+    ]

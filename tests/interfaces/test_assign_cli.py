@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import resource
 import shlex
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from shutil import which
@@ -82,7 +84,8 @@ def test_recording_says_how_to_go_on_without_exposing_anybody_twice(
     line = f"assign assign-cli-again --users {files}/users.csv --data {shared.data} --record"
     code, _, told = said(line, capsys)
     assert code == 0
-    again = told.split("run it again with ")[1].split(",")[0]
+    assert "who is recorded by then is not recorded again" in told
+    again = told.split("run the same command again with ")[1].split(" added")[0]
     assert said(f"{line} {again}", capsys)[0] == 0
     client.loaded()
     assert sum(row["exposures"] for row in client.report("assign-cli-again")["variants"]) == 150
@@ -96,7 +99,8 @@ def test_recorded_users_are_exposed(client: Client, shared: Served, files: Path,
     )
     for _ in range(2):  # the same time: the same exposures
         code, _out, told = said(line, capsys)
-        assert (code, told) == (0, f"50 users assigned, 50 of them exposed: {tmp_path}/assigned.parquet\n")
+        recorded = "50 users assigned, 50 of them recorded as exposed at 2026-03-01T09:00:00Z"
+        assert (code, told) == (0, f"{recorded}: {tmp_path}/assigned.parquet\n")
     rows = pq.read_table(tmp_path / "assigned.parquet").to_pylist()
     client.loaded()
     exposed = {row["id"]: row["exposed"] for row in client.report("assign-cli-record")["variants"]}
@@ -143,6 +147,39 @@ def test_a_row_without_a_user_is_named(files: Path, tmp_path: Path, capsys: Any)
     )
     assert code == 2
     assert f"{tmp_path}/holes.csv, row 2: user_id is missing" in told
+
+
+def test_a_row_with_a_blank_user_is_named(
+    client: Client, shared: Served, files: Path, tmp_path: Path, capsys: Any
+) -> None:
+    blanks = ["   ", "\t", "\u2003\u00a0", "\x1f"]
+    for blank in blanks:
+        (tmp_path / "blank.csv").write_text(f'user_id,x\nann,1\n"{blank}",2\n')
+        for place in (f"--campaigns {files}/campaigns.json", f"--data {shared.data}"):
+            code, out, told = said(f"assign assign-cli --users {tmp_path}/blank.csv {place}", capsys)
+            sentence = "row 2: user_id is blank, must have at least one character that is no space"
+            assert (code, out, told) == (2, "", f"{tmp_path}/blank.csv, {sentence}\n")
+    client.launch(campaign("assign-blank"))
+    answer = client.post("/api/assign", {"campaign_id": "assign-blank", "users": ["ann", *blanks]}).json()
+    assert [one["user_id"] for one in answer["assigned"]] == ["ann"]
+    assert {(one["item"], one["reason"]) for one in answer["rejected"]} == {(n, "missing_field") for n in (1, 2, 3, 4)}
+
+
+def test_a_file_past_the_limit_of_the_process_is_no_fault_of_ours(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("user_id\n" + "".join(f"user-{n}\n" for n in range(20_000)))
+    line = [sys.executable, "-m", "afterword", "assign", "assign-cli", "--users", str(tmp_path / "users.csv")]
+    line += ["--campaigns", str(files / "campaigns.json"), "--out", str(tmp_path / "assigned.csv")]
+    limited = 65_536
+    done = subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limited, limited)),
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("raise the limit on the size of files (ulimit -f)\n")
+    assert not (tmp_path / "assigned.csv").exists()
 
 
 def test_a_campaign_that_the_file_does_not_have_is_named(files: Path, capsys: Any) -> None:

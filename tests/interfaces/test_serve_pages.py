@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from afterword.interfaces.web.assets import assets
+from afterword.interfaces.web.guesses import FREE
 from afterword.interfaces.web.routes import PAGES, Page
 from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
+from tests.interfaces.describing import OPERATIONS
 from tests.interfaces.serving import Client, Served, campaign, exposures, wait_for
 
 PASSWORD = "correct horse battery"
@@ -59,8 +61,89 @@ def test_a_role_below_is_refused(client: Client, secrets: dict[Role, str], page:
             assert ask(client, page, secrets[role], form if page.method == "POST" else None).status_code == 403, role
 
 
-def test_a_viewer_can_change_nothing_but_the_own_password() -> None:
-    assert [one.path for one in CHANGING if one.role is Role.VIEWER] == ["/account"]
+def test_a_viewer_can_change_nothing_but_what_is_their_own() -> None:
+    assert [one.path for one in CHANGING if one.role is Role.VIEWER] == [
+        "/account",
+        "/account/sessions",
+        "/account/manner",
+    ]
+
+
+def test_a_session_opens_nothing_of_the_api(client: Client, secrets: dict[Role, str]) -> None:
+    cookie = {"Cookie": f"{COOKIE}={secrets[Role.VIEWER]}"}
+    needing = [one for one in OPERATIONS if one.permission is not None]
+    assert len(needing) > 60
+    for one in needing:
+        path = one.path.replace("{id}", "welcome")
+        answer = client.http.request(one.method, path, content=b"{}", headers=cookie)
+        assert answer.status_code == 401, f"{one.method} {one.path}"
+
+
+def test_sessions_end_one_by_one_and_all_at_once(client: Client, shared: Served, secrets: dict[Role, str]) -> None:
+    with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
+        account = metadata.accounts.find("door-viewer@example.com").id
+        here, there, third = (metadata.sessions.begin(account, time.time_ns() // 1000, os.urandom) for _ in range(3))
+        theirs = metadata.sessions.begin(
+            metadata.accounts.find("door-analyst@example.com").id, time.time_ns() // 1000, os.urandom
+        )
+
+    def end(secret: str, **form: str) -> httpx.Response:
+        headers = {"Cookie": f"{COOKIE}={secret}"}
+        return client.http.post("/account/sessions", data={"csrf": csrf_of(client, secret), **form}, headers=headers)
+
+    def is_in(secret: str) -> bool:
+        return ask(client, PAGES[0], secret).status_code == 200
+
+    listed = client.http.get("/account", headers={"Cookie": f"{COOKIE}={here}"}).text
+    for secret in (here, there, third):
+        assert f'value="{secret.split("_")[1]}"' in listed
+    assert listed.count("This browser") == 1
+    assert end(here, session=there.split("_")[1]).headers["location"] == "/account"
+    assert (is_in(here), is_in(there), is_in(third)) == (True, False, True)
+    end(here, session=theirs.split("_")[1])
+    assert is_in(theirs)
+    assert end(here).status_code == 400
+    assert end(here, which="all").headers["location"] == "/sign-in"
+    assert (is_in(here), is_in(third), is_in(theirs)) == (False, False, True)
+    secrets[Role.VIEWER] = _begin(shared, account)
+
+    by_admin = {"person": account, "action": "sign-out", "csrf": csrf_of(client, secrets[Role.ADMIN])}
+    headers = {"Cookie": f"{COOKIE}={secrets[Role.ADMIN]}"}
+    assert client.http.post("/settings/people/change", data=by_admin, headers=headers).status_code == 303
+    assert not is_in(secrets[Role.VIEWER])
+    secrets[Role.VIEWER] = _begin(shared, account)
+    assert client.send("DELETE", f"/api/people/{account}/sessions").json() == {"sessions": 1}
+    assert not is_in(secrets[Role.VIEWER])
+    assert client.send("DELETE", "/api/people/p999/sessions").status_code == 404
+    secrets[Role.VIEWER] = _begin(shared, account)
+
+
+def _begin(shared: Served, account: str) -> str:
+    with open_metadata(shared.data / FILE_NAME, create=False) as metadata:
+        return metadata.sessions.begin(account, time.time_ns() // 1000, os.urandom)
+
+
+def test_guesses_are_limited_by_the_address_that_a_trusted_proxy_says(client: Client) -> None:
+    def guess(number: int, said: str) -> httpx.Response:
+        form = {"email": f"nobody-{number}@example.com", "password": "summer 2026 summer"}
+        headers = {"X-Forwarded-For": said, "X-Afterword-Client": f"192.0.2.{number}"}
+        return client.http.post("/sign-in", data=form, headers=headers)
+
+    # What a client says in front of what the proxy adds changes nothing.
+    statuses = [guess(n, f"198.51.100.{n}, 203.0.113.7").status_code for n in range(FREE + 1)]
+    assert statuses == [401] * FREE + [429]
+    assert "came from your network: try again in" in guess(99, "203.0.113.7").text
+    assert guess(99, "203.0.113.8").status_code == 401
+    form = {"email": "door-admin@example.com", "password": PASSWORD}
+    secure = client.http.post("/sign-in", data=form, headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" in secure.headers["set-cookie"]
+    client.http.cookies.clear()
+
+
+def test_a_form_of_a_browser_that_says_only_its_origin_is_taken(client: Client) -> None:
+    form = {"email": "door-admin@example.com", "password": PASSWORD}
+    assert client.http.post("/sign-in", data=form, headers={"Origin": client.address}).status_code == 303
+    client.http.cookies.clear()
 
 
 @pytest.mark.parametrize("page", CHANGING, ids=lambda page: page.path)

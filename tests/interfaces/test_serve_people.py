@@ -170,7 +170,8 @@ QUIET = {
 
 
 def test_the_way_of_a_campaign_is_in_the_log(client: Client) -> None:
-    client.launch(campaign("noted"))
+    variants = [{"id": "a", "share": 50}, {"id": "b", "share": 50}]
+    client.launch(campaign("noted", variants=variants, selection={"mode": "intelligent"}))
     assert client.post("/api/campaigns/noted/selection", {"action": "pause"}).status_code == 200
     assert client.post("/api/campaigns/noted/stop").status_code == 200
     assert client.post("/api/campaigns/none/stop").status_code == 404

@@ -137,7 +137,11 @@ def test_a_campaign_with_fixed_shares_is_not_decided_on(client: Client, shared: 
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as err:
         code = main(["select", "fixed", "--data", str(shared.data)])
     assert (code, err.getvalue()) == (2, f"{sentence}\n")
-    assert client.get(path).json()["decisions"] == []
+    for action in ("pause", "resume", "accept"):
+        refused = client.post(path, {"action": action})
+        assert (refused.status_code, refused.json()["message"]) == (409, sentence)
+    told = client.get(path).json()
+    assert (told["decisions"], told["paused_at"]) == ([], None)
     assert shares(client, "fixed")["a"] == 45
 
 

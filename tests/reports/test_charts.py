@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afterword.reports.charts import Estimate, Series, interval_chart, line_chart, nice_step, spread, two_lines
+from afterword.reports.charts import Estimate, Series, breadth, interval_chart, line_chart, nice_step, spread, two_lines
 
 
 @given(st.lists(st.floats(0, 200), min_size=1, max_size=9))
@@ -76,4 +76,14 @@ def test_very_long_series_are_thinned_but_keep_their_end() -> None:
 def test_long_names_take_two_lines() -> None:
     assert two_lines("Free shipping ends Sunday", 19) == ["Free shipping ends", "Sunday"]
     assert two_lines("Control", 19) == ["Control"]
+    for wide in (
+        "W" * 60,
+        "WINTER SALE: MORE, MORE, MORE FOR EVERYBODY",
+        "冬のセール、今だけ三割引きで全国どこへでもお届けします",
+        "🫖" * 40,
+    ):
+        first, second = two_lines(wide, 19)
+        assert max(breadth(first), breadth(second)) <= 19
+        assert second.endswith("…")
+        assert wide.replace(" ", "").startswith(f"{first}{second}".replace(" ", "").rstrip("…"))
     assert two_lines("one two three four five six seven eight nine", 19)[1].endswith("…")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from afterword.errors import UserError
-from afterword.model import AnalysisPlan, PlanKind
+from afterword.model import AnalysisPlan, PlanKind, WinnerRule
 from afterword.selection.evidence import pair_level
 from afterword.selection.naming import Arms, named
 from afterword.selection.permuting import Outcomes, permuted
@@ -48,12 +48,26 @@ def test_a_fixed_plan_is_judged_at_its_one_look() -> None:
     assert told.plain_once == pytest.approx(told.verdict, abs=0.005)
 
 
+def test_the_chi_squared_rule_is_judged_as_it_names() -> None:
+    rule = AnalysisPlan(rule=WinnerRule.CHI_SQUARED)
+    two = arm("a", 20_000, 2_000, over_days=30), arm("b", 20_000, 2_000, over_days=30)
+    once = permuted(experiment(*two, plan=replace(rule, plan=PlanKind.FIXED)), 2_000, np.random.default_rng(3))
+    assert 0.03 < once.verdict == once.plain_once < 0.07  # of two variants Pearson's test is the z-test
+    daily = permuted(experiment(*two, plan=rule), 500, np.random.default_rng(3))
+    assert daily.verdict == daily.plain_daily > 0.2
+    above = permuted(experiment(*DIFFERENT, plan=rule), 500, np.random.default_rng(3))
+    assert 0.1 < above.verdict < above.plain_daily  # with a control only what is better than it
+
+
 def test_nothing_to_permute_is_said() -> None:
     rng = np.random.default_rng(1)
     with pytest.raises(UserError, match="no users yet whose window has passed"):
         permuted(experiment(arm("a"), arm("b")), 10, rng)
     with pytest.raises(UserError, match="nothing to compare: no conversion event, or a single variant"):
         permuted(experiment(arm("a", 100, 10)), 10, rng)
+    learning = replace(experiment(arm("a", 100, 10), arm("b", 100, 10)), follows_results=True)
+    with pytest.raises(UserError, match="has shares that follow results"):
+        permuted(learning, 10, rng)
     twice = replace(arm("a"), days={"A": [(1, Sums(100, 10, 14, 150, 240, 17))]})
     with pytest.raises(UserError, match="counts a user several times"):
         permuted(experiment(twice, arm("b", 100, 10)), 10, rng)

@@ -126,6 +126,13 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
             id="minimum-sample",
         ),
         pytest.param(
+            (arm("a", 10, 1, waiting=20), arm("control", 95, 9, waiting=20)),
+            AnalysisPlan(),
+            "It is too early: the plan asks for 100 users in each variant whose window has passed; 90 more are "
+            "missing, which at the pace so far takes about 23 days.",
+            id="minimum-sample-at-this-pace",
+        ),
+        pytest.param(
             (arm("a", 90, 9, ago=20), arm("control", 95, 9, ago=20)),
             AnalysisPlan(),
             "It is too early: the plan asks for 100 users in each variant whose window has passed; 10 more are "
@@ -193,12 +200,12 @@ def test_what_is_missing_to_be_sure() -> None:
     leading = experiment(arm("a", 10_000, 1_095), arm("control", 10_000, 1_000))
     assert more(leading) == [
         "To be sure of a difference as large as this one (0.95 percentage points) takes about 24,000 more users in "
-        "each variant, about 36 days."
+        "each variant, at the pace so far about 36 days."
     ]
     undecided = experiment(arm("a", 10_000, 1_010), arm("control", 10_000, 1_000))
     assert more(undecided) == [
         "To be sure of a difference worth having (0.20 percentage points) takes about 890,000 more users in each "
-        "variant, about 3 years."
+        "variant, at the pace so far about 3 years."
     ]
     over = experiment(arm("a", 10_000, 1_010, ago=30), arm("control", 10_000, 1_000, ago=30))
     (remark,) = more(over)

@@ -59,8 +59,8 @@ def test_warning_names_shares_expected_and_seen() -> None:
     assert found.p_value < FALSE_ALARMS
     assert found.days == (1,)
     assert found.sentence == (
-        "Of 19,400 users a 46.4 % instead of 45.0 %, b 43.3 % instead of 45.0 %, control 10.3 % instead of 10.0 %, "
-        "which is not chance; 1 of the days by itself."
+        "Of 19,400 users, a got 46.4 % instead of 45.0 %, b 43.3 % instead of 45.0 %, control 10.3 % instead of "
+        "10.0 %, which is not chance, on one of the days even by itself."
     )
 
 

@@ -35,6 +35,17 @@ def test_it_is_read_in_pages_by_who_and_what(metadata: Metadata) -> None:
     assert numbers(actor="p0", action="campaigns", before=7) == [1]
 
 
+def test_old_entries_go_and_numbers_go_on(metadata: Metadata) -> None:
+    assert metadata.audit.prune(10) == 0
+    for at in (1, 2, 30):
+        metadata.audit.add(at, "p1", "a", "x", {})
+    assert metadata.audit.prune(2) == 1
+    assert [entry.number for entry in metadata.audit.list()] == [3, 2]
+    assert metadata.audit.prune(100) == 1  # the newest stays, for its number
+    metadata.audit.add(31, "p1", "a", "x", {})
+    assert [entry.number for entry in metadata.audit.list()] == [4, 3]
+
+
 def test_of_many_at_once_none_is_lost(place: str) -> None:
     with open_metadata(place) as one, open_metadata(place) as other:
         with ThreadPoolExecutor(8) as pool:

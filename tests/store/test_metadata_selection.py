@@ -23,7 +23,9 @@ def launched(metadata: Metadata) -> None:
     metadata.campaigns.launch("cart-rescue", 10)
 
 
-def decided(metadata: Metadata, at: int = 100, shares: dict[str, int] = AFTER) -> StoredDecision:
+def decided(
+    metadata: Metadata, at: int = 100, shares: dict[str, int] = AFTER, *, apply: bool = False
+) -> StoredDecision:
     current = {one.id: one.share_hundredths for one in metadata.campaigns.get("cart-rescue").campaign.variants}
     return metadata.selections.add(
         "cart-rescue",
@@ -34,7 +36,17 @@ def decided(metadata: Metadata, at: int = 100, shares: dict[str, int] = AFTER) -
         shares_before=current,
         settled_on=None,
         document='{"seed": 7}',
+        apply=apply,
     )
+
+
+def test_a_decision_that_is_to_be_applied_is_kept_with_its_shares_or_not_at_all(metadata: Metadata) -> None:
+    launched(metadata)
+    with pytest.raises(CampaignRefused, match="the control's share is 5 %, must stay 10 %"):
+        decided(metadata, shares={"a": 1500, "b": 8000, "control": 500}, apply=True)
+    assert metadata.selections.last("cart-rescue") is None
+    assert decided(metadata, 300, apply=True).applied_at == 300
+    assert [one.changed_at for one in metadata.campaigns.shares("cart-rescue")] == [10, 300]
 
 
 def test_decisions_are_kept_in_their_order(place: str) -> None:

@@ -185,7 +185,7 @@ def test_readers_see_one_state_while_rows_are_replaced(tmp_path: Path) -> None:
 
     def read(stop: threading.Event) -> None:
         while not stop.is_set():
-            with live.live._snapshot(world.definitions) as (con, _state, _facts):
+            with live.live._snapshots.open(world.definitions) as (con, _state, _facts):
                 kept = con.execute("SELECT (SELECT count(*) FROM recipients), (SELECT version FROM state)").fetchall()
                 live.live.report(world.definitions, as_of)
                 again = con.execute("SELECT (SELECT count(*) FROM recipients), (SELECT version FROM state)").fetchall()

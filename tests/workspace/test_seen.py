@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from afterword.model import ConversionEvent, ConversionKind, Counting, Definitions, EventKind
+from afterword.workspace.kept import KeptAMinute
 from afterword.workspace.live.exploring import Question
-from afterword.workspace.seen import SPAN, Look, names, properties, values
-from afterword.workspace.shares import SharesKept, shares
+from afterword.workspace.seen import SPAN, Found, Look, all_names, names, properties, values
+from afterword.workspace.shares import shares
 from tests.histories import generate_world
 from tests.oracle_facts import EventFact, ExposureFact
 from tests.workspace.live_world import LiveWorld, all_of
@@ -37,6 +40,10 @@ def counts(found: Any) -> list[tuple[str, int]]:
     return [(one.get("name", one.get("value")), one["count"]) for one in found.items]
 
 
+def seen(con: duckdb.DuckDBPyConnection, what: str, look: Look) -> Found:
+    return names(con, look, all_names(con, what, look.as_of, look.app))
+
+
 def test_names_that_fit_come_with_counts_of_thirty_days(tmp_path: Path) -> None:
     facts = [
         custom(1, "Cart viewed"),
@@ -51,13 +58,13 @@ def test_names_that_fit_come_with_counts_of_thirty_days(tmp_path: Path) -> None:
         EventFact("u", EventKind.PURCHASE, NOW - DAY, product_id="cart-1"),
     ]
     con = loaded(tmp_path, [replace(fact, event_id=f"id{i}", user_id="u") for i, fact in enumerate(facts)]).con
-    assert counts(names(con, "events", Look(NOW, 10, "CART"))) == [("Cart viewed", 2), ("view cart", 3)]
-    assert counts(names(con, "products", Look(NOW, 10))) == [("cart-1", 1)]
-    assert counts(names(con, "apps", Look(NOW, 10, "c"))) == [("cart app", 1)]
-    assert counts(names(con, "versions", Look(NOW, 10, app="other"))) == [("2.0", 1)]
-    first = names(con, "events", Look(NOW, 1))
+    assert counts(seen(con, "events", Look(NOW, 10, "CART"))) == [("Cart viewed", 2), ("view cart", 3)]
+    assert counts(seen(con, "products", Look(NOW, 10))) == [("cart-1", 1)]
+    assert counts(seen(con, "apps", Look(NOW, 10, "c"))) == [("cart app", 1)]
+    assert counts(seen(con, "versions", Look(NOW, 10, app="other"))) == [("2.0", 1)]
+    first = seen(con, "events", Look(NOW, 1))
     assert (counts(first), first.matching, first.events) == ([("view cart", 3)], 2, 5)
-    typo = names(con, "events", Look(NOW, 10, "Cart viewd"))
+    typo = seen(con, "events", Look(NOW, 10, "Cart viewd"))
     assert (typo.items, typo.matching) == ([], 0)
 
 
@@ -187,12 +194,31 @@ def test_shares_are_of_those_who_did_anything(tmp_path: Path) -> None:
     assert (found.seen, found.users) == (2, (1, None, 0))
 
 
-def test_shares_are_kept_for_a_minute_unless_somebody_is_erased(tmp_path: Path) -> None:
-    world = loaded(tmp_path, [replace(custom(1, "a"), event_id="1")])
-    asked, kept = [ConversionEvent(ConversionKind.CUSTOM, 1, name="a")], SharesKept()
-    assert kept.ask(world.con, asked, NOW, (0,)).users == (1,)
-    world.load([replace(custom(2, "a"), event_id="2")])
-    assert kept.ask(world.con, asked, NOW + 30_000_000, (0,)).users == (1,)
-    assert kept.ask(world.con, asked, NOW + 30_000_000, (1,)).users == (2,)
-    world.load([replace(custom(3, "a"), event_id="3")])
-    assert kept.ask(world.con, asked, NOW + 100_000_000, (1,)).users == (3,)
+def test_upgrades_are_looked_for_in_an_even_part_of_many_persons(tmp_path: Path) -> None:
+    con = LiveWorld(tmp_path).con
+    con.execute(
+        "INSERT INTO events (event_id, user_id, kind, occurred_at, app_id, app_version, quantity, machine, digest, "
+        "position, item, arrived_at) SELECT 'e' || i, 'u' || (i % 150000), 'session', ? + i, 'app', "
+        "CASE WHEN i >= 1350000 AND i % 3 = 0 THEN '2.0' ELSE '1.0' END, 1, false, hash(i), i, 0, 0 "
+        "FROM range(1500000) t(i)",
+        [NOW - DAY],
+    )
+    asked = [ConversionEvent(ConversionKind.UPGRADE, 1), ConversionEvent(ConversionKind.SESSION, 1)]
+    found = shares(con, asked, NOW)
+    upgraded, sessions = found.users
+    assert (found.seen, found.one_in, sessions) == (150_000, 5, 150_000)
+    assert upgraded == pytest.approx(50_000, rel=0.03)
+    assert upgraded != 50_000
+
+
+def test_answers_are_kept_for_a_minute_unless_somebody_is_erased() -> None:
+    kept, made = KeptAMinute[int](most=2), count(1)
+
+    def ask(key: str, as_of: int, erased: int) -> int:
+        return kept.ask(key, as_of, erased, lambda: next(made))
+
+    assert [ask("a", NOW, 0), ask("a", NOW + 30_000_000, 0)] == [1, 1]
+    assert ask("a", NOW + 61_000_000, 0) == 2
+    assert ask("a", NOW + 61_000_000, 1) == 3
+    assert [ask("b", NOW + 61_000_000, 1), ask("c", NOW + 61_000_000, 1)] == [4, 5]
+    assert ask("a", NOW + 61_000_000, 1) == 6

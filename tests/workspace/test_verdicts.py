@@ -21,14 +21,20 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DEFINITIONS = """\
 campaigns:
   - id: spring
-    variants: [{id: a, name: Tulips, share: 50}, {id: none, control: true, share: 50}]
+    variants: [{id: a, name: Tulips, share: 50}, {id: later, share: 0}, {id: none, control: true, share: 50}]
     conversion_events: [{kind: purchase, deadline: 2 days}, {kind: session, deadline: 1 day}]
     analysis: {alpha: 0.05, winsorize: 6, guardrails: [{event: unsubscribe, margin: 2%}]}
   - id: pairs
     channels: [email, push]
     counting: once_per_channel
-    variants: [{id: a, share: 50}, {id: none, control: true, share: 50}]
+    variants: [{id: later, share: 0}, {id: a, share: 50}, {id: none, control: true, share: 50}]
     conversion_events: [{kind: purchase, deadline: 2 days}]
+  - id: news
+    variants: [{id: a, share: 50}, {id: none, control: true, share: 50}]
+    conversion_events:
+      - {kind: session, deadline: 2 days}
+      - {kind: purchase, deadline: 2 days}
+      - {kind: message_open, deadline: 20 days}
 canvases:
   - id: welcome
     steps: [{id: one}, {id: two}]
@@ -49,12 +55,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> afterword.Results:
     for number in range(2 * USERS):
         user, at = f"u-{number}", START + timedelta(hours=number % 240)
         variant = ("a", "none")[number % 2]
-        exposures += [f"{user},{of},{variant},{at.isoformat()},email" for of in ("spring", "pairs")]
+        exposures += [f"{user},{of},{variant},{at.isoformat()},email" for of in ("spring", "pairs", "news")]
         exposures += [f"{user},pairs,{variant},{at.isoformat()},push"] if number % 3 == 0 else []
         exposures.append(f"{user},welcome,{'ab'[number % 2]},{at.isoformat()},email")
         messages.append(f"{user},welcome,one,{(at + timedelta(minutes=1)).isoformat()}")
         if number // 2 % (3 if variant == "a" else 5) == 0:
             events.append(f"p-{number},{user},purchase,{(at + timedelta(days=1)).isoformat()},10.00,USD,")
+        if number % 20 == 0:
+            events.append(f"o-{number},{user},message_open,{(at + timedelta(hours=number % 48)).isoformat()},,,news")
         if number in (0, 2, 4):
             events.append(f"m-{number},{user},message_unsubscribe,{(at + timedelta(hours=1)).isoformat()},,,spring")
     for name, rows in (("exposures", exposures), ("events", events), ("step_messages", messages)):
@@ -94,7 +102,7 @@ def test_report_json_has_the_verdict_and_what_it_rests_on(results: afterword.Res
 
 def test_every_key_of_it_is_documented(results: afterword.Results) -> None:
     documented = set(re.findall(r"`(\w+)`", (DOCS / "report-json.md").read_text("utf-8")))
-    names = {*LETTERS, *("a", "b", "none")}
+    names = {*LETTERS, *("a", "b", "later", "none")}
     for campaign in results.json["campaigns"]:
         for part in ("verdict", "comparisons", "forecast"):
             assert set(keys_of(campaign[part])) - names <= documented
@@ -115,6 +123,34 @@ def test_every_event_is_compared(results: afterword.Results) -> None:
     assert compared["revenue"]["variants"]["a"]["decided"] is None
     assert compared["revenue"]["variants"]["a"]["difference"] == pytest.approx(10 * 2 / 15)
     assert compared["revenue_winsorised"]["variants"]["a"]["difference"] == pytest.approx(6 * 2 / 15)
+
+
+def test_an_interval_clear_of_zero_that_decides_nothing_is_explained(results: afterword.Results) -> None:
+    of_purchases = told(results, "news")["comparisons"]["B"]["variants"]["a"]
+    assert of_purchases["interval"][0] > 0
+    assert of_purchases["decided"] is False
+    sentence = "An interval clear of zero is not enough here: B is tested only after A is decided, or of many events"
+    assert results.report("news").to_markdown().count(sentence) == 1
+    assert sentence in render_page(results.json)
+    assert "An interval clear of zero" not in results.report("spring").to_markdown()
+
+
+def test_control_has_no_forecast_of_opens(results: afterword.Results) -> None:
+    forecast = told(results, "news")["forecast"]
+    assert forecast["C"]["a"]["rate"] == pytest.approx(0.1)
+    assert forecast["C"]["none"] is None
+    assert forecast["B"]["none"] is not None
+    title, _, table, *_ = results.report("news").to_markdown().split("### Event C when the windows")[1].split("\n\n")
+    assert title.endswith("have closed")
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["a"]
+
+
+def test_what_has_no_share_and_nobody_keeps_no_verdict_waiting(results: afterword.Results) -> None:
+    for campaign in ("spring", "pairs"):
+        found = told(results, campaign)
+        assert "later" in {variant["id"] for variant in found["variants"]}
+        assert "later" not in {*found["verdict"]["rates"], *found["verdict"]["split"]["expected"]}
+        assert list(found["comparisons"]["A"]["variants"]) == ["a"]
 
 
 def test_a_canvas_is_judged_by_the_variant_chosen_at_entry(results: afterword.Results) -> None:

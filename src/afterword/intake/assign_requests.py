@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 from msgspec import Raw
 
+from afterword.errors import Reason
 from afterword.intake import steps
 from afterword.intake.accepted import Rejected
 from afterword.intake.bodies import DECODE_ERRORS, SPOILED, Body, Policy, RequestError, check_text
@@ -17,6 +19,7 @@ from afterword.intake.typed import UserId, user_text
 
 EXPECTED = "a JSON object with campaign_id and users, a list of ids"
 NAMES = ("campaign_id", "users", "record", "exposed_at", "channel")
+BLANK = "user_id is blank, must have at least one character that is no space"
 _USERS = msgspec.json.Decoder(list[UserId])
 
 
@@ -64,17 +67,19 @@ def _users(parts: Body, fields: Mapping[str, Raw], most: int) -> tuple[dict[str,
     if len(items) > most:
         raise RequestError(f"users has {len(items)} ids, must be at most {most}: send them in parts")
     users: dict[str, int] = {}
-    try:
+    with suppress(*DECODE_ERRORS):
         for item, sent in enumerate(_USERS.decode(fields["users"])):
             users.setdefault(user_text(sent), item)
-        return users, ()
-    except DECODE_ERRORS:  # one of them is unusual: they are looked at one by one
-        users.clear()
+        if not any(user.isspace() for user in users):
+            return users, ()
+    users.clear()  # one of them is unusual: they are looked at one by one
     rejected = []
     for item, raw in enumerate(items):
         draft = Draft({"user_id": raw}) if raw is not SPOILED else draft_of(raw)
         draft.need("user_id")
         user = steps.identifier(draft, "user_id")
+        if user is not None and user.isspace():
+            draft.fault(Reason.MISSING_FIELD, "user_id", BLANK)
         if draft.faults or user is None:
             rejected.append(draft.rejected(item, "exposures"))
         else:

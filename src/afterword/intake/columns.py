@@ -19,6 +19,8 @@ MAX_LENGTH = 255
 MAX_PROPERTIES_BYTES = 100 * 1024
 
 _CURRENCY = re.compile("[A-Za-z]{3}")
+_SPACES = r"[\s\v\x1c-\x1f\x{85}\p{Z}]"
+"""What `str.isspace` says of a character, in the words of RE2."""
 SHOWN = 60
 """How many characters of a value a message shows."""
 
@@ -183,6 +185,13 @@ def identifier_value(raw: Raw) -> Value:
     if raw.form is Form.TEXT:
         return Value(raw.text, (too_long(raw),))
     return Value(raw.text, (wrong, too_long(raw)) if raw.form is Form.JSON else (wrong,))
+
+
+def blank(raw: Raw) -> Check:
+    """Reject texts of spaces alone, whose value nobody could tell apart or look up."""
+    value = value_name(raw.name)
+    message = f"{raw.name} is blank, must have at least one character that is no space"
+    return Check(Reason.MISSING_FIELD, f"regexp_full_match({value}, '{_SPACES}+')", literal(message))
 
 
 def choice_value(raw: Raw, choices: tuple[str, ...], reason: Reason, first: int, type_name: str) -> Value:

@@ -191,6 +191,15 @@ def written_text(value: object) -> str | None:
     return None
 
 
+def written_duration(value: object) -> str | None:
+    """Return what may be a duration, as it is written; None for what is none at all, such as true or a list."""
+    if isinstance(value, Written) and isinstance(value.value, bool):
+        return None
+    return (
+        repr(value) if isinstance(value, float) else str(value) if isinstance(value, Decimal) else written_text(value)
+    )
+
+
 def written_number(value: object) -> Decimal | None:
     """Return the exact number; None for anything else, for NaN and for infinity."""
     if isinstance(value, Written):

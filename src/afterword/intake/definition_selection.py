@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from afterword.durations import describe_duration, parse_duration
 from afterword.errors import UserError
-from afterword.intake.definition_fields import Record, show, written_number, written_text
-from afterword.intake.definition_files import Written
+from afterword.intake.definition_fields import Record, show, written_duration, written_number, written_text
 from afterword.model import ConversionEvent, Selection, Variant
 
 SELECTION_KEYS = ("mode", "every", "floor", "training_users", "training_conversions", "half_life", "automatic")
@@ -36,10 +35,10 @@ def read_selection(
             if record.has(name):
                 record.problem(name, f"{name} belongs to mode intelligent, with fixed shares it has no meaning")
         return None
-    _check_campaign(record, variants, events)
+    _check_campaign(campaign, record, variants, events)
     default = Selection()
     return Selection(
-        every_seconds=_read_duration(record, "every", HOUR, 30 * DAY) or default.every_seconds,
+        every_seconds=_read_duration(record, "every", HOUR, 30 * DAY, "12 hours") or default.every_seconds,
         floor_hundredths=_read_floor(record, variants, default.floor_hundredths),
         training_users=_read_number(record, "training_users", 10, default.training_users),
         training_conversions=_read_number(record, "training_conversions", 1, default.training_conversions),
@@ -48,10 +47,12 @@ def read_selection(
     )
 
 
-def _check_campaign(record: Record, variants: tuple[Variant, ...], events: tuple[ConversionEvent, ...]) -> None:
+def _check_campaign(
+    campaign: Record, record: Record, variants: tuple[Variant, ...], events: tuple[ConversionEvent, ...]
+) -> None:
     if len([one for one in variants if not one.control]) < 2:
         record.problem("mode", "intelligent needs at least two variants with a message to choose from")
-    if not events:
+    if not events and not campaign.data.get("conversion_events"):  # one that cannot be read is said already
         record.problem("mode", "intelligent needs a conversion event: the primary says which variant is better")
 
 
@@ -87,19 +88,21 @@ def _read_half_life(record: Record, default: int | None) -> int | None:
         return default
     if written_text(record.data["half_life"]) == NEVER:
         return None
-    return _read_duration(record, "half_life", DAY, 3650 * DAY) or default
+    return _read_duration(record, "half_life", DAY, 3650 * DAY, f"30 days, or {NEVER}") or default
 
 
-def _read_duration(record: Record, name: str, least: int, most: int) -> int | None:
+def _read_duration(record: Record, name: str, least: int, most: int, example: str) -> int | None:
     if not record.has(name):
         return None
     value = record.data[name]
-    plain = value.value if isinstance(value, Written) else value
-    text = None if isinstance(plain, bool | float) else written_text(value)
+    text = written_duration(value)
+    if text is None:
+        record.problem(name, f"{name} is {show(value)}, must be a duration such as {example}")
+        return None
     try:
-        seconds = parse_duration(int(text) if text is not None and text.isdecimal() else text or "")
+        seconds = parse_duration(text)
     except UserError as error:
-        record.problem(name, f"{name} is {show(value)}: {error}")
+        record.problem(name, f"{name}: {error}")
         return None
     if not least <= seconds <= most:
         bounds = f"from {describe_duration(least)} to {describe_duration(most)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -15,10 +14,10 @@ from afterword.intake.definition_fields import (
     Problems,
     Record,
     show,
+    written_duration,
     written_number,
-    written_text,
 )
-from afterword.intake.definition_files import Written, read_data
+from afterword.intake.definition_files import read_data
 from afterword.intake.definition_filters import FILTER_KEYS, read_filter
 from afterword.intake.definition_forms import (
     canonical_event,
@@ -310,16 +309,10 @@ def _read_deadline(record: Record) -> int | None:
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return parse_deadline(value)
-        text = repr(value) if isinstance(value, float | Decimal) else _duration_text(value)
+        text = written_duration(value)
         if text is not None:
             return parse_deadline(text)
         record.problem("deadline", f"deadline is {show(value)}, must be a duration such as 3 days")
     except UserError as error:
         record.problem("deadline", str(error))
     return None
-
-
-def _duration_text(value: object) -> str | None:
-    if isinstance(value, Written) and isinstance(value.value, bool):
-        return None
-    return written_text(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from afterword.errors import Reason, UserError
-from afterword.intake.columns import Check, Form, Raw, currency_value, identifier_value, missing, value_name
+from afterword.intake.columns import Check, Form, Raw, blank, currency_value, identifier_value, missing, value_name
 from afterword.intake.facts import MANDATORY, columns_of
 from afterword.intake.scan import raw_columns, raw_relation, require_columns
 from afterword.intake.sources import InputFile, Kind, ReadOptions
@@ -63,8 +63,10 @@ def load_users(
     stager = Stager(connection, staging_dir, "users", USERS, options.rename)
     for table in [stager.table(file) for file in inputs]:
         require_columns(USERS, table)
-        value = identifier_value(raw_columns(table)["user_id"])
-        _insert(connection, "users_to_assign", table, {"user_id": value.sql}, [missing("user_id"), *value.checks])
+        raw = raw_columns(table)["user_id"]
+        value = identifier_value(raw)
+        checks = [missing("user_id"), *value.checks, blank(raw)]
+        _insert(connection, "users_to_assign", table, {"user_id": value.sql}, checks)
     connection.execute(
         """
         CREATE OR REPLACE TABLE users_to_assign AS

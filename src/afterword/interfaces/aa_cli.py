@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from afterword.interfaces import output
 from afterword.interfaces.client import quoted
 from afterword.interfaces.progress import Meter
-from afterword.model import Campaign, Counting
+from afterword.model import Campaign, Counting, WinnerRule
 
 if TYPE_CHECKING:
     from afterword.selection.permuting import Outcomes, Permuted
@@ -36,19 +36,19 @@ def permute(
 
     with _asked(campaign, results, data, memory, metadata) as (report, definition, outcomes):
         found = permute_labels(report, definition, permutations=PERMUTATIONS, seed=seed, outcomes=outcomes)
-        alpha = float(definition.analysis.alpha)
+        plan = definition.analysis
+        alpha = None if plan.rule is WinnerRule.CHI_SQUARED else float(plan.alpha)
     if as_json:
         output.say_json({"campaign": campaign, "seed": seed, "alpha": alpha, **asdict(found)})
     else:
         output.say("\n".join(_lines(campaign, seed, alpha, found)))
 
 
-def _lines(campaign: str, seed: int, alpha: float, found: Permuted) -> Iterator[str]:
-    yield (
-        f"{campaign}: the labels of {found.users:,} users over {output.counted(found.days, 'day')} dealt out anew "
-        f"{found.permutations:,} times (seed {seed})"
-    )
-    yield f"  the verdict names a variant        {found.verdict:6.1%}  (at most {alpha:.1%} is promised)"
+def _lines(campaign: str, seed: int, alpha: float | None, found: Permuted) -> Iterator[str]:
+    promised = "the chi-squared rule promises nothing" if alpha is None else f"at most {alpha:.1%} is promised"
+    users, days = output.counted(found.users, "user"), output.counted(found.days, "day")
+    yield f"{campaign}: the labels of {users} over {days} dealt out anew {found.permutations:,} times (seed {seed})"
+    yield f"  the verdict names a variant        {found.verdict:6.1%}  ({promised})"
     yield f"  the plain test, looked at daily    {found.plain_daily:6.1%}"
     yield f"  the plain test, once at the end    {found.plain_once:6.1%}"
     yield "Between labels dealt out anew there is no difference: all of these are found by chance."

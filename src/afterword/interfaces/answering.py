@@ -9,9 +9,11 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,6 +41,10 @@ from afterword.workspace.selecting import Scheduler
 
 LOGGER = logging.getLogger("afterword")
 STOP_SECONDS = 10
+SWITCH_SECONDS = 0.001
+"""How long a page may wait, each time that it has asked a database, for a thread that counts."""
+ANSWERED_AT_ONCE = 24
+"""Some of those who ask wait for what takes seconds; they must not keep pages from the others."""
 
 
 def main() -> int:
@@ -46,6 +52,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     log_to_stderr()
+    sys.setswitchinterval(SWITCH_SECONDS)
     told = Configuration.read(sys.stdin.readline())
     with suppress(OSError):
         os.nice(told.nice)
@@ -78,6 +85,7 @@ def _run(told: Configuration) -> bool:
         metadata_url=told.metadata_url,
         erase_within=told.erase_within,
         changes_days=told.changes_days,
+        audit_days=told.audit_days,
     ) as data:
         deliverer = Deliverer(data.live.feed, data.metadata.webhooks, post, now, os.urandom, tell)
         told.command_key.lend_to(data.metadata.keys)
@@ -131,6 +139,11 @@ def _run(told: Configuration) -> bool:
 
 class _Server(uvicorn.Server):
     """Ends when it is told to, and by no signal: Ctrl-C reaches both processes, and the other one decides."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, with enough threads."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ANSWERED_AT_ONCE, "afterword-answer"))
+        await super().startup(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

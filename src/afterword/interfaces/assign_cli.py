@@ -79,6 +79,7 @@ def assign(
     if (exposed_at is not None or channel is not None) and not record:
         raise UserError("--exposed-at and --channel say how users are recorded: add --record")
     form = _form(out, force=force)
+    body: dict[str, Any] = {"campaign_id": campaign, "record": record}
     from afterword.workspace.assigning import UsersToAssign
 
     with UsersToAssign(users, renames(column_map or ()), memory=memory) as found:
@@ -87,19 +88,19 @@ def assign(
             recorded = 0
         else:
             assert data is not None
-            body: dict[str, Any] = {"campaign_id": campaign, "record": record}
             if record:  # one time for all parts, and for all that is sent again
                 body |= {"exposed_at": exposed_at or iso(now()), "channel": channel}
             if record and exposed_at is None:
                 output.note(
-                    f"Recording exposures at {body['exposed_at']}. If this is interrupted, run it again with "
-                    f"--exposed-at {body['exposed_at']}, and nobody is exposed twice."
+                    f"Recording exposures at {body['exposed_at']}. If this is interrupted, run the same command again "
+                    f"with --exposed-at {body['exposed_at']} added: who is recorded by then is not recorded again."
                 )
             from afterword.interfaces.directory import api_of
 
             with api_of(data, memory=memory, metadata_url=metadata) as api:
                 recorded = _assign_by_api(found, api, body, form, out)
-        exposed = f", {recorded:,} of them exposed" if record else ""
+        # The answer counts those, too, who were recorded at this very time before: their exposures stand once.
+        exposed = f", {recorded:,} of them recorded as exposed at {body['exposed_at']}" if record else ""
         output.note(f"{output.counted(found.count, 'user')} assigned{exposed}{'' if out is None else f': {out}'}")
 
 

@@ -322,11 +322,13 @@ def serve(
     free_space: options.FreeSpace = "256MiB",
     unloaded_size: options.UnloadedSize = "2GiB",
     changes_days: options.ChangesDays = 30,
+    keep_audit_days: options.KeepAuditDays = 730,
     answer_nice: options.AnswerNice = 19,
     oidc: options.OidcFile = None,
     erase_within: options.EraseWithin = "24 hours",
     keep_log_days: options.KeepLogDays = None,
     keep_log_bytes: options.KeepLogBytes = None,
+    trusted_proxies: options.TrustedProxies = "127.0.0.1,::1",
 ) -> None:
     """Take facts over HTTP and answer with results.
 
@@ -339,7 +341,15 @@ def serve(
 
     upkeep = read_upkeep(erase_within, keep_log_days, keep_log_bytes)
     sizes = (body_size, batch_size, free_space, unloaded_size)
-    policy = make_policy(rate, track_rate, *sizes, changes_days=changes_days, nice=answer_nice)
+    policy = make_policy(
+        rate,
+        track_rate,
+        *sizes,
+        changes_days=changes_days,
+        audit_days=keep_audit_days,
+        nice=answer_nice,
+        trusted_proxies=trusted_proxies,
+    )
     policy = replace(policy, oidc=read_oidc(oidc, os.environ))
     serve_directory(data, host, port, memory, threads, output.say_at_once, policy, metadata, upkeep)
 

@@ -30,6 +30,9 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
         where = f"{error.filename}: " if error.filename else ""
         return Fault(f"{where}{error.strerror}", 2)
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        where = f"{error.filename}: " if error.filename else ""
+        return Fault(f"{where}larger than this process may write: raise the limit on the size of files (ulimit -f)", 2)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
         return Fault(f"Not enough memory: allow more with --memory. ({_first_line(error)})", 2)
     return Fault(

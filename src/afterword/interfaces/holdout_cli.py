@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from afterword.errors import UserError
 from afterword.interfaces import options, output
 from afterword.interfaces.arguments import percentage
 
@@ -45,20 +46,29 @@ def create(
 @app.command("list")
 def list_holdouts(
     data: options.DataDir = Path("./afterword-data"),
-    memory: options.Memory = None,
     metadata: options.MetadataUrl = None,
     as_json: options.AsJson = False,
 ) -> None:
     """List the global holdouts."""
-    from afterword.interfaces.directory import api_of
+    from afterword.interfaces.client import find_server
 
-    with api_of(data, memory=memory, metadata_url=metadata) as api:
-        found = api.get("/api/holdouts")["holdouts"]
+    # Without a server nothing but the metadata is opened: reading them needs no room on the disk.
+    server = find_server(data)
+    found = _kept(data, metadata) if server is None else server.get("/api/holdouts")["holdouts"]
     if as_json:
         output.say_json(found)
         return
     output.say_rows(found)
     output.note(output.counted(len(found), "holdout"))
+
+
+def _kept(data: Path, metadata: str | None) -> list[dict[str, Any]]:
+    from afterword.interfaces.api.holdouts import told
+    from afterword.interfaces.keys_cli import open_at
+    from afterword.interfaces.moments import now
+
+    with open_at(data, metadata, create=False, listing=True) as opened:
+        return [told(holdout, now()) for holdout in opened.holdouts.list()]
 
 
 @app.command()
@@ -88,6 +98,8 @@ def report(
     from afterword.interfaces.client import quoted
     from afterword.interfaces.directory import api_of
 
+    if not name or "/" in name:  # as a part of a path it would lead elsewhere
+        raise UserError(f'unknown holdout "{name}": the name of a holdout is not empty and has no slash')
     asked = {"campaign": campaign, "event": event, "conversion_event": conversion_event}
     with api_of(data, memory=memory, metadata_url=metadata) as api:
         found = api.get(f"/api/holdouts/{quoted(name)}/report", asked)
@@ -110,8 +122,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
             for label, side in sides.items()
         ),
         "",
-        f"Messaging brought {_brought(found['conversions'], 'conversions')}.",
-        f"Messaging brought {_brought(found['revenue'], currency)}.",
+        _brought(found["conversions"], "conversions", "fewer", ""),
+        _brought(found["revenue"], "revenue", "less", f" {currency}"),
     ]
     left = found["left_out"]
     if any(left.values()):
@@ -122,13 +134,17 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return [*lines, *(f"Warning: {warning}." for warning in found["warnings"])]
 
 
-def _brought(of: dict[str, Any], unit: str) -> str:
-    """Return `190 more conversions (95 % interval 20 to 360)`; no number where there is none."""
+def _brought(of: dict[str, Any], what: str, less: str, unit: str) -> str:
+    """Return how much more or less there was than without messaging; no number where there is none."""
     if of["incremental"] is None or None in (of["incremental_interval"] or [None]):
-        return f"an unknown number of {unit}" if unit == "conversions" else f"an unknown amount of {unit}"
-    middle, low, high = (float(value) for value in (of["incremental"], *of["incremental_interval"]))
-    decimals = 0 if unit == "conversions" else 2
-    return f"{middle:,.{decimals}f} {unit} (95 % interval {low:,.{decimals}f} to {high:,.{decimals}f})"
+        return f"What messaging changed in {what} cannot be said: too few persons are known on one of the sides."
+    decimals = len(of["incremental"].partition(".")[2]) if isinstance(of["incremental"], str) else 0
+    middle, low, high = (
+        f"{abs(value):,.{decimals}f}{unit} {less if value < 0 else 'more'}"
+        for value in (round(float(told), decimals) for told in (of["incremental"], *of["incremental_interval"]))
+    )
+    were = "was" if unit else "were"
+    return f"With messaging there {were} {middle} {what} than without (95 % interval: {low} to {high})."
 
 
 def _percent(rate: float | None) -> str:

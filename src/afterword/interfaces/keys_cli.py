@@ -61,7 +61,7 @@ def list_keys(
 
     Without the keys themselves, which are kept nowhere; the revoked are among them.
     """
-    with open_at(data, metadata, create=False) as opened:
+    with open_at(data, metadata, create=False, listing=True) as opened:
         rows = [_json(key) for key in opened.keys.list()]
     if as_json:
         output.say_json(rows)
@@ -92,11 +92,11 @@ def revoke(
         output.say(f"The key {revoked.id} of {revoked.name} is revoked since {iso(revoked.revoked_at)}.")
 
 
-def open_at(data: Path, url: str | None, *, create: bool) -> Metadata:
-    """Open the metadata at the URL, or else in the data directory. Raises `UserError` where that cannot be."""
+def open_at(data: Path, url: str | None, *, create: bool, listing: bool = False) -> Metadata:
+    """Open the metadata at the URL, or else in the data directory; see `open_metadata`."""
     from afterword.store.metadata import FILE_NAME, open_metadata
 
-    return open_metadata(url or data / FILE_NAME, create=create)
+    return open_metadata(url or data / FILE_NAME, create=create, listing=listing)
 
 
 def _json(key: Key) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from afterword.settings import (
     ERASE_WITHIN,
     FREE_SPACE,
     HOST,
+    KEEP_AUDIT_DAYS,
     KEEP_LOG_BYTES,
     KEEP_LOG_DAYS,
     MEMORY,
@@ -28,6 +29,7 @@ from afterword.settings import (
     RESULTS,
     THREADS,
     TRACK_RATE,
+    TRUSTED_PROXIES,
     UNLOADED_SIZE,
     Setting,
 )
@@ -169,6 +171,8 @@ BatchSize: TypeAlias = Annotated[str, _setting(BATCH_SIZE, "SIZE")]
 FreeSpace: TypeAlias = Annotated[str, _setting(FREE_SPACE, "SIZE")]
 UnloadedSize: TypeAlias = Annotated[str, _setting(UNLOADED_SIZE, "SIZE")]
 ChangesDays: TypeAlias = Annotated[int, _setting(CHANGES_DAYS, "N")]
+KeepAuditDays: TypeAlias = Annotated[int, _setting(KEEP_AUDIT_DAYS, "N")]
+TrustedProxies: TypeAlias = Annotated[str, _setting(TRUSTED_PROXIES, "ADDRESSES")]
 AnswerNice: TypeAlias = Annotated[int, _setting(ANSWER_NICE, "N")]
 OidcFile: TypeAlias = Annotated[Path | None, _setting(OIDC, "FILE")]
 MetadataUrl: TypeAlias = Annotated[str | None, _setting(METADATA, "URL")]

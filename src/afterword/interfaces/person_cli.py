@@ -75,7 +75,7 @@ def list_people(
     as_json: options.AsJson = False,
 ) -> None:
     """List the people who may sign in, the disabled among them."""
-    with open_at(data, metadata, create=False) as opened:
+    with open_at(data, metadata, create=False, listing=True) as opened:
         rows = [_json(account) for account in opened.accounts.list()]
     if as_json:
         output.say_json(rows)

@@ -134,6 +134,7 @@ def serve(
                 metadata_url,
                 policy.rate,
                 policy.changes_days,
+                policy.audit_days,
                 policy.body_bytes,
                 durable,
                 command_key,
@@ -170,6 +171,7 @@ def serve(
             timeout_graceful_shutdown=STOP_SECONDS,
             lifespan="on",
             ws="none",
+            forwarded_allow_ips=policy.trusted_proxies,
         )
         with _stopped_by_signals(), announced(data, Running(_local(listening), os.getpid(), command_secret)):
             _Uvicorn(config, companion.begin_to_stop).run(sockets=[listening])

@@ -13,6 +13,8 @@ from afterword.interfaces.oidc.settings import Oidc
 
 STATE = "/internal/state"
 FIRST_VARIANTS = "/internal/first-variants"
+CLIENT, SCHEME = "x-afterword-client", "x-afterword-scheme"
+"""Headers of a request that is handed on: who sent it, as the network or a trusted proxy says, and by http or https."""
 AGAIN = 75
 """The exit code that asks for the next process, which rewrites the facts' file before it opens it."""
 
@@ -28,6 +30,7 @@ class Configuration:
     metadata_url: str | None
     rate: Rate
     changes_days: int
+    audit_days: int
     body_bytes: int
     durable: int
     """The position of the log."""

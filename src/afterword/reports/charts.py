@@ -7,7 +7,7 @@ narrow screens, too.
 from __future__ import annotations
 
 import math
-import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -124,10 +124,47 @@ def shortened(name: str, limit: int) -> str:
     return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
 
 
-def two_lines(name: str, limit: int) -> list[str]:
-    """A name in at most two lines, broken between words."""
-    first, *rest = textwrap.wrap(name, limit, break_long_words=True) or [""]
-    return [first, shortened(" ".join(rest), limit)] if rest else [first]
+def breadth(text: str) -> float:
+    """About how many small letters are as wide as a text, from the advance widths of Helvetica Bold; never too few."""
+    return sum(map(_breadth_of, text))
+
+
+def _breadth_of(character: str) -> float:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Mn"):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.9
+    if character in "WMmw@%—…":
+        return 1.7
+    if character.isupper():
+        return 1.35
+    return 0.6 if character in " ijl.,:;!|'()[]/" else 1.0
+
+
+def within(name: str, limit: float) -> str:
+    """As much of a name as is at most so many letters wide, with an ellipsis if it was cut."""
+    if breadth(name) <= limit:
+        return name
+    end, room = 0, limit - breadth("…")
+    while (room := room - _breadth_of(name[end])) >= 0:
+        end += 1
+    return name[:end].rstrip() + "…"
+
+
+def two_lines(name: str, limit: float) -> list[str]:
+    """A name in at most two lines, broken between words where that can be, each at most so many letters wide."""
+    if breadth(name) <= limit:
+        return [name]
+    words = name.split()
+    first = 0
+    while first < len(words) and breadth(" ".join(words[: first + 1])) <= limit:
+        first += 1
+    if first:
+        return [" ".join(words[:first]), within(" ".join(words[first:]), limit)]
+    end = 0
+    while breadth(name[: end + 1]) <= limit:
+        end += 1
+    return [name[:end], within(name[end:].lstrip(), limit)]
 
 
 def decimals_of(step: float) -> int:
@@ -189,7 +226,7 @@ def line_chart(
     high = math.ceil(top_value / step - 1e-9) * step
     digits = decimals_of(step)
     left = 12 + LETTER * len(f"{high:,.{digits}f}")
-    right = WIDTH - 12 - LETTER * max(len(shortened(one.name, 16)) for one in series)
+    right = WIDTH - 12 - LETTER * max(breadth(within(one.name, 16)) for one in series)
     top, bottom = 14.0, height - 30.0
 
     def x(position: int) -> float:
@@ -202,7 +239,7 @@ def line_chart(
     lines = [
         Line(
             name=one.name,
-            label=shortened(one.name, 16),
+            label=within(one.name, 16),
             colour=one.colour,
             path=_path(one.values, left, right - left, bottom, (bottom - top) / high),
             end_x=x(count - 1),

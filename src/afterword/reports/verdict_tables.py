@@ -127,7 +127,10 @@ def _pairs(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
 
 def _forecast(campaign: dict[str, Any], letter: str, of_letter: dict[str, Any]) -> TextTable:
     rows, incomplete = [], False
+    event = next(event for event in campaign["conversion_events"] if event["letter"] == letter)
     for variant in campaign["variants"]:
+        if variant["control"] and wording.is_never_compared(event):
+            continue
         on, one = variant["conversions"][letter], of_letter[variant["id"]]
         incomplete |= one is not None and not one["complete"]
         rows.append(
@@ -178,18 +181,39 @@ def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, comp
         f"{what} against {names[compared['against']]}, {unit}",
         headings if of_money else [*headings, "Decided"],
         rows,
-        _compared_note(compared, of_money, adjusts),
+        " ".join([*_compared_notes(compared, adjusts), *_undecided_notes(campaign, verdict, name)]),
     )
 
 
-def _compared_note(compared: dict[str, Any], of_money: bool, adjusts: bool) -> str:
+def _compared_notes(compared: dict[str, Any], adjusts: bool) -> list[str]:
     found = []
     if adjusts:
         saved = wording.percent(compared["variance_saved"], 1)
         found.append(f"What users did in the 14 days before explains {saved} of the variance, and is taken out.")
-    if not of_money:
+    if any(one["decided"] is not None for one in compared["variants"].values()):
         found.append("Decided: with one error over all variants and conversion events, the primary first.")
-    return " ".join(found)
+    return found
+
+
+def _undecided_notes(campaign: dict[str, Any], verdict: dict[str, Any], name: str) -> list[str]:
+    """Why a difference whose interval is clear of zero is not decided, where that happens."""
+    shown = campaign["comparisons"][name]["variants"].values()
+    if not any(one["decided"] is False and is_clear_of_zero(one["interval"]) for one in shown):
+        return []
+    primary = verdict["conversion_event"]
+    first = campaign["comparisons"][primary]["variants"].values()
+    if name != primary and not all(one["decided"] for one in first):
+        every = f"{primary} is" if len(first) == 1 else f"{primary} is for every variant"
+        return [
+            f"An interval clear of zero is not enough here: {name} is tested only after {every} decided, or of many "
+            "events some would differ by chance."
+        ]
+    return ["An interval clear of zero that is not decided holds for that comparison alone, not for all together."]
+
+
+def is_clear_of_zero(bounds: list[float] | None) -> bool:
+    """Whether an interval says that there is a difference, if it is the only one that is looked at."""
+    return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
 
 
 def _amount(value: float | None, of_money: bool) -> str:

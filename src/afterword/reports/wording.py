@@ -96,6 +96,20 @@ def money(amount: str | None, currency: str) -> str:
     return f"{MINUS}{text}" if value < 0 else text
 
 
+def signed_money(value: float, currency: str) -> str:
+    """Money with a sign, and none on what rounds to zero; whole units where it is much: −$1,200."""
+    digits = 0 if abs(value) >= 1000 else minor_units(currency)
+    rounded = round(Decimal(value), digits)
+    text = money(f"{abs(rounded):.{digits}f}", currency)
+    return text if not rounded else ("+" if rounded > 0 else MINUS) + text
+
+
+def beside(signed: str, unit: str = "", less: str = "less") -> str:
+    """A signed number as what there is more or less of it than elsewhere: 20 fewer."""
+    word = less if signed.startswith(MINUS) else "more"
+    return " ".join(part for part in (signed.lstrip(f"+{MINUS}"), unit, word) if part)
+
+
 def per_unit(amount: str | None, currency: str) -> str:
     """Revenue per recipient: the minor units, and two digits more below 1."""
     if amount is None:

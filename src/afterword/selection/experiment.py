@@ -185,13 +185,17 @@ class Experiment:
         if missing <= 0:
             return 0
         window = -(-metric.deadline_seconds // DAY_SECONDS)
-        if missing <= self.waiting(arm, metric):
+        if not self.must_still_come(arm, metric, persons):
             # They come of age in the order in which they entered.
             reached = list(accumulate(n for _, n in arm.first_exposed))
             day, _ = arm.first_exposed[bisect_left(reached, persons)]
             return max(1, day + window - self.today)
         rate = self.arrivals(arm)
         return window + max(1, round((missing - self.waiting(arm, metric)) / rate)) if rate else None
+
+    def must_still_come(self, arm: Arm, metric: Metric, persons: int) -> bool:
+        """Whether so many persons of an arm can only come of age if others come than those who are waiting."""
+        return persons - arm.total(metric.name).n > self.waiting(arm, metric)
 
     def arrivals(self, arm: Arm) -> float:
         """Return how many persons a day were first exposed to an arm in the last week, today left out."""
@@ -236,7 +240,7 @@ def experiment_of(
     redefined: bool = False,
     epochs: Sequence[Epoch] = (),
 ) -> Experiment:
-    """Return what is to be judged of a campaign.
+    """Return what is to be judged of a campaign: all variants but those that never had a share nor anybody.
 
     Args:
         campaign: its definition.
@@ -253,6 +257,8 @@ def experiment_of(
     if campaign.analysis.winsorize is not None:
         metrics.append(Metric(WINSORISED, campaign.revenue_window_seconds))
     delays = report["delays"]["variants"]
+    planned = {variant.id for variant in campaign.variants if variant.share_hundredths}
+    planned |= {name for epoch in epochs for name, share in epoch.shares.items() if share}
     arms = [
         Arm(
             id=variant.id,
@@ -273,6 +279,7 @@ def experiment_of(
             },
         )
         for position, (variant, row) in enumerate(zip(campaign.variants, report["variants"], strict=True))
+        if variant.id in planned or row["persons"]  # else it is not sent, and a verdict would wait for it for ever
     ]
     everyone = report["total_with_control"]
     return Experiment(

@@ -24,6 +24,8 @@ class Missing:
     """Until they have come of age, about; None if nobody comes any more."""
     difference: float | None
     """Of the rates; None where only the plan's minimum is missing."""
+    by_pace: bool = False
+    """Whether the days rest on others' coming as fast as of late, not only on windows that are open."""
 
 
 def missing_minimum(experiment: Experiment, metric: Metric) -> Missing:
@@ -31,7 +33,8 @@ def missing_minimum(experiment: Experiment, metric: Metric) -> Missing:
     minimum = experiment.plan.minimum_sample
     arms = experiment.arms_of(metric)
     users = max(minimum - arm.total(metric.name).n for arm in arms)
-    return Missing(max(0, users), _days(experiment, metric, {arm.id: minimum for arm in arms}), None)
+    wanted = {arm.id: minimum for arm in arms}
+    return Missing(max(0, users), _days(experiment, metric, wanted), None, _by_pace(experiment, metric, wanted))
 
 
 def missing_windows(experiment: Experiment, metric: Metric) -> Missing:
@@ -57,7 +60,7 @@ def missing_difference(
         return None
     wanted = {arm.id: math.ceil(arm.total(metric.name).n * factor) for arm in between}
     users = max(wanted[arm.id] - arm.total(metric.name).n for arm in between)
-    return Missing(users, _days(experiment, metric, wanted), difference)
+    return Missing(users, _days(experiment, metric, wanted), difference, _by_pace(experiment, metric, wanted))
 
 
 def _variance(arm: Arm, metric: Metric) -> float:
@@ -94,3 +97,7 @@ def _days(experiment: Experiment, metric: Metric, wanted: dict[str, int]) -> int
     days = [experiment.days_until(arms[name], metric, persons) for name, persons in wanted.items()]
     known = [day for day in days if day is not None]
     return max(known) if len(known) == len(days) and known else None
+
+
+def _by_pace(experiment: Experiment, metric: Metric, wanted: dict[str, int]) -> bool:
+    return any(experiment.must_still_come(arm, metric, wanted[arm.id]) for arm in experiment.arms if arm.id in wanted)

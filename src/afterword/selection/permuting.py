@@ -8,16 +8,18 @@ multivariate hypergeometric.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from afterword.errors import UserError
-from afterword.model import PlanKind
+from afterword.model import PlanKind, WinnerRule
 from afterword.selection.evidence import pair_level
-from afterword.selection.experiment import Experiment, Metric
-from afterword.selection.naming import Arms, named
+from afterword.selection.experiment import Arm, Experiment, Metric
+from afterword.selection.naming import Arms, Floats, named
+from afterword.selection.plain import CHI_SQUARED_LEVEL
 from afterword.stats.rates import z_of
 
 Ints = NDArray[np.int64]
@@ -35,6 +37,14 @@ class Outcomes:
     """Units."""
     persons: Ints
     """By [row, arm]."""
+    variants: tuple[str, ...] = ()
+    """The arms; none are named where they are those of the experiment."""
+
+    def of(self, arms: Sequence[Arm]) -> Outcomes:
+        """Return the same by these arms."""
+        if not self.variants:
+            return self
+        return replace(self, persons=self.persons[:, [self.variants.index(arm.id) for arm in arms]], variants=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Permuted:
     users: int
     days: int
     verdict: float
-    """An arm was named at one look or more: `winner` or `control_best`."""
+    """An arm was named by the plan's rule at one look or more: `winner` or `control_best`."""
     plain_daily: float
     """The plain test of any variant against control (against the first variant where there is none) was significant at
     one look or more."""
@@ -65,13 +75,19 @@ def permuted(
         outcomes: of its persons; the sums by day say them where each person is one unit.
 
     Raises:
-        UserError: there is nothing to compare, or users count more than once and outcomes are not given.
+        UserError: there is nothing to compare, shares follow results, or users count more than once and outcomes are
+            not given.
 
     """
     metric = experiment.primary
     if metric is None or len(experiment.arms_of(metric)) < 2:
         raise UserError(f'campaign "{experiment.id}" has nothing to compare: no conversion event, or a single variant')
-    outcomes = _of_sums(experiment, metric) if outcomes is None else outcomes
+    if experiment.follows_results:
+        raise UserError(
+            f'campaign "{experiment.id}" has shares that follow results (Intelligent Selection): its verdict compares '
+            "day by day, which labels dealt out anew cannot show"
+        )
+    outcomes = _of_sums(experiment, metric) if outcomes is None else outcomes.of(experiment.arms_of(metric))
     users = int(outcomes.persons.sum())
     if not users:
         raise UserError(
@@ -80,9 +96,12 @@ def permuted(
     arms = _dealt(outcomes, permutations, rng)
     looks = slice(-1, None) if experiment.plan.plan is PlanKind.FIXED else slice(None)
     seen = Arms(*(column[:, looks] for column in arms))
-    found = named(experiment.plan, pair_level(experiment, metric), seen) >= 0
-    control = next((place for place, arm in enumerate(experiment.arms_of(metric)) if arm.control), 0)
-    plain = _plain(arms, control)
+    control = next((place for place, arm in enumerate(experiment.arms_of(metric)) if arm.control), None)
+    plain = np.asarray((np.abs(_z(arms, control or 0)) > z_of(PLAIN_LEVEL)).any(axis=-1))
+    if experiment.plan.rule is WinnerRule.CHI_SQUARED:
+        found = _chi_squared(seen, control)
+    else:
+        found = named(experiment.plan, pair_level(experiment, metric), seen) >= 0
     return Permuted(
         permutations=permutations,
         users=users,
@@ -138,11 +157,23 @@ def _draw(left: Ints, count: int, rng: np.random.Generator) -> Ints:
     return got
 
 
-def _plain(arms: Arms, control: int) -> NDArray[np.bool_]:
-    """Whether the pooled z-test of any arm against one is significant, by permutation and day; units are its cases."""
+def _z(arms: Arms, against: int) -> Floats:
+    """The pooled z of every arm against one, by permutation, day and arm; units are its cases, as other tools count."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        m, y = arms.m[..., [control]], arms.y[..., [control]]
+        m, y = arms.m[..., [against]], arms.y[..., [against]]
         pooled = (arms.y + y) / (arms.m + m)
         z = (arms.y / arms.m - y / m) / np.sqrt(pooled * (1 - pooled) * (1 / arms.m + 1 / m))
-    found: NDArray[np.bool_] = (np.abs(np.nan_to_num(z)) > z_of(PLAIN_LEVEL)).any(axis=-1)
+    return np.asarray(np.nan_to_num(z, posinf=0.0, neginf=0.0), np.float64)
+
+
+def _chi_squared(arms: Arms, control: int | None) -> NDArray[np.bool_]:
+    """Whether the rule of the commercial products names an arm (`plain.chi_squared_winner`), by permutation and day."""
+    if control is not None:
+        return np.asarray((_z(arms, control) > z_of(1 - CHI_SQUARED_LEVEL)).any(axis=-1))
+    from scipy.special import chdtri
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = arms.y.sum(axis=-1, keepdims=True) / arms.m.sum(axis=-1, keepdims=True)
+        statistic = ((arms.y - arms.m * rate) ** 2 / (arms.m * rate * (1 - rate))).sum(axis=-1)
+    found: NDArray[np.bool_] = np.nan_to_num(statistic) > chdtri(arms.m.shape[-1] - 1, CHI_SQUARED_LEVEL)
     return found

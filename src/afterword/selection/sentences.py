@@ -105,7 +105,9 @@ class _Words:
             return f"It is too early: the plan is one look when all windows have closed, and {users} are open{longer}."
         if self.verdict.because is Because.MINIMUM_SAMPLE:
             minimum = wording.number(self.plan.minimum_sample)
-            takes = f", which takes {days}" if days else ", and nobody new comes into the campaign"
+            takes = (
+                f", which {_at_the_pace(missing)}takes {days}" if days else ", and nobody new comes into the campaign"
+            )
             return (
                 f"It is too early: the plan asks for {minimum} users in each variant whose window has passed; {users} "
                 f"more are missing{takes}."
@@ -120,7 +122,8 @@ class _Words:
         return "It is too early to tell: no variant is clearly ahead."
 
     def _split_broken(self) -> str:
-        return f"There is no verdict, because the split is broken: {'; '.join(self.verdict.split.reasons)}."
+        reasons = "; ".join(map(_uncapital, self.verdict.split.reasons))
+        return f"There is no verdict, because the split is broken: {reasons}."
 
     # --- what belongs to it -------------------------------------------------------------------------
 
@@ -134,7 +137,11 @@ class _Words:
             return ""
         users = wording.number(_about(missing.users))
         as_large = "as large as this one" if self.verdict.answer is Answer.LEADING else "worth having"
-        when = f", {days}" if (days := _days(missing)) else ", but nobody new comes into the campaign"
+        when = (
+            f", {_at_the_pace(missing)}{days}"
+            if (days := _days(missing))
+            else ", but nobody new comes into the campaign"
+        )
         return (
             f"To be sure of a difference {as_large} ({_points(missing.difference)}) takes about {users} more users in "
             f"each variant{when}."
@@ -189,6 +196,10 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _uncapital(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
 def _points(difference: float) -> str:
     """0.12 percentage points."""
     points = 100 * difference
@@ -207,6 +218,10 @@ def _days(missing: Missing | None) -> str:
     if days > 2 * YEAR_DAYS:
         return f"about {round(days / YEAR_DAYS):,} years"
     return f"about {days:,} {'day' if days == 1 else 'days'}"
+
+
+def _at_the_pace(missing: Missing | None) -> str:
+    return "at the pace so far " if missing is not None and missing.by_pace else ""
 
 
 def _about(users: int) -> int:

@@ -202,17 +202,17 @@ def _sentence_of_shares(
 ) -> str:
     digits = 1 if max(abs(e - s) for e, s in zip(expected, seen, strict=True)) >= 0.002 else 2
     listed = ", ".join(
-        f"{name} {100 * s:.{digits}f} % instead of {100 * e:.{digits}f} %"
-        for name, e, s in zip(names, expected, seen, strict=True)
+        f"{name} {'got ' if not place else ''}{100 * s:.{digits}f} % instead of {100 * e:.{digits}f} %"
+        for place, (name, e, s) in enumerate(zip(names, expected, seen, strict=True))
     )
     bad = (
-        f"; {len(days)} of the days by itself"
+        ", on one of the days even by itself"
         if len(days) == 1
-        else f"; {len(days)} days by themselves"
+        else f", on {len(days)} days even by themselves"
         if days
         else ""
     )
-    return f"Of {total:,} users {listed}, which is not chance{bad}"
+    return f"Of {total:,} users, {listed}, which is not chance{bad}"
 
 
 def _sentence_of_outcomes(by_outcomes: Mapping[str, float]) -> str:

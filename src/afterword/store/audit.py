@@ -1,4 +1,4 @@
-"""The audit log: who did what and when. Nothing is ever changed in it, but for the ids of erased persons."""
+"""The audit log: who did what and when. Nothing in it is changed but the ids of erased persons, until it is old."""
 
 from __future__ import annotations
 
@@ -92,6 +92,19 @@ class Audit:
             query = query.where(sa.or_(table.c.action == _cut(action), begins))
         with self._database.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
+
+    def prune(self, before: int) -> int:
+        """Remove entries from before a time, but for the newest of all, whose number the next one follows.
+
+        Returns how many. `before` is in epoch microseconds.
+        """
+        with self._database.reading() as connection:
+            oldest = connection.execute(sa.select(table.c.at).order_by(table.c.number).limit(1)).scalar()
+        if oldest is None or oldest >= before:  # mostly: no need to hold up who writes
+            return 0
+        with self._database.writing() as connection:
+            newest = connection.execute(sa.select(sa.func.max(table.c.number))).scalar()
+            return connection.execute(sa.delete(table).where(table.c.at < before, table.c.number < newest)).rowcount
 
     def forget_naming(self, names: Callable[[bytes], bool]) -> int:
         """Take the ids of erased persons out; return of how many entries. Who looked, and when, stays.

@@ -17,7 +17,7 @@ from afterword.store.metadata_tables import holdouts as table
 
 LEAST, MOST = 10, 1500
 """The share in hundredths of a percent."""
-MAX_NAME = 255
+MAX_NAME, SHOWN = 255, 30
 
 
 class HoldoutRefused(UserError):
@@ -75,6 +75,8 @@ class Holdouts:
 
     def get(self, name: str) -> Holdout:
         """Return one. Raises `UnknownHoldout`, naming the nearest."""
+        if why := _length_problem(name):
+            raise UnknownHoldout(f"unknown holdout: {why}")
         found = {holdout.name: holdout for holdout in self.list()}
         if name not in found:
             raise UnknownHoldout(f'unknown holdout "{name}"{nearest(name, found)}')
@@ -84,8 +86,8 @@ class Holdouts:
 def _check(name: str, share: int, from_at: int, until_at: int, now: int) -> None:
     if not name.strip() or not name.isprintable() or "/" in name:
         raise UserError("the name of a holdout must be text that can be printed, without a slash")
-    if len(name) > MAX_NAME:
-        raise UserError(f"the name of the holdout has {len(name)} characters, at most {MAX_NAME} are allowed")
+    if why := _length_problem(name):
+        raise UserError(why)
     if not LEAST <= share <= MOST:
         raise UserError(f"share is {percent(share)} %, must be from {percent(LEAST)} % to {percent(MOST)} %")
     if from_at < now:
@@ -97,6 +99,12 @@ def _check(name: str, share: int, from_at: int, until_at: int, now: int) -> None
         raise UserError(
             f"until is not after from: a holdout from {_moment(from_at)} until {_moment(until_at)} never begins"
         )
+
+
+def _length_problem(name: str) -> str:
+    if len(name) <= MAX_NAME:
+        return ""
+    return f'the name "{name[:SHOWN]}…" has {len(name)} characters, must have at most {MAX_NAME}'
 
 
 def _moment(at: int) -> str:

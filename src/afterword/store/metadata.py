@@ -100,10 +100,11 @@ class Metadata:
         self.close()
 
 
-def open_metadata(where: str | Path, *, create: bool = True) -> Metadata:
+def open_metadata(where: str | Path, *, create: bool = True, listing: bool = False) -> Metadata:
     """Open the metadata at a file or a `postgresql://` URL, and bring its schema up to date.
 
-    Without `create` a file has to be there. Raises `UserError` where that cannot be: no file, a damaged one, one that
-    a newer Afterword wrote, a server that does not answer. No error repeats a password.
+    Without `create` a file has to be there; with `listing` it is only read, which needs no room on the disk. Raises
+    `UserError` where that cannot be: no file, a damaged one, one that a newer Afterword wrote, a server that does not
+    answer. No error repeats a password.
     """
-    return Metadata(open_database(where, create=create))
+    return Metadata(open_database(where, create=create, listing=listing))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +89,15 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(where: str | Path, *, create: bool) -> Database:
+def open_database(where: str | Path, *, create: bool, listing: bool = False) -> Database:
     """Open the SQLite file or the PostgreSQL URL and bring its schema up to date.
 
-    With `create` a file that is not there is made, with its directory. Raises `UserError` where there is nothing to
-    open, where it is no metadata of Afterword, is damaged, or was written by a newer Afterword.
+    With `create` a file that is not there is made, with its directory; with `listing` it is for a command that only
+    reads, which a full disk does not keep from it. Raises `UserError` where there is nothing to open, where it is no
+    metadata of Afterword, is damaged, or was written by a newer Afterword.
     """
     by_url = isinstance(where, str) and "://" in where
-    database = _postgresql(str(where)) if by_url else _sqlite(Path(where), create=create)
+    database = _postgresql(str(where)) if by_url else _sqlite(Path(where), create=create, listing=listing)
     try:
         _bring_up_to_date(database)
     except BaseException:
@@ -108,7 +109,7 @@ def open_database(where: str | Path, *, create: bool) -> Database:
 # --- SQLite -----------------------------------------------------------------------------------------
 
 
-def _sqlite(path: Path, *, create: bool) -> Database:
+def _sqlite(path: Path, *, create: bool, listing: bool) -> Database:
     _make_file(path, create=create)
     engine = sa.create_engine(
         URL.create("sqlite", database=str(path)),
@@ -116,6 +117,8 @@ def _sqlite(path: Path, *, create: bool) -> Database:
         # The driver would begin transactions where it sees fit; SQLAlchemy is to do that.
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
     )
+    if listing and _has_no_room(path):
+        sa.event.listen(engine, "connect", _be_alone)
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin)
     return Database(engine, str(path))
@@ -132,6 +135,21 @@ def _make_file(path: Path, *, create: bool) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise UserError(f"{path}: cannot be made: {error.strerror}") from None
+
+
+def _has_no_room(path: Path) -> bool:
+    """Whether the disk has no room for the index of the write-ahead log, which even who only reads must make."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)) as connection:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError as error:
+            return error.sqlite_errorname.startswith("SQLITE_IOERR_SHM")
+    return False
+
+
+def _be_alone(connection: sqlite3.Connection, _record: object) -> None:
+    # The index is then in this process. Nobody else has the database open, or it would be there.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

@@ -67,8 +67,12 @@ class Selections:
         shares_before: Mapping[str, int],
         settled_on: str | None,
         document: str,
+        apply: bool = False,
     ) -> StoredDecision:
-        """Keep a decision, which is not applied yet. Raises `UnknownCampaign`."""
+        """Keep a decision, and with `apply` let its shares be the campaign's: both or, if that is refused, neither.
+
+        Raises `UnknownCampaign`, and as `apply`.
+        """
         with self._database.writing() as connection:
             one(connection, campaign_id)
             last = _last(connection, campaign_id)
@@ -77,6 +81,8 @@ class Selections:
             values |= {"cause": cause.value, "stage": stage, "settled_on": settled_on, "document": document}
             values |= {"shares": json.dumps(dict(shares)), "shares_before": json.dumps(dict(shares_before))}
             connection.execute(sa.insert(table).values(**values))
+            if apply:
+                _apply(connection, campaign_id, number, decided_at)
             return _found(connection, campaign_id, number)
 
     def list(self, campaign_id: str, limit: int | None = None) -> Sequence[StoredDecision]:
@@ -104,16 +110,7 @@ class Selections:
         applied nothing happens. Raises `UnknownCampaign`, `UnknownDecision`, `CampaignRefused`.
         """
         with self._database.writing() as connection:
-            stored, decision = one(connection, campaign_id), _found(connection, campaign_id, number)
-            if decision.applied_at is None:
-                _check(connection, stored, decision)
-                campaign = with_shares(stored.campaign, decision.shares)
-                problems = refusals(stored.campaign, campaign, launched=True)
-                if problems:
-                    raise CampaignRefused(f'"{campaign_id}": {"; ".join(problems)}')
-                update(connection, stored, campaign, now)
-                this = (table.c.campaign_id == campaign_id, table.c.number == number)
-                connection.execute(sa.update(table).where(*this).values(applied_at=now))
+            _apply(connection, campaign_id, number, now)
             return _found(connection, campaign_id, number), one(connection, campaign_id)
 
     def pause(self, campaign_id: str, now: int) -> None:
@@ -133,6 +130,20 @@ class Selections:
         """Return since when a campaign is paused, None if it is not."""
         with self._database.reading() as connection:
             return _paused_at(connection, campaign_id)
+
+
+def _apply(connection: Connection, campaign_id: str, number: int, now: int) -> None:
+    stored, decision = one(connection, campaign_id), _found(connection, campaign_id, number)
+    if decision.applied_at is not None:
+        return
+    _check(connection, stored, decision)
+    campaign = with_shares(stored.campaign, decision.shares)
+    problems = refusals(stored.campaign, campaign, launched=True)
+    if problems:
+        raise CampaignRefused(f'"{campaign_id}": {"; ".join(problems)}')
+    update(connection, stored, campaign, now)
+    this = (table.c.campaign_id == campaign_id, table.c.number == number)
+    connection.execute(sa.update(table).where(*this).values(applied_at=now))
 
 
 def _check(connection: Connection, stored: StoredCampaign, decision: StoredDecision) -> None:

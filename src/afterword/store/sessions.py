@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,6 +54,10 @@ class Session:
     seen_at: int
     """To the minute."""
 
+    def stands(self, now: int) -> bool:
+        """Return whether the session has not ended by itself."""
+        return now - self.seen_at < IDLE_MICROSECONDS and now - self.created_at < LONGEST_MICROSECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -63,7 +68,7 @@ class _Known:
 
     def stands(self, now: int) -> bool:
         """Return whether the session has not ended by itself."""
-        return now - self.session.seen_at < IDLE_MICROSECONDS and now - self.session.created_at < LONGEST_MICROSECONDS
+        return self.session.stands(now)
 
 
 class Sessions:
@@ -140,6 +145,12 @@ class Sessions:
         with self._database.reading() as connection:
             query = sa.select(table).where(table.c.account_id == account_id)
             return [_session(row) for row in connection.execute(query.order_by(table.c.seen_at.desc(), table.c.id))]
+
+    def counts(self, now: int) -> Mapping[str, int]:
+        """Return how many sessions stand, by account; those without any are left out."""
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(table))
+            return Counter(one.account_id for one in map(_session, rows) if one.stands(now))
 
     def _forget(self, concerned: Callable[[_Known], bool]) -> None:
         with self._lock:

@@ -25,7 +25,7 @@ from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.workspace.cleaning import Cleaning
-from afterword.workspace.data_directory import CHANGES_DAYS, DAY, FACTS, LOG, SECRET, TEMPORARY, open_intake
+from afterword.workspace.data_directory import AUDIT_DAYS, CHANGES_DAYS, DAY, FACTS, LOG, SECRET, TEMPORARY, open_intake
 from afterword.workspace.erasing import Erasing
 from afterword.workspace.explorations import Explorations
 from afterword.workspace.exports import Exports
@@ -98,9 +98,12 @@ class DataDirectory(Answering):
 class _Work:
     """One round: load, then bring the results up to it."""
 
-    def __init__(self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing, changes_days: int) -> None:
+    def __init__(
+        self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing, changes_days: int, audit_days: int
+    ) -> None:
         self._erasing = erasing
         self._changes_kept = changes_days * DAY
+        self._audit_kept = audit_days * DAY
         self._loader = loader
         self._live = live
         self._metadata = metadata
@@ -134,6 +137,7 @@ class _Work:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
             self._metadata.idempotency.prune(as_of)
+            self._metadata.audit.prune(as_of - self._audit_kept)
             feed = self._live.feed
             feed.forget(as_of - self._changes_kept, self._metadata.webhooks.had_by_all(feed.state.born))
 
@@ -151,6 +155,7 @@ def open_answering(
     metadata_url: str | None = None,
     erase_within: int = DAY,
     changes_days: int = CHANGES_DAYS,
+    audit_days: int = AUDIT_DAYS,
 ) -> Iterator[Answering]:
     """Open facts and results beside an open intake, and keep them up to date until they are closed.
 
@@ -165,6 +170,7 @@ def open_answering(
         metadata_url: a database instead of the file in the directory.
         erase_within: how long persons may stand in log and files after their deletion, in microseconds.
         changes_days: how long changes of conversions are kept that all webhooks have had.
+        audit_days: how long the audit log is kept.
 
     Raises:
         UserError: the facts cannot be opened.
@@ -182,11 +188,12 @@ def open_answering(
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         metadata = stack.enter_context(open_metadata(metadata_url or path / METADATA_FILE))
         live = Live(facts, Limits(int(total * STORE_SHARE), temporary, BATCH_ROWS, count))
+        stack.callback(live.stop)
         secret = (path / SECRET).read_bytes()
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
         erasing = Erasing(facts, metadata, secret, chance)
-        keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days), durable, clock, loaded, tell)
+        keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days, audit_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         explorations = Explorations(live, clock, tell)

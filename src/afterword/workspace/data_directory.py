@@ -25,6 +25,7 @@ SECRET_BYTES = 32
 DAY = 86_400 * 1_000_000
 """In microseconds; also how long erased persons may stand in log and files unless it is said."""
 CHANGES_DAYS = 30
+AUDIT_DAYS = 730
 """How long changes of conversions are kept unless it is said."""
 
 

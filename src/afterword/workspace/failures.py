@@ -15,7 +15,11 @@ from afterword.errors import UserError
 from afterword.intake.sources import InputFile
 from afterword.store.sql import one_path
 
-NO_SPACE = "No space left on device"
+NO_SPACE, TOO_LARGE = "No space left on device", "File too large"
+PAST_THE_LIMIT = (
+    "a file, of the output or a temporary one, would be larger than this process may write: "
+    "raise the limit on the size of files (ulimit -f)"
+)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NEVER_OF_A_FILE = (
     duckdb.FatalException,
@@ -39,6 +43,8 @@ def mistake_of(error: BaseException, con: duckdb.DuckDBPyConnection, files: Iter
             f"there is no space left for temporary files in {tempfile.gettempdir()}: "
             "free some, or set TMPDIR to a directory with more"
         )
+    if _is_too_large(error):
+        return UserError(PAST_THE_LIMIT)
     if not isinstance(error, duckdb.Error) or isinstance(error, _NEVER_OF_A_FILE):
         return None
     for file in files:
@@ -84,3 +90,9 @@ def _is_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return True
     return isinstance(error, duckdb.Error) and NO_SPACE in str(error)
+
+
+def _is_too_large(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.EFBIG
+    return isinstance(error, duckdb.Error) and TOO_LARGE in str(error)

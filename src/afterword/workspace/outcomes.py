@@ -8,7 +8,6 @@ import numpy as np
 from afterword.attribution.days import Calendar
 from afterword.attribution.derive import Derived
 from afterword.model import LETTERS, Campaign, Definitions
-from afterword.selection.experiment import WITHOUT_MESSAGE
 from afterword.selection.permuting import Outcomes
 from afterword.workspace.inputs import Inputs, check_unchanged
 from afterword.workspace.session import Progress, Session
@@ -62,10 +61,8 @@ class _Persons:
     def outcomes(self) -> Outcomes:
         """Return who looks alike."""
         variants = self._campaign.variants
-        clicks = self._campaign.conversion_events[0].kind in WITHOUT_MESSAGE
-        arms = [place for place, variant in enumerate(variants) if not (clicks and variant.control)]
         rows = np.concatenate(self._parts, axis=1) if self._parts else np.zeros((4, 0), np.int64)
         alike, place = np.unique(rows[:3], axis=1, return_inverse=True)
         persons = np.zeros((alike.shape[1], len(variants)), np.int64)
         np.add.at(persons, (place.reshape(-1), rows[3]), 1)
-        return Outcomes(alike[0], alike[1], alike[2], persons[:, arms])
+        return Outcomes(alike[0], alike[1], alike[2], persons, tuple(variant.id for variant in variants))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from afterword.attribution.filters import json_path
 from afterword.intake.definition_filters import NUMBER_COLUMNS, TEXT_COLUMNS
@@ -85,22 +86,38 @@ class Found:
     """One event in so many was looked into; counts are multiplied by it."""
 
 
-def names(con: duckdb.DuckDBPyConnection, what: str, look: Look) -> Found:
-    """Return the names of events, products, apps or versions (`what`), with how often and when they were last seen."""
+def all_names(con: duckdb.DuckDBPyConnection, what: str, as_of: int, app: str = "") -> pa.Table:
+    """Return all names of events, products, apps or versions (`what`): `name`, how often (`n`) and `last_at`.
+
+    Args:
+        con: with the tables of facts.
+        what: of `COLUMNS`.
+        as_of: now, in epoch microseconds.
+        app: only versions of this app.
+
+    """
     column, kinds = COLUMNS[what]
-    of_app = " AND app_id = $app" if what == "versions" and look.app else ""
+    of_app = " AND app_id = $app" if what == "versions" and app else ""
     listed = ", ".join(literal(kind) for kind in kinds)
-    # Names are looked into when each is there once.
     sql = f"""
-        WITH seen AS (
-            SELECT {column} AS name, count(*) AS n, max(occurred_at) AS last_at FROM main.events
-            WHERE kind IN ({listed}) AND {column} IS NOT NULL AND occurred_at BETWEEN $since AND $as_of{of_app}
-            GROUP BY 1
-        )
-        SELECT name, n, last_at, count(*) OVER (), sum(n) OVER () FROM seen WHERE contains(lower(name), lower($text))
-        ORDER BY NOT starts_with(lower(name), lower($text)), n DESC, name LIMIT $limit"""
-    asked = look.parameters | {"text": look.text, "limit": look.limit}
-    rows = con.execute(sql, asked | ({"app": look.app} if of_app else {})).fetchall()
+        SELECT {column} AS name, count(*) AS n, max(occurred_at) AS last_at FROM main.events
+        WHERE kind IN ({listed}) AND {column} IS NOT NULL AND occurred_at BETWEEN $since AND $as_of{of_app}
+        GROUP BY 1"""
+    asked = {"since": as_of - SPAN, "as_of": as_of}
+    return con.sql(sql, params=asked | ({"app": app} if of_app else {})).to_arrow_table()
+
+
+def names(con: duckdb.DuckDBPyConnection, look: Look, known: pa.Table) -> Found:
+    """Return those names of `all_names` that fit, with how often and when they were last seen."""
+    con.register("seen_names", known)
+    rows = con.execute(
+        """
+        SELECT name, n, last_at, count(*) OVER (), sum(n) OVER () FROM seen_names
+        WHERE contains(lower(name), lower($text))
+        ORDER BY NOT starts_with(lower(name), lower($text)), n DESC, name LIMIT $limit""",
+        {"text": look.text, "limit": look.limit},
+    ).fetchall()
+    con.unregister("seen_names")
     items = [{"name": name, "count": n, "last_seen": last} for name, n, last, _, _ in rows]
     return Found(items, rows[0][3] if rows else 0, int(rows[0][4]) if rows else 0)
 

@@ -87,12 +87,14 @@ class Selecting:
         shares to be chosen, `NothingToSelect`.
         """
         with self._one_at_a_time:
-            stored = _chosen_for(_running(self._metadata.campaigns.get(campaign_id)))
+            stored = chosen_for(_running(self._metadata.campaigns.get(campaign_id)))
             last = self._metadata.selections.last(campaign_id)
             as_of, entry = self._report(campaign_id)
             settled_on = None if last is None or last.applied_at is None else last.settled_on
             decision = made(stored.campaign, entry, as_of, seed, settled_on)
-            kept = self._metadata.selections.add(
+            settings = stored.campaign.selection
+            automatic = settings is not None and settings.automatic
+            return self._metadata.selections.add(
                 campaign_id,
                 decided_at=self._clock(),
                 cause=cause,
@@ -101,11 +103,8 @@ class Selecting:
                 shares_before={one.id: one.share_hundredths for one in stored.campaign.variants},
                 settled_on=decision.settled_on,
                 document=document_of(decision),
+                apply=automatic if apply is None else apply,
             )
-            settings = stored.campaign.selection
-            if apply or (apply is None and settings is not None and settings.automatic):
-                kept, _ = self._metadata.selections.apply(campaign_id, kept.number, self._clock())
-            return kept
 
     def due_at(self, stored: StoredCampaign) -> int | None:
         """Return when the next decision by schedule is due; None if there will be none.
@@ -140,7 +139,8 @@ def _running(stored: StoredCampaign) -> StoredCampaign:
     return stored
 
 
-def _chosen_for(stored: StoredCampaign) -> StoredCampaign:
+def chosen_for(stored: StoredCampaign) -> StoredCampaign:
+    """Return a campaign whose definition wants its shares to be chosen; raises `CampaignRefused` for any other."""
     if stored.campaign.selection is None:
         raise CampaignRefused(
             f'"{stored.campaign.id}" has fixed shares: for decisions on them its definition must say '

@@ -6,8 +6,6 @@ ids are one person (rule 37), and facts later than `as_of` are not seen (rule 34
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,8 +19,8 @@ from afterword.store.sql import literal
 from afterword.versions import NO_VERSION, encode_versions
 from afterword.workspace.seen import SPAN
 
-FRESH_MICROSECONDS: Final = 60 * 1_000_000
-KEPT: Final = 100
+LOOKED_INTO: Final = 300_000
+"""Events with versions among which upgrades are looked for: to put so many in order takes a quarter of a second."""
 _KINDS: Final = "('session', 'purchase', 'custom', 'upgrade')"
 _MESSAGES: Final = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
 
@@ -37,69 +35,74 @@ class Shares:
             message is nothing that they did.
         users: of these, how many did what each conversion event asks for; None where only a campaign's message can be
             opened or clicked.
+        one_in: upgrades were looked for in the history of one person in so many, and the count is multiplied by it.
 
     """
 
     as_of: int
     seen: int
     users: tuple[int | None, ...]
-
-
-class SharesKept:
-    """Answers that are given again for a minute: a page asks for several templates, and again while it is typed in."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[tuple[object, ...], Shares]] = OrderedDict()
-
-    def ask(
-        self, con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, erased: tuple[object, ...]
-    ) -> Shares:
-        """Return what `shares` does, or did in the last minute.
-
-        Args:
-            con: with the tables of facts and the aliases.
-            events: the conversion events.
-            as_of: epoch microseconds.
-            erased: changes when persons are erased.
-
-        """
-        key = repr(events)  # for Python 50 is 50.00 and 1 is True, for a filter they are not
-        with self._lock:
-            known = self._known.get(key)
-        if known is not None and known[0] == erased and 0 <= as_of - known[1].as_of <= FRESH_MICROSECONDS:
-            return known[1]
-        found = shares(con, events, as_of)
-        with self._lock:
-            self._known[key] = (erased, found)
-            self._known.move_to_end(key)
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return found
+    one_in: int = 1
 
 
 def shares(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int) -> Shares:
     """Return how many persons were seen in the last 30 days, and how many of them did what is asked for."""
-    upgrades = any(event.kind is ConversionKind.UPGRADE for event in events)
-    if upgrades:
-        _find_upgrades(con, as_of)
+    upgrades = [event for event in events if event.kind is ConversionKind.UPGRADE]
+    seen, *found = _count(
+        con, [event for event in events if event.kind not in (*_MESSAGES, ConversionKind.UPGRADE)], as_of
+    )
+    upgraded, one_in = _count_upgrades(con, upgrades, as_of, seen) if upgrades else ([], 1)
+    others, of_upgrades = iter(found), iter(upgraded)
+    users = [
+        None if event.kind in _MESSAGES else next(of_upgrades if event.kind is ConversionKind.UPGRADE else others)
+        for event in events
+    ]
+    return Shares(as_of, seen, tuple(users), one_in)
+
+
+def _count_upgrades(
+    con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, seen: int
+) -> tuple[list[int], int]:
+    """Count who did what is asked for of upgrades, in an even part of the persons where their history is long."""
+    with_version = "kind IN ('session', 'upgrade') AND app_version IS NOT NULL AND occurred_at <= $as_of"
+    n = con.execute(f"SELECT count(*) FROM main.events WHERE {with_version}", {"as_of": as_of}).fetchall()[0][0]
+    one_in = max(1, -(-n // LOOKED_INTO))
+    _find_upgrades(con, as_of, one_in)
+    looked_at, *found = _count(con, events, as_of, one_in)
+    return [round(users * seen / looked_at) if looked_at else 0 for users in found], one_in
+
+
+def _count(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, one_in: int = 1) -> list[int]:
+    """Count the persons who were seen, and who did each, among all or one in so many."""
+    upgraded = any(event.kind is ConversionKind.UPGRADE for event in events)
     conditions = [_condition(event) for event in events]
     did = "".join(f", bool_or({condition}) AS did_{i}" for i, condition in enumerate(conditions))
     counted = "".join(f", count(*) FILTER (did_{i})" for i in range(len(conditions)))
+    person, aliases = _persons(con)
     sql = f"""
         WITH persons AS (
-            SELECT coalesce(a.person, e.user_id) AS person{did}
+            SELECT person{did}
             FROM (
-                SELECT *{", rowid IN (SELECT row FROM found_upgrades) AS upgraded" if upgrades else ""} FROM main.events
-                WHERE kind IN {_KINDS} AND occurred_at >= $since AND occurred_at <= $as_of
-            ) e
-            LEFT JOIN derived.aliases a ON a.user_id = e.user_id
-            GROUP BY ALL
+                SELECT e.*{", e.rowid IN (SELECT row FROM found_upgrades) AS upgraded" if upgraded else ""},
+                    {person} AS person FROM main.events e {aliases}
+                WHERE kind IN {_KINDS} AND occurred_at >= $since AND occurred_at <= $as_of AND {_part(person, one_in)}
+            )
+            GROUP BY person
         )
         SELECT count(*){counted} FROM persons"""
-    seen, *users = con.execute(sql, {"since": as_of - SPAN, "as_of": as_of}).fetchall()[0]
-    pairs = zip(events, users, strict=True)
-    return Shares(as_of, seen, tuple(None if event.kind in _MESSAGES else n for event, n in pairs))
+    return list(con.execute(sql, {"since": as_of - SPAN, "as_of": as_of}).fetchall()[0])
+
+
+def _persons(con: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """SQL: the person of an event `e`, and what must be joined for it; most workspaces never merge anybody."""
+    if not con.execute("SELECT count(*) FROM derived.aliases").fetchall()[0][0]:
+        return "e.user_id", ""
+    return "coalesce(a.person, e.user_id)", "LEFT JOIN derived.aliases a ON a.user_id = e.user_id"
+
+
+def _part(person: str, one_in: int) -> str:
+    """SQL: a person is of the even part that is looked into."""
+    return "true" if one_in == 1 else f"hash({person}) % {one_in} = 0"
 
 
 def _condition(event: ConversionEvent) -> str:
@@ -117,29 +120,32 @@ def _condition(event: ConversionEvent) -> str:
     return f"CASE WHEN {' AND '.join(asked)} THEN {filters} ELSE false END"
 
 
-def _find_upgrades(con: duckdb.DuckDBPyConnection, as_of: int) -> None:
+def _find_upgrades(con: duckdb.DuckDBPyConnection, as_of: int, one_in: int) -> None:
     """Find the events of the last 30 days that show an upgrade (rules 20-25): the temporary table `found_upgrades`."""
-    said = """
-        SELECT DISTINCT unnest([app_version, from_version]) AS name FROM main.events
-        WHERE kind IN ('session', 'upgrade') AND app_version IS NOT NULL"""
-    versions = encode_versions(name for (name,) in con.execute(said).fetchall() if name is not None)
+    looked_at = "kind IN ('session', 'upgrade') AND app_version IS NOT NULL AND occurred_at <= $as_of"
+    said = f"""
+        SELECT DISTINCT app_version FROM main.events WHERE {looked_at}
+        UNION SELECT DISTINCT from_version FROM main.events WHERE {looked_at} AND kind = 'upgrade'"""
+    versions = encode_versions(name for (name,) in con.execute(said, {"as_of": as_of}).fetchall() if name is not None)
     table = pa.table({"name": pa.array(versions, pa.string()), "code": pa.array(versions.values(), pa.int32())})
     con.register("version_codes", table)
+    person, aliases = _persons(con)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE found_upgrades AS
         WITH shown AS (
-            SELECT e.rowid AS row, coalesce(a.person, e.user_id) AS person, app_id, device_id, occurred_at, event_id,
-                kind, n.code AS now, f.code AS stated
-            FROM main.events e
-            JOIN version_codes n ON n.name = e.app_version
-            LEFT JOIN version_codes f ON f.name = e.from_version
-            LEFT JOIN derived.aliases a ON a.user_id = e.user_id
-            WHERE kind IN ('session', 'upgrade') AND occurred_at <= $as_of AND n.code <> {NO_VERSION}
+            SELECT e.rowid AS row, {person} AS person, e.* FROM main.events e {aliases}
+            WHERE {looked_at} AND {_part(person, one_in)}
+        ), coded AS (
+            SELECT row, person, app_id, device_id, occurred_at, event_id, kind, n.code AS now, f.code AS stated
+            FROM shown
+            JOIN version_codes n ON n.name = app_version
+            LEFT JOIN version_codes f ON f.name = from_version
+            WHERE n.code <> {NO_VERSION}
         ), changes AS (
             SELECT row, occurred_at, now, CASE kind WHEN 'upgrade' THEN stated ELSE
                 lag(now) OVER (PARTITION BY person, app_id, device_id ORDER BY occurred_at, event_id) END AS before
-            FROM shown
+            FROM coded
         )
         SELECT row FROM changes
         WHERE occurred_at >= $since AND before <> now AND NOT (before >= 0 AND now >= 0 AND now < before)""",

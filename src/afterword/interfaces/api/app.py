@@ -90,5 +90,7 @@ def reading_routes(server: Answers) -> list[BaseRoute]:
     """Return the routes that read facts and results, the pages, and the description of all."""
     operations: tuple[Operation[Answers], ...] = (*ASKING, DESCRIPTION)
     oidc = server.policy.oidc
-    web = Web(server, os.urandom) if oidc is None else Web(server, os.urandom, Provider(oidc), Pending())
+    web = (
+        Web(server, os.urandom) if oidc is None else Web(server, os.urandom, provider=Provider(oidc), pending=Pending())
+    )
     return [*(each.route(server) for each in operations), *web_routes(web)]

@@ -77,6 +77,7 @@ AUDITED: Mapping[str, Audited] = {
     "POST /api/people": Audited("person.invited", answered=_PERSON),
     "PUT /api/people/{id}": Audited("person.changed", answered=_PERSON),
     "POST /api/people/{id}/invitation": Audited("person.invited", answered=_PERSON),
+    "DELETE /api/people/{id}/sessions": Audited("person.signed-out", answered=("sessions",)),
     "PUT /api/exchange-rates": Audited("rates.taken", answered=("added", "replaced")),
     "DELETE /api/exchange-rates": Audited("rates.removed", asked=("currency", "from", "to"), answered=("removed",)),
     "POST /api/recompute": Audited("results.recomputed"),

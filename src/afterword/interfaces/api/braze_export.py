@@ -17,6 +17,7 @@ from afterword.interfaces.api.braze_usage import cursor_of
 from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.api.openapi import BRAZE_READING
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
+from afterword.interfaces.api.refusing import form_of
 from afterword.interfaces.api.server import Answers
 from afterword.store.permissions import Permission
 from afterword.workspace.profiles import Habit, Profile, find_persons, ids_with_attribute, read_profiles
@@ -69,10 +70,7 @@ class _Asked(msgspec.Struct):
 
 
 def _asked(body: bytes) -> _Asked:
-    try:
-        asked = msgspec.json.decode(body, type=_Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body cannot be read: {error}") from None
+    asked = form_of(body, _Asked)
     for name in ("external_ids", "user_aliases"):
         if (count := len(getattr(asked, name))) > MAX_USERS:
             raise bad_request(f"{name} has {count} items, must be at most {MAX_USERS}")

@@ -21,11 +21,11 @@ from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.parameters import ID, Parameter, Text
+from afterword.interfaces.api.refusing import asked_of
 from afterword.interfaces.api.report_types import Report
 from afterword.interfaces.api.server import Answers
 from afterword.model import Campaign, Definitions
-from afterword.store.campaigns import CampaignRefused, StoredCampaign, UnknownCampaign
-from afterword.store.metadata_database import MetadataUnavailable
+from afterword.store.campaigns import StoredCampaign, UnknownCampaign
 from afterword.store.permissions import Permission
 from afterword.workspace.live import Live, NotDerived
 from afterword.workspace.story import Story
@@ -76,13 +76,13 @@ def stored_campaigns(server: Answers) -> list[StoredCampaign]:
 
 
 async def _told(server: Answers, call: Call) -> Response:
-    return answer(200, told(await _asked(server.data.metadata.campaigns.get, call.id)))
+    return answer(200, told(await asked_of(lambda: server.data.metadata.campaigns.get(call.id))))
 
 
 async def _created(server: Answers, call: Call) -> Response:
     campaign, description = await read_definition(call)
     create = server.data.metadata.campaigns.create
-    return answer(201, told(await _asked(create, campaign, server.clock(), description or "")))
+    return answer(201, told(await asked_of(lambda: create(campaign, server.clock(), description or ""))))
 
 
 async def _changed(server: Answers, call: Call) -> Response:
@@ -90,19 +90,19 @@ async def _changed(server: Answers, call: Call) -> Response:
     if campaign.id != call.id:
         raise bad_request(f'the path names campaign "{call.id}", the body "{campaign.id}"')
     change = server.data.metadata.campaigns.change
-    return answer(200, told(await _asked(change, campaign, server.clock(), description)))
+    return answer(200, told(await asked_of(lambda: change(campaign, server.clock(), description))))
 
 
 async def _launched(server: Answers, call: Call) -> Response:
-    return answer(200, told(await _asked(server.data.metadata.campaigns.launch, call.id, server.clock())))
+    return answer(200, told(await asked_of(lambda: server.data.metadata.campaigns.launch(call.id, server.clock()))))
 
 
 async def _stopped(server: Answers, call: Call) -> Response:
-    return answer(200, told(await _asked(server.data.metadata.campaigns.stop, call.id, server.clock())))
+    return answer(200, told(await asked_of(lambda: server.data.metadata.campaigns.stop(call.id, server.clock()))))
 
 
 async def _archived(server: Answers, call: Call) -> Response:
-    return answer(200, told(await _asked(server.data.metadata.campaigns.archive, call.id, server.clock())))
+    return answer(200, told(await asked_of(lambda: server.data.metadata.campaigns.archive(call.id, server.clock()))))
 
 
 async def _reported(server: Answers, call: Call) -> Response:
@@ -149,19 +149,6 @@ async def read_definition(call: Call) -> tuple[Campaign, str | None]:
     except DefinitionError as error:
         raise bad_request(str(error)) from None
     return definitions.campaigns[0], description
-
-
-async def _asked(ask: Callable[..., StoredCampaign], *arguments: Any) -> StoredCampaign:
-    try:
-        return await asyncio.to_thread(ask, *arguments)
-    except UnknownCampaign as error:
-        raise Refused(404, str(error)) from None
-    except CampaignRefused as error:
-        raise Refused(409, str(error)) from None
-    except MetadataUnavailable:
-        raise
-    except UserError as error:
-        raise bad_request(str(error)) from None
 
 
 def report_of(server: Answers, campaign: str | None) -> Mapping[str, Any]:

@@ -6,31 +6,25 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
-from afterword.errors import UserError
 from afterword.interfaces.api import people_types as types
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.parameters import IN_PATH, Text
+from afterword.interfaces.api.refusing import read_form, refusals
 from afterword.interfaces.api.server import Answers
 from afterword.interfaces.moments import iso
-from afterword.store.campaigns import UnknownCampaign
-from afterword.store.drafts import MAX_BYTES, Draft, DraftChanged, UnknownDraft
-from afterword.store.metadata_database import MetadataUnavailable
+from afterword.store.drafts import MAX_BYTES, Draft, DraftChanged
 from afterword.store.permissions import Permission
 
 IF_MATCH = "if-match"
 ESCAPED = 6
 """Bytes that JSON may spend on one."""
-
-T = TypeVar("T")
-Form = TypeVar("Form", types.NewDraft, types.SavedDraft)
 
 
 def told(draft: Draft) -> dict[str, Any]:
@@ -52,7 +46,7 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 async def _created(server: Answers, call: Call) -> Response:
-    asked = await _read(call, types.NewDraft)
+    asked = await read_form(call, types.NewDraft)
     create, actor = server.data.metadata.drafts.create, server.actor(call.key)
     return await _shown(201, lambda: create(asked.document, actor, server.clock(), os.urandom, asked.of))
 
@@ -65,7 +59,7 @@ async def _saved(server: Answers, call: Call) -> Response:
     revision = _revision(call)
     if revision is None:
         raise Refused(428, "If-Match is missing: say which revision is changed, such as If-Match: 3")
-    asked = await _read(call, types.SavedDraft)
+    asked = await read_form(call, types.SavedDraft)
     save, actor = server.data.metadata.drafts.save, server.actor(call.key)
     return await _shown(200, lambda: save(call.id, asked.document, revision, actor, server.clock()))
 
@@ -76,16 +70,11 @@ async def _deleted(server: Answers, call: Call) -> Response:
 
 
 async def _shown(status: int, ask: Callable[[], Draft]) -> Response:
-    try:
-        draft = await asyncio.to_thread(ask)
-    except DraftChanged as error:
-        return answer(412, {"message": str(error), "draft": told(error.newer)}, _tag(error.newer))
-    except (UnknownDraft, UnknownCampaign) as error:
-        raise Refused(404, str(error)) from None
-    except MetadataUnavailable:
-        raise
-    except UserError as error:
-        raise bad_request(str(error)) from None
+    with refusals():
+        try:
+            draft = await asyncio.to_thread(ask)
+        except DraftChanged as error:
+            return answer(412, {"message": str(error), "draft": told(error.newer)}, _tag(error.newer))
     return answer(status, told(draft), _tag(draft))
 
 
@@ -102,13 +91,6 @@ def _revision(call: Call) -> int | None:
     if found is None:
         raise bad_request(f'If-Match is "{text[:40]}", must be a revision such as 3')
     return int(found[1])
-
-
-async def _read(call: Call, form: type[Form]) -> Form:
-    try:
-        return msgspec.json.decode(await call.body() or b"{}", type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body cannot be read: {error}") from None
 
 
 ID = Text("id", "the id of a draft", required=True, example="d_mfzwcylbmfqwcylb", place=IN_PATH)

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Policy
+from afterword.interfaces.two_processes import CLIENT, SCHEME
 
 SECONDS = 300.0
 """How long an answer may take to begin, a report over much or an export, and each part of it to be taken."""
@@ -44,7 +45,10 @@ class Forwarder:
             raise Refused(503, RENEWING, {"Retry-After": "5"})
         body = await read_body(request, self._policy.body_bytes, self._policy.body_seconds)
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        headers = [(name, value) for name, value in scope["headers"] if name not in OWN and name != b"content-encoding"]
+        left_out = OWN - {b"host"} | {b"content-encoding", CLIENT.encode(), SCHEME.encode()}
+        headers = [(name, value) for name, value in scope["headers"] if name not in left_out]
+        host, _ = scope.get("client") or ("", 0)
+        headers += [(CLIENT.encode(), host.encode()), (SCHEME.encode(), scope["scheme"].encode())]
         started = False
 
         async def sending(message: Message) -> None:
@@ -87,7 +91,9 @@ async def exchange(socket: Path, method: str, target: bytes, headers: list[tuple
     reader, writer = await _connected(socket)
     try:
         connection = h11.Connection(h11.CLIENT)
-        framing = [(b"host", b"afterword"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+        framing = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+        if not any(name == b"host" for name, _ in headers):
+            framing.append((b"host", b"afterword"))
         request = h11.Request(method=method, target=target, headers=[*headers, *framing])
         parts = [connection.send(request), connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage())]
         writer.write(b"".join(part for part in parts if part))

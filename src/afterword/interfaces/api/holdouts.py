@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from afterword.errors import DefinitionError, UserError
+from afterword.errors import DefinitionError
 from afterword.intake.definitions import parse_definitions
 from afterword.interfaces.api import assignment_types as types
 from afterword.interfaces.api.answers import answer
@@ -19,14 +19,14 @@ from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.parameters import IN_PATH, Instant, Text
+from afterword.interfaces.api.refusing import refusals
 from afterword.interfaces.api.server import Answers
 from afterword.model import LETTERS, ConversionEvent, ConversionKind
 from afterword.reports.holdouts import holdout_report
 from afterword.reports.report import iso_time
 from afterword.store.campaign_rules import percent
 from afterword.store.campaigns import UnknownCampaign
-from afterword.store.holdouts import Holdout, HoldoutRefused, UnknownHoldout
-from afterword.store.metadata_database import MetadataUnavailable
+from afterword.store.holdouts import Holdout
 from afterword.store.permissions import Permission
 from afterword.workspace.live.holding_out import HoldoutQuestion
 
@@ -80,14 +80,8 @@ def create_holdout(server: Answers, said: Mapping[str, Any]) -> Holdout:
     first, until = _time(said, FROM, zone), _time(said, UNTIL, zone)
     if until is None:
         raise bad_request("until is missing: a holdout must end")
-    try:
+    with refusals():
         return metadata.holdouts.create(name, round(share * 100), first, until, server.clock())
-    except HoldoutRefused as error:
-        raise Refused(409, str(error)) from None
-    except MetadataUnavailable:
-        raise
-    except UserError as error:
-        raise bad_request(str(error)) from None
 
 
 def _time(said: Mapping[str, Any], of: Instant, zone: ZoneInfo) -> int | None:
@@ -106,17 +100,13 @@ async def _reported(server: Answers, call: Call) -> Response:
 def _report(server: Answers, call: Call) -> dict[str, Any]:
     metadata, now = server.data.metadata, server.clock()
     name = str(call.request.path_params[NAME.name])
-    try:
+    with refusals():
         holdout = metadata.holdouts.get(name)
-    except UnknownHoldout as error:
-        raise Refused(404, str(error)) from None
     workspace = metadata.workspace()
     event = _event(server, call)
     others = [one for one in metadata.holdouts.list() if one.name != name]
-    try:
+    with refusals():
         question = HoldoutQuestion(workspace, holdout, others, event)
-    except UserError as error:
-        raise bad_request(str(error)) from None
     keeper = server.data.keeper
     if (why := keeper.failure or keeper.stale) is not None:
         raise Refused(503, f"the results are not up to date: {why}", {"Retry-After": "5"})

@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
-from afterword.errors import UserError
 from afterword.interfaces.api import people_types as types
 from afterword.interfaces.api.answers import answer
-from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.parameters import IN_PATH, Text
+from afterword.interfaces.api.refusing import asked_of, read_form
 from afterword.interfaces.api.server import Answers
 from afterword.interfaces.moments import iso
-from afterword.store.accounts import Account, AccountRefused, Role, UnknownAccount
-from afterword.store.metadata_database import MetadataUnavailable
+from afterword.store.accounts import Account, Role
 from afterword.store.permissions import Permission
 
 BODY_BYTES = 1 << 16
-T = TypeVar("T")
-Form = TypeVar("Form", types.NewPerson, types.ChangedPerson)
 
 
 def told(account: Account) -> dict[str, Any]:
@@ -48,15 +43,15 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 async def _invited(server: Answers, call: Call) -> Response:
-    asked = await _read(call, types.NewPerson)
+    asked = await read_form(call, types.NewPerson)
     invite, role = server.data.metadata.accounts.invite, Role(asked.role)
-    account, secret = await _asked(lambda: invite(asked.email, asked.name, role, server.clock(), os.urandom))
+    account, secret = await asked_of(lambda: invite(asked.email, asked.name, role, server.clock(), os.urandom))
     return answer(201, {**told(account), "invitation": secret})
 
 
 async def _changed(server: Answers, call: Call) -> Response:
-    asked = await _read(call, types.ChangedPerson)
-    return answer(200, told(await _asked(lambda: _change(server, call.id, asked))))
+    asked = await read_form(call, types.ChangedPerson)
+    return answer(200, told(await asked_of(lambda: _change(server, call.id, asked))))
 
 
 def _change(server: Answers, account_id: str, asked: types.ChangedPerson) -> Account:
@@ -71,28 +66,17 @@ def _change(server: Answers, account_id: str, asked: types.ChangedPerson) -> Acc
 
 async def _linked(server: Answers, call: Call) -> Response:
     reset = server.data.metadata.accounts.reset
-    account, secret = await _asked(lambda: reset(call.id, server.clock(), os.urandom))
+    account, secret = await asked_of(lambda: reset(call.id, server.clock(), os.urandom))
     return answer(201, {**told(account), "invitation": secret})
 
 
-async def _read(call: Call, form: type[Form]) -> Form:
-    try:
-        return msgspec.json.decode(await call.body() or b"{}", type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body cannot be read: {error}") from None
+async def _signed_out(server: Answers, call: Call) -> Response:
+    metadata = server.data.metadata
 
+    def end() -> int:
+        return metadata.sessions.end_all(metadata.accounts.get(call.id).id, server.clock())
 
-async def _asked(ask: Callable[[], T]) -> T:
-    try:
-        return await asyncio.to_thread(ask)
-    except UnknownAccount as error:
-        raise Refused(404, str(error)) from None
-    except AccountRefused as error:
-        raise Refused(409, str(error)) from None
-    except MetadataUnavailable:
-        raise
-    except UserError as error:
-        raise bad_request(str(error)) from None
+    return answer(200, {"sessions": await asked_of(end)})
 
 
 ID = Text("id", "the id of a person", required=True, example="p1", place=IN_PATH)
@@ -151,5 +135,14 @@ OPERATIONS = (
         Answered(201, "the person, and what the link holds", types.InvitedPerson),
         _UNKNOWN | {409: "the account is disabled"},
         about="The password before stands until then.",
+    ),
+    _operation(
+        "DELETE",
+        f"{_ONE}/sessions",
+        "Sign somebody out everywhere",
+        _signed_out,
+        Answered(200, "how many sessions have ended", types.EndedSessions),
+        _UNKNOWN,
+        about="Who knows the password can sign in again.",
     ),
 )

@@ -79,6 +79,12 @@ class AllDrafts(TypedDict):
     drafts: list[Draft]
 
 
+class EndedSessions(TypedDict):
+    """What was ended."""
+
+    sessions: int
+
+
 class NewDraft(msgspec.Struct, forbid_unknown_fields=True):
     """A draft to be kept."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import duckdb
 import msgspec
+import pyarrow as pa
 from starlette.responses import Response
 
 from afterword.errors import DefinitionError
@@ -25,8 +27,9 @@ from afterword.reports.report import iso_time
 from afterword.store.campaign_forms import from_document, to_data
 from afterword.store.permissions import Permission
 from afterword.workspace import seen
+from afterword.workspace.kept import KeptAMinute
 from afterword.workspace.seen import FEW_USERS, SPAN, Found, Look
-from afterword.workspace.shares import Shares, SharesKept
+from afterword.workspace.shares import Shares, shares
 
 PROPERTIES, VALUES = "properties", "values"
 WHAT = Choice("what", "what is asked for", (*seen.COLUMNS, PROPERTIES, VALUES), required=True, place=IN_PATH)
@@ -37,7 +40,8 @@ NAME = Text("name", "properties and values: only of custom events of this name",
 APP = Text("app", "versions: only of this app")
 PROPERTY = Text("property", "values: of this property, as filters name it", example="cart.items[].sku")
 _PLACE = 'campaigns[0] "x" conversion_events[0]'
-_KEPT: PerServer[Answers, SharesKept] = PerServer(lambda _server: SharesKept())
+_SHARES = PerServer[Answers, KeptAMinute[Shares]](lambda _server: KeptAMinute(100))
+_NAMES = PerServer[Answers, KeptAMinute[pa.Table]](lambda _server: KeptAMinute(20))
 
 
 async def _told(server: Answers, call: Call) -> Response:
@@ -83,7 +87,15 @@ def find_seen(server: Answers, what: str, look: Look, path: str, least_users: in
             return seen.properties(con, look)
         if what == VALUES:
             return seen.values(con, look, path, least_users=least_users)
-        return seen.names(con, what, look)
+        known = _NAMES.of(server).ask(
+            (what, look.app), look.as_of, _erased(con), lambda: seen.all_names(con, what, look.as_of, look.app)
+        )
+        return seen.names(con, look, known)
+
+
+def _erased(con: duckdb.DuckDBPyConnection) -> Hashable:
+    """Return what changes when persons are erased."""
+    return tuple(con.execute("SELECT count(*), max(erased_at) FROM main.tombstones").fetchall()[0])
 
 
 def _item(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,8 +130,9 @@ def _event(said: object, place: str) -> ConversionEvent:
 def shares_of(server: Answers, events: Sequence[ConversionEvent]) -> Shares:
     """Return who did what, as of now or of a moment ago."""
     with cursor_of(server) as con:
-        erased = con.execute("SELECT count(*), max(erased_at) FROM main.tombstones").fetchall()[0]
-        return _KEPT.of(server).ask(con, events, server.clock(), erased)
+        as_of = server.clock()
+        key = repr(events)  # for Python 50 is 50.00 and 1 is True, for a filter they are not
+        return _SHARES.of(server).ask(key, as_of, _erased(con), lambda: shares(con, events, as_of))
 
 
 def shares_told(found: Shares, events: Sequence[ConversionEvent]) -> dict[str, Any]:
@@ -129,6 +142,7 @@ def shares_told(found: Shares, events: Sequence[ConversionEvent]) -> dict[str, A
         "as_of": iso_time(found.as_of),
         "since": iso_time(found.as_of - SPAN),
         "seen": found.seen,
+        "one_in": found.one_in,
         "conversion_events": [
             {
                 "conversion_event": event_data(event),

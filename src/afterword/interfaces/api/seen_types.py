@@ -127,6 +127,10 @@ class SharesOfSeen(TypedDict):
     as_of: str
     since: str
     seen: Annotated[int, Meta(description="users who did anything in these days")]
+    one_in: Annotated[
+        int,
+        Meta(description="upgrades were looked for in the history of one user in so many, and are about as many times"),
+    ]
     conversion_events: list[ShareOfSeen]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
 from afterword.errors import UserError
@@ -18,16 +17,14 @@ from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.parameters import EPOCH, ID, WholeNumber
+from afterword.interfaces.api.refusing import form_of, refusals
 from afterword.interfaces.api.server import RETRY_SECONDS, Answers
 from afterword.interfaces.decided import percent, told
 from afterword.interfaces.moments import iso
-from afterword.selection.situation import NothingToSelect
 from afterword.store.campaign_forms import to_data
-from afterword.store.campaigns import CampaignRefused, UnknownCampaign
-from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 from afterword.store.selections import Cause, StoredDecision, UnknownDecision
-from afterword.workspace.selecting import Selecting, decision_of
+from afterword.workspace.selecting import Selecting, chosen_for, decision_of
 
 BODY_BYTES = 1 << 16
 SHOWN, MOST = 50, 10_000
@@ -60,11 +57,7 @@ async def _told(server: Answers, call: Call) -> Response:
 
 
 async def _acted(server: Answers, call: Call) -> Response:
-    body = await call.body()
-    try:
-        asked = msgspec.json.decode(body, type=types.Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body cannot be read: {error}") from None
+    asked = form_of(await call.body(), types.Asked)
     for name, action in ONLY_FOR.items():
         if name in asked and asked["action"] != action:
             raise bad_request(f"{name} belongs to action {action}, not to {asked['action']}")
@@ -80,6 +73,7 @@ def act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any]
 
     """
     store, now = server.data.metadata.selections, server.clock()
+    chosen_for(server.data.metadata.campaigns.get(campaign_id))
     number: int | None = None
     if asked["action"] == "decide":
         seed, apply = asked.get("seed"), asked.get("apply")
@@ -95,7 +89,6 @@ def act(server: Answers, campaign_id: str, asked: types.Asked) -> dict[str, Any]
 
 
 def _newest(server: Answers, campaign_id: str) -> int:
-    server.data.metadata.campaigns.get(campaign_id)
     last = server.data.metadata.selections.last(campaign_id)
     if last is None:
         raise UnknownDecision(f'"{campaign_id}" has no decision that could be accepted: decide first')
@@ -141,18 +134,11 @@ def _decision(one: StoredDecision) -> dict[str, Any]:
 
 
 async def _asked(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return await asyncio.to_thread(ask)
-    except (UnknownCampaign, UnknownDecision) as error:
-        raise Refused(404, str(error)) from None
-    except (CampaignRefused, NothingToSelect) as error:
-        raise Refused(409, str(error)) from None
-    except NoResults as error:
-        raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
-    except MetadataUnavailable:
-        raise
-    except UserError as error:
-        raise bad_request(str(error)) from None
+    with refusals():
+        try:
+            return await asyncio.to_thread(ask)
+        except NoResults as error:
+            raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
 
 
 _PATH = "/api/campaigns/{id}/selection"

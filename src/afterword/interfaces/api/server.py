@@ -32,14 +32,14 @@ from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
 from afterword.interfaces.oidc.settings import Oidc
 from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
-from afterword.settings import rate_of, size_bytes
+from afterword.settings import TRUSTED_PROXIES, networks, rate_of, size_bytes
 from afterword.store.audit import COMMAND
 from afterword.store.keys import Key
 from afterword.store.metadata import Metadata
 from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 from afterword.workspace.backlog import Progress
-from afterword.workspace.data_directory import CHANGES_DAYS
+from afterword.workspace.data_directory import AUDIT_DAYS, CHANGES_DAYS
 from afterword.workspace.reopened_log import ReopenedLog
 
 if TYPE_CHECKING:  # who takes facts in loads nothing of what reads them
@@ -74,8 +74,12 @@ class Policy:
     """How long a client may take to send its body."""
     changes_days: int = CHANGES_DAYS
     """For how many days changes of conversions are kept."""
+    audit_days: int = AUDIT_DAYS
+    """For how many days the audit log is kept."""
     nice: int = 19
     """How far the process that answers gives way: results may wait, an acknowledgement may not."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Whose word about a client's address and https is taken."""
     oidc: Oidc | None = None
     """By whom people sign in, besides passwords or instead of them."""
 
@@ -89,7 +93,9 @@ def make_policy(
     unloaded_size: str,
     *,
     changes_days: int,
+    audit_days: int,
     nice: int,
+    trusted_proxies: str,
 ) -> Policy:
     """Return the policy of a server's settings.
 
@@ -99,6 +105,8 @@ def make_policy(
     """
     if changes_days < 1:
         raise UserError(f"changes-days is {changes_days}, must be at least 1")
+    if audit_days < 1:
+        raise UserError(f"keep-audit-days is {audit_days}, must be at least 1")
     if not 0 <= nice <= LARGEST_NICE:
         raise UserError(f"answer-nice is {nice}, must be from 0 (gives way to nobody) to {LARGEST_NICE}")
     return Policy(
@@ -109,7 +117,9 @@ def make_policy(
         unloaded_bytes=size_bytes("unloaded-size", unloaded_size, MAX_CONTENT_BYTES),
         free_bytes=size_bytes("free-space", free_space, 0),
         changes_days=changes_days,
+        audit_days=audit_days,
         nice=nice,
+        trusted_proxies=networks(TRUSTED_PROXIES.name, trusted_proxies),
     )
 
 

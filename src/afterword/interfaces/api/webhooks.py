@@ -8,30 +8,26 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
-from afterword.errors import UserError
 from afterword.interfaces.api import webhook_types as types
 from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.changes import place_of
-from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation
 from afterword.interfaces.api.parameters import IN_PATH, Text
+from afterword.interfaces.api.refusing import asked_of, read_form
 from afterword.interfaces.api.server import Answers
 from afterword.interfaces.moments import iso
 from afterword.interfaces.posting import post
-from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
-from afterword.store.webhooks import UnknownWebhook, Webhook
+from afterword.store.webhooks import Webhook
 from afterword.workspace.deliveries import NotSent, make_delivery
 from afterword.workspace.live.feed import Position
 
 BODY_BYTES = 1 << 16
-Form = TypeVar("Form", types.NewWebhook, types.ChangedWebhook, types.ResumedWebhook)
 
 
 def told(webhook: Webhook) -> dict[str, Any]:
@@ -59,8 +55,8 @@ async def _listed(server: Answers, _call: Call) -> Response:
 
 
 async def _created(server: Answers, call: Call) -> Response:
-    asked = await _read(call, types.NewWebhook)
-    webhook = await _asked(lambda: _create(server, asked))
+    asked = await read_form(call, types.NewWebhook)
+    webhook = await asked_of(lambda: _create(server, asked))
     return answer(201, {**told(webhook), "secret": webhook.secret})
 
 
@@ -72,12 +68,12 @@ def _create(server: Answers, asked: types.NewWebhook) -> Webhook:
 
 
 async def _told(server: Answers, call: Call) -> Response:
-    return answer(200, told(await _asked(lambda: server.data.metadata.webhooks.get(call.id))))
+    return answer(200, told(await asked_of(lambda: server.data.metadata.webhooks.get(call.id))))
 
 
 async def _changed(server: Answers, call: Call) -> Response:
-    asked = await _read(call, types.ChangedWebhook)
-    return answer(200, told(await _asked(lambda: _change(server, call.id, asked))))
+    asked = await read_form(call, types.ChangedWebhook)
+    return answer(200, told(await asked_of(lambda: _change(server, call.id, asked))))
 
 
 def _change(server: Answers, webhook_id: str, asked: types.ChangedWebhook) -> Webhook:
@@ -89,12 +85,12 @@ def _change(server: Answers, webhook_id: str, asked: types.ChangedWebhook) -> We
 
 
 async def _deleted(server: Answers, call: Call) -> Response:
-    return answer(200, told(await _asked(lambda: server.data.metadata.webhooks.delete(call.id))))
+    return answer(200, told(await asked_of(lambda: server.data.metadata.webhooks.delete(call.id))))
 
 
 async def _resumed(server: Answers, call: Call) -> Response:
-    asked = await _read(call, types.ResumedWebhook)
-    return answer(200, told(await _asked(lambda: _resume(server, call.id, asked.from_))))
+    asked = await read_form(call, types.ResumedWebhook)
+    return answer(200, told(await asked_of(lambda: _resume(server, call.id, asked.from_))))
 
 
 def _resume(server: Answers, webhook_id: str, from_: str | None) -> Webhook:
@@ -105,7 +101,7 @@ def _resume(server: Answers, webhook_id: str, from_: str | None) -> Webhook:
 
 
 async def _tested(server: Answers, call: Call) -> Response:
-    webhook = await _asked(lambda: server.data.metadata.webhooks.get(call.id))
+    webhook = await asked_of(lambda: server.data.metadata.webhooks.get(call.id))
     return answer(200, await asyncio.to_thread(_test, server, webhook))
 
 
@@ -117,25 +113,6 @@ def _test(server: Answers, webhook: Webhook) -> dict[str, Any]:
         return {"delivery_id": delivery.id, "received": False, "status": None, "message": str(error)}
     said = f"the receiver answered {answered.status}"
     return {"delivery_id": delivery.id, "received": answered.received, "status": answered.status, "message": said}
-
-
-async def _read(call: Call, form: type[Form]) -> Form:
-    body = await call.body()
-    try:
-        return msgspec.json.decode(body or b"{}", type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body cannot be read: {error}") from None
-
-
-async def _asked(ask: Callable[[], Webhook]) -> Webhook:
-    try:
-        return await asyncio.to_thread(ask)
-    except UnknownWebhook as error:
-        raise Refused(404, str(error)) from None
-    except MetadataUnavailable:
-        raise
-    except UserError as error:
-        raise bad_request(str(error)) from None
 
 
 ID = Text("id", "the id of a webhook", required=True, example="wh_mfzwcylbmfqwcylb", place=IN_PATH)

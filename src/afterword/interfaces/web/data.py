@@ -11,7 +11,7 @@ from starlette.responses import Response
 from afterword.interfaces.api.arriving import latest_facts, refusals_of
 from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.api.seen import find_seen
-from afterword.interfaces.web import words
+from afterword.interfaces.web import written
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
@@ -110,7 +110,7 @@ def show(web: Web, visit: Visit) -> Response:
     view = Data(
         arrived=[_arrived(one) for one in told["arrivals"]],
         reasons=[_reason(one) for one in refused["reasons"]],
-        rejected=wording.number(refused["count"]),
+        rejected=written.number(refused["count"]),
         lag=_lag(web),
         persons=persons,
     )
@@ -132,8 +132,8 @@ def show_seen(web: Web, visit: Visit) -> Response:
         kind=kind,
         q=q,
         items=[_item(one) for one in found.items],
-        matching=wording.number(found.matching),
-        sampled=wording.number(found.one_in) if found.one_in > 1 else "",
+        matching=written.number(found.matching),
+        sampled=written.number(found.one_in) if found.one_in > 1 else "",
     )
     if visit.part:
         return part("seen_part.html.j2", visit, view=view)
@@ -143,13 +143,13 @@ def show_seen(web: Web, visit: Visit) -> Response:
 def _arrived(one: Mapping[str, Any]) -> Arrived:
     campaign = one["campaign"] or ""
     return Arrived(
-        received=words.second(one["received_at"]),
+        received=written.second(one["received_at"]),
         kind=one["kind"].replace("_", " "),
         name=one["name"] or "",
         campaign=", ".join(part for part in (campaign, one["variant"]) if part),
         address=link("/campaign", id=campaign) if campaign else "",
         user=one["user_id"] or "",
-        occurred=words.second(one["occurred_at"]),
+        occurred=written.second(one["occurred_at"]),
         sender=one["key"] or wording.NOTHING,
     )
 
@@ -157,17 +157,17 @@ def _arrived(one: Mapping[str, Any]) -> Arrived:
 def _reason(one: Mapping[str, Any]) -> Reason:
     messages = [each["message"] for each in one["examples"] if each["message"]]
     last = max(one["days"], default="")
-    shown = wording.day(last, year=True) if last else wording.NOTHING
-    return Reason(one["reason"], wording.number(one["count"]), shown, list(dict.fromkeys(messages)))
+    shown = written.day(last, year=True) if last else wording.NOTHING
+    return Reason(one["reason"], written.number(one["count"]), shown, list(dict.fromkeys(messages)))
 
 
 def _lag(web: Web) -> Lag:
     keeper = web.server.data.keeper
     behind = max(0, keeper.loaded - keeper.attributed)
     return Lag(
-        arrived=wording.number(keeper.loaded),
-        known=wording.number(keeper.attributed),
-        behind=f"{behind:,} requests" if behind else "nothing",
+        arrived=written.number(keeper.loaded),
+        known=written.number(keeper.attributed),
+        behind=f"{written.number(behind)} requests" if behind else "nothing",
         failure=keeper.failure or "",
     )
 
@@ -177,6 +177,6 @@ def _item(one: Mapping[str, Any]) -> SeenItem:
     return SeenItem(
         name=one["name"],
         kinds=", ".join(one.get("kinds", ())),
-        count=wording.number(one["count"]),
-        last=wording.moment(iso_time(last)) if last else "",
+        count=written.number(one["count"]),
+        last=written.moment(iso_time(last)) if last else "",
     )

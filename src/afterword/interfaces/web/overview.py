@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.overview import overview_of
-from afterword.interfaces.web import words
+from afterword.interfaces.web import words, written
 from afterword.interfaces.web.bars import RateBar, rate_bars
 from afterword.interfaces.web.create.listing import Begun, begun
 from afterword.interfaces.web.details.grids import Numbers
@@ -150,7 +150,7 @@ def _overview(web: Web, visit: Visit) -> Overview:
         len(stored),
         filters,
         _attention(stored, results),
-        wording.moment(told["as_of"]) if told else "",
+        written.moment(told["as_of"]) if told else "",
         waiting,
         visit.address if newer_comes else "",
         begun(web, visit),
@@ -220,14 +220,14 @@ def _row(
         details=link("/campaign", id=campaign.id),
         tags=campaign.tags,
         recipients=numbers.text(results["recipients"] if results else None),
-        rate=wording.percent(results["rate"] if results else None),
-        interval=wording.interval(results["interval"] if results else None),
+        rate=written.percent(results["rate"] if results else None),
+        interval=written.interval(results["interval"] if results else None),
         bar=bar,
-        revenue=wording.money(money["revenue"]["amount"] if money else None, currency),
-        incremental=wording.money(money["incremental_revenue"] if money else None, currency),
-        incremental_interval=" to ".join(wording.money(bound, currency) for bound in between) if between else "",
+        revenue=written.money(money["revenue"]["amount"] if money else None, currency),
+        incremental=written.money(money["incremental_revenue"] if money else None, currency),
+        incremental_interval=" to ".join(written.money(bound, currency) for bound in between) if between else "",
         verdict=words.VERDICT.get(verdict["answer"], "") if verdict else "",
-        sentence=verdict["sentence"] if verdict else "",
+        sentence=written.sentence(verdict["sentence"], _names(stored)) if verdict else "",
     )
 
 
@@ -235,15 +235,22 @@ def _total(total: Mapping[str, Any], numbers: Numbers, currency: str) -> Total:
     few = numbers.is_hidden(total["revenue"]["purchases"])
     return Total(
         converted=numbers.text(total["converted"]),
-        revenue=wording.NOTHING if few else wording.money(total["revenue"]["amount"], currency),
+        revenue=wording.NOTHING if few else written.money(total["revenue"]["amount"], currency),
         sum=numbers.text(total["sum_of_campaigns"]["converted"]),
     )
+
+
+def _names(stored: StoredCampaign) -> list[str]:
+    campaign = stored.campaign
+    return [campaign.name or "", campaign.id, *(name for one in campaign.variants for name in (one.name or "", one.id))]
 
 
 def _attention(stored: Sequence[StoredCampaign], results: Mapping[str, Any]) -> list[Attention]:
     return [
         Attention(
-            f"{one.campaign.name or one.campaign.id}: {each['message']}", link("/campaign", id=one.campaign.id), "Look"
+            written.sentence(f"{one.campaign.name or one.campaign.id}: {each['message']}", _names(one)),
+            link("/campaign", id=one.campaign.id),
+            "Look",
         )
         for one in stored
         if one.status is Status.RUNNING and one.campaign.id in results

@@ -10,18 +10,21 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from afterword.interfaces.web import words
+from afterword.interfaces.web import words, written
 from afterword.interfaces.web.assets import address
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.visits import Visit
-from afterword.reports import wording
 from afterword.store.accounts import Role
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-HEADERS = {"content-security-policy": POLICY, "cross-origin-opener-policy": "same-origin", "vary": "HX-Request"}
+HEADERS = {
+    "content-security-policy": POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "vary": "HX-Request, Accept-Language",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Frame:
     who: str
     role: str
     csrf: str
+    manner: str
+    """The locale of the reader's numbers and dates."""
 
 
 @cache
@@ -67,8 +72,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters["number"] = wording.number
-    env.filters["percent"] = wording.percent
+    env.filters["number"] = written.number
+    env.filters["percent"] = written.percent
     env.globals.update(asset=address, link=link, words=words)
     return env
 
@@ -94,6 +99,7 @@ def page(template: str, visit: Visit, title: str, place: str, status: int = 200,
         who=visit.account.name if signed_in else "",
         role=visit.role.value if signed_in else "",
         csrf=signed_in.csrf if signed_in else "",
+        manner=written.manner().tag,
     )
     return _answer(template, {"frame": frame, "visit": visit, **views}, status)
 

@@ -15,7 +15,8 @@ from afterword.errors import UserError
 from afterword.interfaces.api.bodies import read_body
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.oidc.settings import BACK
-from afterword.interfaces.web import data, overview, selecting, signing_in, vouching
+from afterword.interfaces.two_processes import CLIENT, SCHEME
+from afterword.interfaces.web import data, overview, selecting, signing_in, vouching, written
 from afterword.interfaces.web.across import page as across
 from afterword.interfaces.web.assets import answer_asset
 from afterword.interfaces.web.create import moving, reviewing, seen
@@ -24,6 +25,8 @@ from afterword.interfaces.web.details import more, over_time, what_if, why
 from afterword.interfaces.web.details import page as details
 from afterword.interfaces.web.details import people as behind
 from afterword.interfaces.web.links import link
+from afterword.interfaces.web.manners import COOKIE as MANNER
+from afterword.interfaces.web.manners import manner_of
 from afterword.interfaces.web.rendering import go, page, part
 from afterword.interfaces.web.settings import account, audit, keys, people, rates, workspace
 from afterword.interfaces.web.visits import (
@@ -80,6 +83,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/campaign/why", why.show, Role.ANALYST),
     Page("GET", "/account", account.show),
     Page("POST", "/account", account.change),
+    Page("POST", "/account/sessions", account.end_sessions),
+    Page("POST", "/account/manner", account.choose_manner),
     Page("GET", "/settings", workspace.show, Role.ADMIN),
     Page("POST", "/settings", workspace.change, Role.ADMIN),
     Page("GET", "/settings/people", people.show, Role.ADMIN),
@@ -144,6 +149,9 @@ def _route(web: Web, page: Page) -> Route:
 
 def _answered(web: Web, asked: Page, request: Request, body: bytes) -> Response:
     visit = _visit(web, request, body)
+    accepted = request.headers.get("accept-language", "")
+    manner = manner_of(visit.cookies.get(MANNER, ""), accepted)
+    written.reading(written.Reader(manner, lambda: web.server.data.metadata.workspace().timezone))
     try:
         if asked.role is not None:
             if visit.signed_in is None:
@@ -168,10 +176,11 @@ def _visit(web: Web, request: Request, body: bytes) -> Visit:
         query=fields(request.scope["query_string"]),
         form=fields(body),
         now=now,
-        secure=request.scope["scheme"] == "https",
+        secure=request.headers.get(SCHEME) == "https",
         part=request.headers.get("hx-request") == "true",
         secret=secret,
         signed_in=web.server.data.metadata.sessions.find(secret, now) if secret else None,
+        client=request.headers.get(CLIENT, ""),
         cookies=request.cookies,
         patience=patience_of(request),
     )

@@ -13,6 +13,7 @@ from afterword.errors import UserError
 from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.api.selection import act, standing
 from afterword.interfaces.api.selection_types import Action, Asked
+from afterword.interfaces.web import written
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go, page
 from afterword.interfaces.web.visits import Visit, Web
@@ -148,8 +149,8 @@ def _view(campaign: Campaign, told: Mapping[str, Any], error: str) -> Selecting:
         automatic=bool(settings) and settings.get("automatic", True),
         stage=stage,
         meaning=meaning,
-        paused=wording.moment(told["paused_at"]) if told["paused_at"] else "",
-        due=wording.moment(told["due_at"]) if told["due_at"] else "",
+        paused=written.moment(told["paused_at"]) if told["paused_at"] else "",
+        due=written.moment(told["due_at"]) if told["due_at"] else "",
         made=[_made(campaign, one, waits=one["number"] == newest) for one in told["decisions"]],
         shown=_shown(campaign, decision) if decision else None,
         error=error,
@@ -168,11 +169,11 @@ def _made(campaign: Campaign, one: Mapping[str, Any], *, waits: bool) -> Made:
     applied = one["applied_at"]
     return Made(
         number=one["number"],
-        when=wording.moment(one["decided_at"]),
+        when=written.moment(one["decided_at"]),
         cause="by schedule" if one["cause"] == "schedule" else "asked for",
         stage=STAGES[one["stage"]][0],
         parts=parts,
-        standing=f"in force since {wording.moment(applied)}"
+        standing=f"in force since {written.moment(applied)}"
         if applied
         else "waits to be accepted"
         if waits
@@ -187,9 +188,9 @@ def _shown(campaign: Campaign, one: Mapping[str, Any]) -> Shown:
     remaining = one["value_remaining"]
     return Shown(
         number=one["number"],
-        when=wording.moment(one["decided_at"]),
+        when=written.moment(one["decided_at"]),
         reason=one["reason"],
-        remaining="" if remaining is None else wording.percent(remaining, 1),
+        remaining="" if remaining is None else written.percent(remaining, 1),
         replays=one["replays"],
         variants=[
             Known(
@@ -197,13 +198,13 @@ def _shown(campaign: Campaign, one: Mapping[str, Any]) -> Shown:
                 colour=colours.get(variant["id"], ""),
                 share=_percent(variant["share"]),
                 before=_percent(variant["share_before"]),
-                users=wording.number(variant["users"]),
-                converted=wording.number(variant["converted"]),
-                open=wording.number(variant["open"]),
-                rate=wording.percent(variant["rate"]),
-                interval=wording.interval(variant["interval"]),
-                best=wording.percent(variant["probability_best"], 1),
-                arrived=wording.percent(variant["arrived"], 0),
+                users=written.number(variant["users"]),
+                converted=written.number(variant["converted"]),
+                open=written.number(variant["open"]),
+                rate=written.percent(variant["rate"]),
+                interval=written.interval(variant["interval"]),
+                best=written.percent(variant["probability_best"], 1),
+                arrived=written.percent(variant["arrived"], 0),
             )
             for variant in one["variants"]
         ],
@@ -221,4 +222,4 @@ def _named(campaign: Campaign) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _percent(share: float) -> str:
-    return f"{share:g}{wording.NARROW}%"
+    return written.rewritten(f"{share:g}{wording.NARROW}%")

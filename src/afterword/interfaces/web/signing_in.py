@@ -91,9 +91,14 @@ def sign_in(web: Web, visit: Visit) -> Response:
     if (until := metadata.accounts.retry_at(typed.email, visit.now)) is not None:
         seconds = math.ceil((until - visit.now) / 1_000_000)
         return form_page(web, visit, replace(typed, error=f"Too many wrong passwords: try again in {seconds} s."), 429)
+    if (until := web.guesses.take(visit.client, visit.now)) is not None:
+        seconds = math.ceil((until - visit.now) / 1_000_000)
+        error = f"Too many wrong passwords came from your network: try again in {seconds} s."
+        return form_page(web, visit, replace(typed, error=error), 429)
     account = metadata.accounts.authenticate(typed.email, visit.form.get("password", [""])[-1], visit.now)
     if account is None:
         return form_page(web, visit, replace(typed, error=WRONG), 401)
+    web.guesses.give_back(visit.client, visit.now)
     secret = metadata.sessions.begin(account.id, visit.now, web.chance)
     if typed.replay and typed.replay_to:
         return signed_in_again(web, visit, secret, typed.replay, typed.replay_to)
@@ -116,6 +121,11 @@ def sign_out(web: Web, visit: Visit) -> Response:
     """End the session."""
     if visit.secret:
         web.server.data.metadata.sessions.end(visit.secret, visit.now)
+    return signed_out()
+
+
+def signed_out() -> Response:
+    """Send on who has no session any more."""
     response = RedirectResponse("/sign-in", 303, headers=HEADERS)
     response.delete_cookie(COOKIE, path="/")
     return response

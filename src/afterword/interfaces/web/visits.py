@@ -13,6 +13,7 @@ from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.server import Answers
 from afterword.interfaces.oidc.pending import Pending
 from afterword.interfaces.oidc.provider import Provider
+from afterword.interfaces.web.guesses import Guesses
 from afterword.store.accounts import Account, Role
 from afterword.store.sessions import SignedIn
 from afterword.workspace.latest import PATIENCE_SECONDS
@@ -29,6 +30,7 @@ class Web:
 
     server: Answers
     chance: Callable[[int], bytes]
+    guesses: Guesses = field(default_factory=Guesses)
     provider: Provider | None = None
     """By which people sign in, where that is set."""
     pending: Pending | None = None
@@ -52,6 +54,8 @@ class Visit:
     secret: str | None
     """What the cookie holds."""
     signed_in: SignedIn | None
+    client: str = ""
+    """The network address that the request came from; empty if that is not known."""
     cookies: Mapping[str, str] = field(default_factory=dict)
     """All that the browser sent, such as what was chosen to be shown."""
     patience: float = PATIENCE_SECONDS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from afterword.store.accounts import Role
 from afterword.store.campaign_rules import Status
 
@@ -36,9 +34,3 @@ VERDICT = {
     "control_best": "Control is best",
     "no_winner": "No winner",
 }
-
-
-def second(iso: str) -> str:
-    """Return a time to the second: 22 Nov 2026, 14:03:07 UTC."""
-    value = datetime.fromisoformat(iso)
-    return f"{value.day} {value:%b %Y, %H:%M:%S} UTC"

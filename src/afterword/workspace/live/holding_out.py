@@ -39,7 +39,7 @@ class HoldoutQuestion:
     def __post_init__(self) -> None:
         if self.event.kind not in REPORTED:
             raise UserError(
-                f"a {self.event.kind} cannot be reported against a holdout, must be one of {', '.join(REPORTED)}: "
+                f"kind is {self.event.kind}, against a holdout it must be one of {', '.join(REPORTED)}: "
                 "who is held out has no message to open or click, and upgrades follow from sessions one by one"
             )
 
@@ -129,11 +129,16 @@ def _add_revenue(
         CREATE OR REPLACE TEMP TABLE holdout_money AS
         WITH refunds AS (
             SELECT refund_of, currency, sum(amount) AS amount FROM ({refunds}) WHERE reason = 0 GROUP BY ALL
+        ), purchases AS (
+            SELECT * FROM holdout_events WHERE kind = {int(EventKind.PURCHASE)}
+        ), given_back AS (
+            SELECT p.event_id, sum(r.amount) AS amount
+            FROM purchases p JOIN refunds r ON r.refund_of = p.event_id AND coalesce(r.currency = p.currency, true)
+            GROUP BY p.event_id
         )
-        SELECT side, person, p.currency, p.amount - coalesce(r.amount, 0) AS net,
+        SELECT side, person, p.currency, p.amount - coalesce(g.amount, 0) AS net,
             timezone($timezone, make_timestamptz(occurred_at))::DATE - DATE '1970-01-01' AS day
-        FROM holdout_events p LEFT JOIN refunds r ON r.refund_of = p.event_id AND r.currency = p.currency
-        WHERE p.kind = {int(EventKind.PURCHASE)}""",
+        FROM purchases p LEFT JOIN given_back g USING (event_id)""",
         {"timezone": question.workspace.timezone},
     )
     rates = _rates(con, facts, question.workspace.currency)

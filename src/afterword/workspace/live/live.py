@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,6 @@ from afterword.attribution.canonical import add_canonical_json
 from afterword.attribution.gather import Limits
 from afterword.attribution.reading import Step
 from afterword.errors import UserError, nearest
-from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Definitions
 from afterword.reports.daily import DailyNumbers
 from afterword.reports.day_series import AskedSeries, day_of
@@ -42,6 +40,7 @@ from afterword.workspace.live.refreshing import Erase, Refreshed
 from afterword.workspace.live.reporting import Reports
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.settled import Settled, settle
+from afterword.workspace.live.snapshots import Snapshots
 from afterword.workspace.live.state import State, by_number, create_tables, read_state
 from afterword.workspace.story import Story
 from afterword.workspace.verdicts import History
@@ -68,10 +67,15 @@ class Live:
         self._limits = limits
         self._bucket = report_seconds * 1_000_000
         self._reports = Reports(self._bucket)
+        self._snapshots = Snapshots(con)
         create_tables(con)
         self.feed = Feed(con)
         """Conversions gained and taken back, in their order."""
         _add_function(con)
+
+    def stop(self) -> None:
+        """Leave undone what is being asked, and let nothing be asked any more: the database is to be closed."""
+        self._snapshots.stop()
 
     def refresh(
         self,
@@ -110,7 +114,7 @@ class Live:
 
     def settle(self, definitions: Definitions, as_of: int) -> Settled:
         """Return how things stand after a refresh with this; as long as they stand so, another would change nothing."""
-        with self._snapshot(definitions, scans=False) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             return settle(con, definitions, state, facts, as_of + self._bucket)
 
     def stands(self, settled: Settled, definitions: Definitions, as_of: int) -> bool:
@@ -153,7 +157,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions, scans=False) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             counted = self._reports.campaigns(con, definitions, state, at, histories or {}, only)
             return {
@@ -171,7 +175,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions, scans=False) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             counted = self._reports.campaigns(con, definitions, state, at, histories, campaign_id)
         return {**counted.campaigns[0], "as_of": iso_time(counted.as_of)}
@@ -183,7 +187,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions, scans=False) as (con, state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, _facts):
             return read_daily(con, definitions, state, campaign_id, (first, last))
 
     def series(self, definitions: Definitions, as_of: int, campaign_id: str, wanted: AskedSeries) -> dict[str, Any]:
@@ -195,7 +199,7 @@ class Live:
 
         """
         _index(definitions, campaign_id)
-        with self._snapshot(definitions, scans=False) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             counted = read_series(con, definitions, campaign_id, at)
         return {"as_of": iso_time(at), **counted.as_json(wanted, day_of(at, definitions.workspace.timezone))}
@@ -207,7 +211,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions, scans=False) as (con, _state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, _state, _facts):
             return read_exposed(con, definitions, campaign_id)
 
     def users(
@@ -228,7 +232,7 @@ class Live:
         """
         index = _index(definitions, campaign)
         wanted = asked(definitions.campaigns[index], variant, event, state)
-        with self._snapshot(definitions, scans=False) as (con, at, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, at, facts):
             return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
 
     def campaigns_of(self, definitions: Definitions, user: str) -> list[str]:
@@ -238,7 +242,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions, scans=False) as (con, _state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, _state, _facts):
             return answering.campaigns_of_user(con, definitions, user)
 
     def export(self, definitions: Definitions, as_of: int, wanted: Wanted, path: Path) -> Exported:
@@ -249,7 +253,7 @@ class Live:
             UserError: there is no such campaign, variant or conversion event.
 
         """
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             rows, last = write_rows(con, definitions, wanted, at, path)
         return Exported(rows, last, at, state.version)
@@ -261,7 +265,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions) as (con, state, facts):
+        with self._snapshots.open(definitions) as (con, state, facts):
             by_number(con, definitions)
             return write_facts(
                 con, definitions, facts, state, answering.seen_until(con, facts, state, as_of), directory
@@ -276,7 +280,7 @@ class Live:
         """
         _index(definitions, campaign)
         only = only_campaign(definitions, campaign)
-        with self._snapshot(only) as (con, state, facts):
+        with self._snapshots.open(only) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             person = PersonFacts(con, self._limits, facts, state, user)
             return tell(person, only, campaign, user, described_events(only.campaigns[only.index_of(campaign)]), at)
@@ -293,7 +297,7 @@ class Live:
         """
         # Beside a refresh: with less memory, more on the disk.
         limits = replace(self._limits, budget=self._limits.budget // 4, threads=1)
-        with self._snapshot(question.definitions) as (con, state, facts):
+        with self._snapshots.open(question.definitions) as (con, state, facts):
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             return explore(con, question, facts, state, at, limits, step), state
@@ -307,7 +311,7 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(question.definitions) as (con, state, facts):
+        with self._snapshots.open(question.definitions) as (con, state, facts):
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             found = answered(con, question, facts, state, at, step)
@@ -325,7 +329,7 @@ class Live:
 
         """
         _index(definitions, campaign_id)
-        with self._snapshot(definitions, scans=False) as (con, state, facts):
+        with self._snapshots.open(definitions, scans=False) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             found = break_down(con, definitions, facts, state, campaign_id, letter, by)
         return {"as_of": iso_time(at), **found}
@@ -337,12 +341,12 @@ class Live:
             NotDerived: the definitions are not those of the last refresh.
 
         """
-        with self._snapshot(definitions, scans=False) as (con, _state, _facts):
+        with self._snapshots.open(definitions, scans=False) as (con, _state, _facts):
             return read_once(con, definitions)
 
     def holdout(self, question: HoldoutQuestion, as_of: int) -> tuple[Measured, int]:
         """Return both sides of a holdout, and as of when they are."""
-        with self._snapshot(Definitions(question.workspace)) as (con, state, facts):
+        with self._snapshots.open(Definitions(question.workspace)) as (con, state, facts):
             at = answering.seen_until(con, facts, state, as_of)
             return measure(con, question, facts, state, at), at
 
@@ -357,25 +361,8 @@ class Live:
 
     def compare(self, definitions: Definitions) -> Comparison:
         """Do what `recompute` does, and say what was compared."""
-        with self._snapshot(definitions) as (con, state, _facts):
+        with self._snapshots.open(definitions) as (con, state, _facts):
             return compare(con, definitions, state, self._limits)
-
-    @contextmanager
-    def _snapshot(
-        self, definitions: Definitions, *, scans: bool = True
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, State, FactTables]]:
-        """Give a cursor that sees one state of the database; what it makes is temporary.
-
-        Without `scans` the facts are not there as the definitions see them, which costs something.
-        """
-        cursor = self._con.cursor()
-        try:
-            cursor.execute("SET search_path = 'derived,main'")
-            cursor.execute("BEGIN TRANSACTION")
-            state = read_state(cursor)
-            yield cursor, state, fact_tables(cursor, definitions, scans=scans)
-        finally:
-            cursor.close()
 
 
 def _index(definitions: Definitions, campaign: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.across.asking import Asked
 from afterword.interfaces.web.details.grids import FEW, Cell, Grid, Heading, Line, Numbers, named
 from afterword.interfaces.web.details.plots import Plot, PlotLine, PlotRow, Point, grouped
@@ -95,7 +96,7 @@ def answer(one: Exploration, asked: Asked, role: Role) -> Answer:
         doing=one.doing or ("waiting for its turn" if one.stage is Stage.WAITING else ""),
         percent=round(100 * one.progress),
         failure=one.failure or "",
-        as_of=wording.moment(told["as_of"]) if told else "",
+        as_of=written.moment(told["as_of"]) if told else "",
         again=asked.address(),
         nothing=nothing,
         whole=whole,
@@ -146,7 +147,7 @@ class _Teller:
     def _once(self, revenue: Mapping[str, Any], count: int) -> str:
         if self._numbers.is_hidden(count):
             return wording.NOTHING
-        return " + ".join([wording.money(revenue["amount"], self._currency), *_apart(revenue["unconverted"])])
+        return " + ".join([written.money(revenue["amount"], self._currency), *_apart(revenue["unconverted"])])
 
     def _conversions(self) -> Grid:
         total = self._told["total"]
@@ -216,7 +217,7 @@ class _Teller:
         if self._is_few(Decimal(widest["conversions"])) or self._is_few(Decimal(part["conversions"])):
             return Cell(wording.NOTHING, tone="muted")
         tone = "" if Decimal(part["revenue"]) else "muted"
-        return Cell(wording.money(part["revenue"], self._currency), " + ".join(_apart(part["unconverted"])), tone=tone)
+        return Cell(written.money(part["revenue"], self._currency), " + ".join(_apart(part["unconverted"])), tone=tone)
 
     def _caused(self) -> Grid:
         lines = []
@@ -237,8 +238,8 @@ class _Teller:
                 Heading("Credit, last touch", "Of the event chosen above, from the table of conversions."),
                 Heading(
                     "Caused on its event A",
-                    "How many more converted on the campaign's own primary event, over its whole time, than would "
-                    "have as control did, with the 95 % interval.",
+                    "How many more, or with a minus fewer, converted on the campaign's own primary event, over its "
+                    "whole time, than would have as control did, with the 95 % interval.",
                 ),
                 Heading("Caused in revenue", "The same for revenue in the campaign's primary window."),
             ],
@@ -276,14 +277,12 @@ class _Teller:
         )
 
     def _amount(self, value: float) -> str:
-        digits = 0 if abs(value) >= 1000 else minor_units(self._currency)
-        text = wording.money(f"{abs(value):.{digits}f}", self._currency)
-        return text if not value else ("+" if value > 0 else wording.MINUS) + text
+        return written.signed_money(value, self._currency)
 
     def _holdout(self, one: Mapping[str, Any]) -> Holdout:
         name, _ = named(one["name"])
         conversions, revenue = _beside(one["conversions"], _count), _beside(one["revenue"], self._amount)
-        first, last = (wording.day(one[edge], year=True) for edge in ("from", "until"))
+        first, last = (written.day(one[edge], year=True) for edge in ("from", "until"))
         return Holdout(name, f"{first} to {last}", *conversions, *revenue, one["warnings"])
 
     def _over_time(self) -> Plot | None:
@@ -303,7 +302,7 @@ class _Teller:
         lines.append(PlotLine("no message", "vc", dashed=True))
         columns.append(self._told["untouched_by_day"])
         rows = [
-            PlotRow(day, wording.day(day, year=True), [self._point(n) for n in counts])
+            PlotRow(day, written.day(day, year=True), [self._point(n) for n in counts])
             for day, *counts in zip(days, *columns, strict=True)
         ]
         about = f"By the day of the event, for the campaign with the last message before it ({self._told['timezone']})."
@@ -322,8 +321,8 @@ def credit(text: str) -> str:
     """Return credit as people read it: whole, or with two decimals."""
     value = Decimal(text)
     if value == value.to_integral_value():
-        return wording.number(int(value))
-    return f"{value:,.2f}"
+        return written.number(int(value))
+    return written.rewritten(f"{value:,.2f}")
 
 
 def _brought(one: Mapping[str, Any], write: Callable[[float], str]) -> Cell:
@@ -344,12 +343,12 @@ def _beside(one: Mapping[str, Any], write: Callable[[float], str]) -> tuple[str,
 
 
 def _count(value: float) -> str:
-    return wording.signed(value, 0)
+    return written.signed(value, 0)
 
 
 def _apart(unconverted: Mapping[str, str]) -> list[str]:
     return [
-        wording.money(f"{Decimal(amount):.{minor_units(currency)}f}", currency)
+        written.money(f"{Decimal(amount):.{minor_units(currency)}f}", currency)
         for currency, amount in unconverted.items()
     ]
 

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from afterword.interfaces.api.crediting import ask_of
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.seen import find_seen
+from afterword.interfaces.web import written
 from afterword.interfaces.web.across.answering import Answer, answer
 from afterword.interfaces.web.across.asking import Asked, read, refused
 from afterword.interfaces.web.across.files import file_of
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
-from afterword.reports import wording
 from afterword.store.accounts import Role
 from afterword.workspace.seen import FEW_USERS, Look
 
@@ -87,7 +87,7 @@ def offer(web: Web, visit: Visit) -> Response:
     text = texts[min(place, len(texts) - 1)].strip()
     least = 1 if visit.role.includes(Role.ANALYST) else FEW_USERS
     found = find_seen(web.server, WHAT[what], Look(as_of=visit.now, limit=OFFERED, text=text), "", least)
-    options = [Option(one["name"], f"{wording.number(one['count'])} in 30 days") for one in found.items]
+    options = [Option(one["name"], f"{written.number(one['count'])} in 30 days") for one in found.items]
     same = next((one for one in found.items if one["name"] == text), None)
     said = "" if not text else _said(same["count"] if same else 0)
     return part("conversions_seen.html.j2", visit, offered=Offered(field, options, said))
@@ -96,4 +96,4 @@ def offer(web: Web, visit: Visit) -> Response:
 def _said(times: int) -> str:
     if not times:
         return "not seen under this name in the last 30 days"
-    return f"seen {'once' if times == 1 else f'{wording.number(times)} times'} in the last 30 days"
+    return f"seen {'once' if times == 1 else f'{written.number(times)} times'} in the last 30 days"

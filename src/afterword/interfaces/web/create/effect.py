@@ -8,6 +8,7 @@ from typing import Any
 
 from afterword.interfaces.api.explorations import take
 from afterword.interfaces.api.faults import Refused
+from afterword.interfaces.web import written
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.visits import Web
 from afterword.model import LETTERS, Campaign
@@ -81,7 +82,7 @@ def effect_of(web: Web, stored: StoredCampaign, campaign: Campaign, draft: str) 
     new, now = one.result, one.result["beside"]
     most = max(len(stored.campaign.conversion_events), len(campaign.conversion_events))
     rows = [Compared(letter, _side(now, NAMES[letter]), _side(new, NAMES[letter])) for letter in LETTERS[:most]]
-    return Effect(address, rows, wording.number(new["total"]["exposed"]), wording.moment(new["as_of"]), HUNDRED, "", "")
+    return Effect(address, rows, written.number(new["total"]["exposed"]), written.moment(new["as_of"]), HUNDRED, "", "")
 
 
 def _said(address: str, failure: str) -> Effect:
@@ -94,4 +95,4 @@ def _side(told: Mapping[str, Any], name: str) -> Side | None:
         return None
     found = told["total"]["conversions"][name]
     about = f"{wording.event_title(event)} · {wording.event_sentence(event)}"
-    return Side(about, wording.number(found["converted"]), wording.percent(found["rate"]))
+    return Side(about, written.number(found["converted"]), written.percent(found["rate"]))

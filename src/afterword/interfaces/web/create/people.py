@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.store.accounts import UnknownAccount
 from afterword.store.audit import COMMAND
@@ -28,4 +29,4 @@ def moment_of(web: Web, at: int) -> str:
     """Return a time in the workspace's zone, which it says: `28 Nov 2026, 14:03 Europe/Berlin`."""
     zone = web.server.data.metadata.workspace().timezone
     value = datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(ZoneInfo(zone))
-    return f"{value.day} {value:%b %Y, %H:%M} {zone}"
+    return f"{written.date_of(value)}, {value:%H:%M} {zone}"

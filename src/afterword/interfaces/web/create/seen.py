@@ -12,7 +12,8 @@ from starlette.responses import Response
 from afterword.errors import DefinitionError
 from afterword.interfaces.api.braze_usage import cursor_of
 from afterword.interfaces.api.faults import bad_request
-from afterword.interfaces.api.seen import shares_of
+from afterword.interfaces.api.seen import find_seen, shares_of
+from afterword.interfaces.web import written
 from afterword.interfaces.web.create.cards import candidates, suggestion
 from afterword.interfaces.web.create.defining import EVENTS, event_data
 from afterword.interfaces.web.create.form import NUMBER, TEXT, TRUTH, EventForm, FilterForm, Form, Kept
@@ -22,12 +23,13 @@ from afterword.interfaces.web.create.views import Suggestion, letter
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import part
 from afterword.interfaces.web.visits import Visit, Web
-from afterword.model import MAX_CONVERSION_EVENTS, ConversionEvent
+from afterword.model import MAX_CONVERSION_EVENTS, ConversionEvent, ConversionKind
 from afterword.reports import wording
 from afterword.reports.report import iso_time
 from afterword.store.campaign_forms import from_document
 from afterword.workspace import seen
 from afterword.workspace.seen import FEW_USERS, Found, Look
+from afterword.workspace.shares import Shares
 
 OFFERED = 8
 """How many things are offered to choose from."""
@@ -99,7 +101,7 @@ def offer(web: Web, visit: Visit) -> Response:
         text = visit.asked(f"{field}.name" if what == "name" else f"{field}.{what}.more")
         found = _names(web, visit, WHAT[what], text.strip()[:_LONGEST], OFFERED)
         options = [
-            Option(one["name"], wording.number(one["count"]), "choose:" + json.dumps([what, number, one["name"]]))
+            Option(one["name"], written.number(one["count"]), "choose:" + json.dumps([what, number, one["name"]]))
             for one in found.items
         ]
         return _offered(visit, draft, options, found, WHAT[what], text)
@@ -166,7 +168,7 @@ def _whole(visit: Visit, name: str) -> int:
 def _offered(visit: Visit, draft: str, options: list[Option], found: Found, what: str, text: str) -> Response:
     noun, typed = _NOUN[what], text.strip()
     if options:
-        rest = f", {wording.number(found.matching - len(options))} more" if found.matching > len(options) else ""
+        rest = f", {written.number(found.matching - len(options))} more" if found.matching > len(options) else ""
         said = f"Seen in the last 30 days{rest}:"
     elif typed:
         said = f'No {noun} with "{typed[:60]}" in it was seen in the last 30 days.'
@@ -179,19 +181,18 @@ def _offered(visit: Visit, draft: str, options: list[Option], found: Found, what
 def _property(one: Mapping[str, Any], number: int, at: int) -> Option:
     of = _OF.get(one["kinds"][0], TEXT) if one["kinds"] else TEXT
     action = "choose-filter:" + json.dumps(["property", number, at, one["name"], of])
-    return Option(one["name"], wording.number(one["count"]), action)
+    return Option(one["name"], written.number(one["count"]), action)
 
 
 def _value(one: Mapping[str, Any], number: int, at: int) -> Option:
     text = str(one["value"])
     of = TRUTH if text in ("true", "false") else TEXT if text.startswith('"') else NUMBER
     label = str(json.loads(text)) if of == TEXT else text
-    return Option(label, wording.number(one["count"]), "choose-filter:" + json.dumps(["value", number, at, label, of]))
+    return Option(label, written.number(one["count"]), "choose-filter:" + json.dumps(["value", number, at, label, of]))
 
 
 def _names(web: Web, visit: Visit, what: str, text: str, limit: int) -> Found:
-    with cursor_of(web.server) as con:
-        return seen.names(con, what, Look(visit.now, limit, text))
+    return find_seen(web.server, what, Look(visit.now, limit, text), "", 1)
 
 
 def _counts(web: Web, visit: Visit, event: EventForm) -> list[Count]:
@@ -212,7 +213,7 @@ def _counts(web: Web, visit: Visit, event: EventForm) -> list[Count]:
 def _times(times: int) -> str:
     if not times:
         return "never seen in the last 30 days"
-    return f"seen {'once' if times == 1 else f'{wording.number(times)} times'} in the last 30 days"
+    return f"seen {'once' if times == 1 else f'{written.number(times)} times'} in the last 30 days"
 
 
 def _suggestions(web: Web, visit: Visit, form: Form) -> list[Suggestion]:
@@ -234,7 +235,7 @@ def _suggestions(web: Web, visit: Visit, form: Form) -> list[Suggestion]:
 def _share(users: int | None, seen_users: int) -> str:
     if users is None or not seen_users:
         return ""
-    return f"{wording.percent(users / seen_users, 1)} of the people seen in the last 30 days did it"
+    return f"{written.percent(users / seen_users, 1)} of the people seen in the last 30 days did it"
 
 
 def read_event(event: EventForm) -> ConversionEvent | None:
@@ -255,24 +256,25 @@ def _preview(web: Web, form: Form) -> Preview:
     found = shares_of(web.server, known)
     users = iter(found.users)
     rows = [
-        _did(letter(at), one, next(users) if event is not None else None, found.seen, complete=event is not None)
+        _did(letter(at), one, event, next(users) if event is not None else None, found)
         for at, (one, event) in enumerate(zip(form.conversion_events, events, strict=True))
     ]
     first = found.users[0] if events[0] is not None else None
     sentence = "" if first is None else f"Had this been running for the last 30 days, {_would(first)} have done A."
-    as_of = wording.moment(iso_time(found.as_of))
-    return Preview(rows, wording.number(found.seen), sentence, as_of, "")
+    as_of = written.moment(iso_time(found.as_of))
+    return Preview(rows, written.number(found.seen), sentence, as_of, "")
 
 
 def _would(users: int) -> str:
     if users < 2:
         return "one person would" if users else "nobody would"
-    return f"{wording.number(users)} people would"
+    return f"{written.number(users)} people would"
 
 
-def _did(letter_: str, event: EventForm, users: int | None, seen_users: int, *, complete: bool) -> Did:
-    if users is None:
-        why = "not complete" if not complete else "only with messages"
-        return Did(letter_, event_words(event), why, wording.NOTHING)
-    share = wording.percent(users / seen_users, 1) if seen_users else wording.NOTHING
-    return Did(letter_, event_words(event), wording.number(users), share)
+def _did(letter_: str, form: EventForm, event: ConversionEvent | None, users: int | None, found: Shares) -> Did:
+    if event is None or users is None:
+        why = "not complete" if event is None else "only with messages"
+        return Did(letter_, event_words(form), why, wording.NOTHING)
+    share = written.percent(users / found.seen, 1) if found.seen else wording.NOTHING
+    about = "about " if found.one_in > 1 and event.kind is ConversionKind.UPGRADE else ""
+    return Did(letter_, event_words(form), about + written.number(users), share)

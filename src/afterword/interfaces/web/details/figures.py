@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from afterword.durations import describe_duration
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Numbers
 from afterword.interfaces.web.details.variants import exposed_label
-from afterword.money import minor_units
 from afterword.reports import wording
 
 
@@ -24,7 +24,7 @@ class Figure:
     note: str = ""
     address: str = ""
     caused: str = ""
-    """The part of it that the message caused; empty where nothing can be said."""
+    """How much more or less it is than without the message; empty where nothing can be said."""
     between: str = ""
     """The interval of that part."""
     tone: str = ""
@@ -47,17 +47,17 @@ def figures(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
     if told["conversion_events"]:
         found += _of_primary(told, numbers)
     window = describe_duration(told["revenue_window_seconds"])
-    apart = " + ".join(wording.money(amount, code) for code, amount in total["revenue"]["unconverted"].items())
+    apart = " + ".join(written.money(amount, code) for code, amount in total["revenue"]["unconverted"].items())
     hidden = numbers.is_hidden(total["revenue"]["purchases"])
-    caused, between, tone = _caused(told, "revenue", lambda value: _amount(value, currency), hidden)
+    caused, between, tone = _caused(told, "revenue", lambda value: written.signed_money(value, currency), hidden)
     found.append(
         Figure(
             "Revenue in window",
-            wording.NOTHING if hidden else wording.money(total["revenue"]["amount"], currency),
+            wording.NOTHING if hidden else written.money(total["revenue"]["amount"], currency),
             f"All that the recipients bought within {window} of their message, less refunds, of any product. "
             "What the message caused is the difference from control per user whose window has passed, times all users.",
             f"within {window}" + (f", and {apart} without a rate" if apart else ""),
-            caused=caused,
+            caused=wording.beside(caused) if caused else "",
             between=between,
             tone=tone,
         )
@@ -68,8 +68,8 @@ def figures(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
 def _of_primary(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
     on, exposed = told["total"]["conversions"]["A"], told["total"]["exposed"]
     hidden = numbers.is_hidden(on["converted"]) or numbers.is_hidden(exposed)
-    caused, between, tone = _caused(told, "A", lambda value: wording.signed(value, 0), hidden)
-    points, points_between, _ = _caused(told, "A", lambda value: wording.signed(100 * value, 2), hidden, "rate")
+    caused, between, tone = _caused(told, "A", lambda value: written.signed(value, 0), hidden)
+    points, points_between, _ = _caused(told, "A", lambda value: written.signed(100 * value, 2), hidden, "rate")
     pending = on["pending"] / exposed if exposed else None
     return [
         Figure(
@@ -79,23 +79,23 @@ def _of_primary(told: Mapping[str, Any], numbers: Numbers) -> list[Figure]:
             "from control among users whose window has passed, times all recipients: the others would have done it "
             "anyway.",
             address=numbers.address(on["converted"], "total", "A", "converted"),
-            caused=caused,
+            caused=wording.beside(caused, less="fewer") if caused else "",
             between=between,
             tone=tone,
         ),
         Figure(
             "Conversion rate",
-            wording.NOTHING if hidden else wording.percent(on["rate"]),
+            wording.NOTHING if hidden else written.percent(on["rate"]),
             "Conversions so far, of all recipients; under it the difference from control in percentage points, among "
             "users whose window has passed.",
-            "" if hidden else wording.interval(on["interval"]),
-            caused=f"{points} points" if points else "",
+            "" if hidden else written.interval(on["interval"]),
+            caused=wording.beside(points, "points") if points else "",
             between=points_between,
             tone=tone,
         ),
         Figure(
             "Pending",
-            wording.NOTHING if numbers.is_hidden(on["pending"]) else wording.percent(pending, 1),
+            wording.NOTHING if numbers.is_hidden(on["pending"]) else written.percent(pending, 1),
             "Recipients who have not converted on A and whose window is still open: the rate can still grow by them.",
             f"{numbers.text(on['pending'])} windows open" if on["pending"] else "all windows have closed",
             numbers.address(on["pending"], "total", "A", "pending"),
@@ -117,10 +117,3 @@ def _caused(
     low, high = map(float, bounds)
     tone = "good" if low > 0 else "bad" if high < 0 else "muted"
     return write(float(value)), f"{write(low)} to {write(high)}", tone
-
-
-def _amount(value: float, currency: str) -> str:
-    """Return money with a sign; whole units where it is much."""
-    digits = 0 if abs(value) >= 1000 else minor_units(currency)
-    text = wording.money(f"{abs(value):.{digits}f}", currency)
-    return text if not value else ("+" if value > 0 else wording.MINUS) + text

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.links import link
 from afterword.reports import wording
 from afterword.reports.charts import shortened
@@ -82,7 +83,7 @@ class Numbers:
 
     def text(self, count: int | None) -> str:
         """Return a number of people."""
-        return f"<{wording.NARROW}{FEW}" if self.is_hidden(count) else wording.number(count)
+        return f"<{wording.NARROW}{FEW}" if self.is_hidden(count) else written.number(count)
 
     def people(self, count: int | None, variant: str, event: str, state: str, note: str = "", tone: str = "") -> Cell:
         """Return a number that leads to its people.
@@ -108,7 +109,7 @@ class Numbers:
         """Return which share of the people that is."""
         if not of or not count or self.is_hidden(count) or self.is_hidden(of):
             return ""
-        return wording.percent(count / of, 0 if 10 * count >= of else 1)
+        return written.percent(count / of, 0 if 10 * count >= of else 1)
 
 
 def named(name: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from afterword.interfaces.web import words
+from afterword.interfaces.web import words, written
 from afterword.interfaces.web.details.grids import named
 from afterword.interfaces.web.links import link
 from afterword.reports import wording
@@ -113,7 +113,7 @@ def _actions(status: Status) -> list[Action]:
             Action("Launch again", "/campaign/launch", method="get"),
             Action("Archive", "/campaign/archive", method="get"),
         ],
-        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive", method="get")],
+        Status.ARCHIVED: [Action("Bring back", "/campaign/unarchive")],
     }
     return [*every[status], Action("Duplicate", "/campaign/duplicate")]
 
@@ -135,7 +135,7 @@ def _dates(stored: StoredCampaign, timezone: str, first: str | None, last: str |
 
 def _control(stored: StoredCampaign) -> str:
     shares = [variant.share_hundredths for variant in stored.campaign.variants if variant.control]
-    return f"control {shares[0] / 100:g}{wording.NARROW}%" if shares else "no control"
+    return written.rewritten(f"control {shares[0] / 100:g}{wording.NARROW}%") if shares else "no control"
 
 
 def _iso(at: int) -> str:
@@ -144,10 +144,10 @@ def _iso(at: int) -> str:
 
 def _day(iso: str, timezone: str) -> str:
     local = datetime.fromisoformat(iso).astimezone(ZoneInfo(timezone))
-    return wording.day(local.date().isoformat(), year=True)
+    return written.day(local.date().isoformat(), year=True)
 
 
 def moment(iso: str, timezone: str) -> str:
     """Return a time in the workspace's zone, which it names: 22 Nov 2026, 14:03 (Europe/Berlin)."""
     local = datetime.fromisoformat(iso).astimezone(ZoneInfo(timezone))
-    return f"{local.day} {local:%b %Y, %H:%M} ({timezone})"
+    return f"{written.date_of(local)}, {local:%H:%M} ({timezone})"

@@ -10,12 +10,14 @@ from typing import Any
 from starlette.responses import Response
 
 from afterword.interfaces.api.campaigns import from_results
+from afterword.interfaces.api.latest_answers import latest
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, named, variant_line
 from afterword.interfaces.web.details.page import find, told_of
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
-from afterword.model import LETTERS, Campaign
+from afterword.model import LETTERS, Campaign, Definitions
 from afterword.reports import wording
 from afterword.reports.charts import shortened
 from afterword.reports.daily import DailyNumbers, days_until, first_of
@@ -69,7 +71,7 @@ def show_messages(web: Web, visit: Visit) -> Response:
         def ask(live: Live, definitions: Any, _now: int) -> DailyNumbers:
             return live.daily(definitions, campaign.id, first, last)
 
-        counted = from_results(web.server, campaign.id, ask)
+        counted = latest(web.server, campaign.id, ("messages", first, last), visit.patience, ask).data
         grid = _messages(told, counted, days_until(last, (last - first) // timedelta(days=1) + 1), numbers)
     nothing = "Nobody has reported what became of this campaign's messages: no delivery, open, click or unsubscribe."
     return _answer(visit, _part("messages", "Opens, clicks and unsubscribes", campaign, grid, nothing))
@@ -85,19 +87,22 @@ def show_breakdown(web: Web, visit: Visit) -> Response:
     grid = None
     if letter:
         told = told_of(web, visit, campaign.id).data
-        found = from_results(
-            web.server,
-            campaign.id,
-            lambda live, definitions, now: live.breakdown(
-                definitions, now, campaign.id, letter, ATTRIBUTE + attribute if attribute else CHANNEL
-            ),
-        )
+        found = _broken_down(web, visit, campaign, letter, attribute)
         if found["groups"]:
             grid = _breakdown(told, found, attribute, Numbers(campaign.id, visit.role))
     title = f"By {named(attribute)[0]}" if attribute else "By channel"
     return _answer(
         visit, _part("breakdown", title, campaign, grid, "There is nothing to break down.", letter, attribute)
     )
+
+
+def _broken_down(web: Web, visit: Visit, campaign: Campaign, letter: str, attribute: str) -> Mapping[str, Any]:
+    def ask(live: Live, definitions: Definitions, now: int) -> dict[str, Any]:
+        return live.breakdown(definitions, now, campaign.id, letter, ATTRIBUTE + attribute if attribute else CHANNEL)
+
+    if attribute:  # its values may say who somebody is, so they are not kept
+        return from_results(web.server, campaign.id, ask)
+    return latest(web.server, campaign.id, ("channels", letter), visit.patience, ask).data
 
 
 def _part(
@@ -147,9 +152,9 @@ def _breakdown(told: Mapping[str, Any], found: Mapping[str, Any], attribute: str
                 continue
             hidden = numbers.is_hidden(one["converted"]) or numbers.is_hidden(one["exposed"])
             note = f"{numbers.text(one['converted'])} of {numbers.text(one['exposed'])}"
-            cells.append(Cell(wording.NOTHING if hidden else wording.percent(one["rate"]), note))
+            cells.append(Cell(wording.NOTHING if hidden else written.percent(one["rate"]), note))
         lines.append(Line(_group_name(group["value"], attribute), cells))
-    left_off = f" {found['left_off']:,} smaller groups are left off." if found["left_off"] else ""
+    left_off = f" {written.number(found['left_off'])} smaller groups are left off." if found["left_off"] else ""
     note = "Groups are looked at after the fact: of many, some differ by chance alone. Nothing here is a verdict."
     headings = [
         Heading(named(attribute)[0] if attribute else "Channel"),

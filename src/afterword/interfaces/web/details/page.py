@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from afterword.interfaces.api.faults import Refused
-from afterword.interfaces.api.latest_reports import latest_report
+from afterword.interfaces.api.latest_answers import latest_report
 from afterword.interfaces.web.details.grids import Numbers
 from afterword.interfaces.web.details.heading import title_of
 from afterword.interfaces.web.details.variants import KEYS, USUAL

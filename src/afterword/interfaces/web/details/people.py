@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from afterword.interfaces.api.campaigns import from_results
 from afterword.interfaces.api.faults import bad_request
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import named
 from afterword.interfaces.web.details.page import find
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import HEADERS, page
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import Campaign
-from afterword.reports import wording
 from afterword.reports.render_csv import FORMULA_STARTS
 from afterword.workspace.listing import ALSO, STEP, TOTAL, TOTAL_WITH_CONTROL
 
@@ -116,7 +116,7 @@ def _people(campaign: Campaign, asked: _Asked, rows: Sequence[dict[str, str]], n
         back=link("/campaign", id=campaign.id, event=asked.event),
         noun={"channel": "users and channels", "exposure_id": "exposures"}.get("".join(units), "users"),
         what=_what(campaign, asked),
-        total=wording.number(len(rows)),
+        total=written.number(len(rows)),
         unit=units[0].removesuffix("_id").capitalize() if units else "",
         rows=[
             Person(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Numbers
 from afterword.interfaces.web.details.variants import exposed_label
 from afterword.model import Campaign
@@ -161,7 +162,7 @@ class _Drawer:
         """Revenue of each day."""
         currency = self._told["currency"]
         columns = [
-            [Point(amount, wording.money(amount, currency)) for amount in self._told[by]["total"]["revenue"]]
+            [Point(amount, written.money(amount, currency)) for amount in self._told[by]["total"]["revenue"]]
             for by in ("by_day", "by_exposure_day")
         ]
         return self._plot(
@@ -204,11 +205,11 @@ class _Drawer:
 
 
 def _rows(days: Sequence[str], columns: Sequence[list[Point]]) -> list[PlotRow]:
-    return [PlotRow(day, wording.day(day, year=True), points) for day, *points in zip(days, *columns, strict=True)]
+    return [PlotRow(day, written.day(day, year=True), points) for day, *points in zip(days, *columns, strict=True)]
 
 
 def _percent(share: float) -> Point:
-    return Point(f"{100 * share:.4g}", wording.percent(share))
+    return Point(f"{100 * share:.4g}", written.percent(share))
 
 
 def _nothing() -> Point:
@@ -240,5 +241,5 @@ def _sum(points: Sequence[Point], currency: str) -> Point:
     if any(not point.value for point in points):
         return _nothing()
     total = sum((Decimal(point.value) for point in points), Decimal(0))
-    text = wording.money(f"{total:f}", currency) if currency else wording.number(int(total))
+    text = written.money(f"{total:f}", currency) if currency else written.number(int(total))
     return Point(f"{total:f}", text)

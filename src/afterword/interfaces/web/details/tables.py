@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, named, scopes, variant_line
 from afterword.reports import wording
 
@@ -177,9 +178,9 @@ def plain_grid(told: Mapping[str, Any], letter: str, colours: Sequence[str], num
         if on["confidence"] is not None and not numbers.is_hidden(on["compared_converted"]):
             low_high = on["difference_interval"]
             cells = [
-                Cell(wording.confidence(on["confidence"]), tone="strong"),
-                Cell(f"{wording.signed(100 * on['difference'], 2)} points"),
-                Cell(" to ".join(wording.signed(100 * bound, 2) for bound in low_high) if low_high else "–"),
+                Cell(written.confidence(on["confidence"]), tone="strong"),
+                Cell(f"{written.signed(100 * on['difference'], 2)} points"),
+                Cell(" to ".join(written.signed(100 * bound, 2) for bound in low_high) if low_high else "–"),
             ]
             lines.append(variant_line(variant, cells, colour))
     if not lines:
@@ -207,4 +208,4 @@ def _strong(one: str, letter: str | None) -> str:
 
 
 def _money(revenue: Mapping[str, Any], currency: str, numbers: Numbers) -> str:
-    return wording.NOTHING if numbers.is_hidden(revenue["purchases"]) else wording.money(revenue["amount"], currency)
+    return wording.NOTHING if numbers.is_hidden(revenue["purchases"]) else written.money(revenue["amount"], currency)

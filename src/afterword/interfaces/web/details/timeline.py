@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from afterword.attribution.explain import Verdict
-from afterword.reports import wording
+from afterword.interfaces.web import written
 from afterword.workspace.story import Story
 
 WIDTH, LEFT, RIGHT = 900.0, 56.0, 884.0
@@ -138,7 +138,7 @@ class _Scale:
         found = []
         for place in range(1, TICKS):
             at = self._first + span * place / TICKS
-            label = wording.day(at.date().isoformat())
+            label = written.day(at.date().isoformat())
             found.append(Tick(self.x(at), label if span > timedelta(days=5) else f"{label}, {at:%H:%M}"))
         return found
 

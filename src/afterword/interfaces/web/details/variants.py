@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, scopes, variant_line
 from afterword.reports import wording
 from afterword.reports.page_context import badge_of, lift_of, note_of
@@ -92,7 +93,7 @@ def variant_grid(
             variant,
             [_cell(told, variant["id"], variant, letter, column.key, numbers) for column in shown],
             colour,
-            note=note_of(dict(variant)),
+            note=written.sentence(note_of(dict(variant)), [variant["id"]]),
             badge=badge if variant["id"] == best else "",
         )
         for variant, colour in zip(told["variants"], colours, strict=True)
@@ -139,16 +140,16 @@ def _cell(
     if key in ("after_open", "after_click"):
         return numbers.people(on[key], scope, letter, key, numbers.part(on[key], on["converted"]))
     if key == "rate":
-        return Cell(wording.NOTHING if hidden else wording.percent(on["rate"]), tone="strong")
+        return Cell(wording.NOTHING if hidden else written.percent(on["rate"]), tone="strong")
     if key == "interval":
-        return Cell(wording.NOTHING if hidden else wording.interval(on["interval"]), tone="small")
+        return Cell(wording.NOTHING if hidden else written.interval(on["interval"]), tone="small")
     if key == "pending":
         return numbers.people(on["pending"], scope, letter, "pending")
     event = next(event for event in told["conversion_events"] if event["letter"] == letter)
     if hidden:
         return Cell(wording.NOTHING, tone="muted")
     lift, tone, note = lift_of(dict(row), on, not wording.is_never_compared(event))
-    return Cell(lift, note, tone=tone)
+    return Cell(written.rewritten(lift), note, tone=tone)
 
 
 def _of_everyone(
@@ -159,11 +160,11 @@ def _of_everyone(
     if key == "exposed":
         return numbers.people(row["exposed"], scope, "", "exposed", "held out" if row.get("control") else "")
     if key == "audience":
-        return Cell(wording.percent(row["audience_share"], 1))
+        return Cell(written.percent(row["audience_share"], 1))
     if key == "revenue":
-        apart = " + ".join(wording.money(amount, code) for code, amount in revenue["unconverted"].items())
-        shown = wording.money(revenue["amount"], currency)
+        apart = " + ".join(written.money(amount, code) for code, amount in revenue["unconverted"].items())
+        shown = written.money(revenue["amount"], currency)
         return Cell(wording.NOTHING) if hidden else Cell(shown, f"+ {apart}" if apart else "")
     if key == "per":
-        return Cell(wording.NOTHING if hidden else wording.per_unit(revenue["per_exposed"], currency))
+        return Cell(wording.NOTHING if hidden else written.per_unit(revenue["per_exposed"], currency))
     return None

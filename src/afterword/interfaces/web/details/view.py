@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.figures import Figure, figures
 from afterword.interfaces.web.details.grids import NAME_LETTERS, Grid, Numbers
 from afterword.interfaces.web.details.heading import EventCard, Title, event_cards, moment
@@ -91,7 +92,7 @@ def results_of(told: Mapping[str, Any], asked: Asked, numbers: Numbers) -> Resul
     return Results(
         as_of=moment(told["as_of"], told["timezone"]),
         figures=figures(told, numbers),
-        verdict=verdict_of(told),
+        verdict=_verdict(told),
         plain=plain_grid(told, letter, colours, numbers) if letter else None,
         warnings=[warning["message"] for warning in told["warnings"]],
         remarks=wording.remarks(told),
@@ -115,7 +116,29 @@ def _differences(told: dict[str, Any], letter: str, colours: Sequence[str], numb
     """Return the differences from control; none where so few converted that a rate would tell who."""
     if any(numbers.is_hidden(variant["conversions"][letter]["converted"]) for variant in told["variants"]):
         return None
-    return page_charts.differences(_shortened(told, CHART_LETTERS), letter, list(colours))
+    told = _shortened(told, CHART_LETTERS)
+    return written.differences(page_charts.differences(told, letter, list(colours)), _names(told))
+
+
+def _verdict(told: dict[str, Any]) -> VerdictView | None:
+    """Return the verdict with its numbers as the reader writes them."""
+    if (verdict := verdict_of(told)) is None:
+        return None
+    names = _names(told)
+
+    def read(text: str) -> str:
+        return written.sentence(text, names)
+
+    return VerdictView(
+        read(verdict.sentence),
+        list(map(read, verdict.remarks)),
+        [replace(one, rows=[list(map(read, row)) for row in one.rows]) for one in verdict.tables],
+        read(verdict.other_tools),
+    )
+
+
+def _names(told: Mapping[str, Any]) -> list[str]:
+    return [name for one in told["variants"] for name in (one["name"] or "", one["id"])]
 
 
 def _shortened(told: Mapping[str, Any], letters: int = 10 * NAME_LETTERS) -> dict[str, Any]:

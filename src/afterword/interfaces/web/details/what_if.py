@@ -7,17 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.responses import Response
 
 from afterword.interfaces.api.explorations import ask_of
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.web import written
 from afterword.interfaces.web.create.defining import filter_data, typing_problems
 from afterword.interfaces.web.create.form import FilterForm
 from afterword.interfaces.web.create.views import OPS, VALUES
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, named, scopes, variant_line
+from afterword.interfaces.web.details.heading import moment
 from afterword.interfaces.web.details.page import find
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import page, part
@@ -204,7 +205,7 @@ def _answer(one: Exploration, stored: StoredCampaign, visit: Visit) -> Answer:
         doing=doing,
         percent=round(100 * one.progress),
         failure=one.failure or "",
-        as_of=wording.moment(result["as_of"]) if result else "",
+        as_of=written.moment(result["as_of"]) if result else "",
         exploratory=not visit.asked("version"),
         again=again,
         grids=[_grid(result, event, numbers) for event in result["conversion_events"]] if result else (),
@@ -218,13 +219,13 @@ def _grid(result: Mapping[str, Any], event: Mapping[str, Any], numbers: Numbers)
         on = row["conversions"][letter]
         hidden = numbers.is_hidden(on["converted"]) or numbers.is_hidden(row["exposed"])
         apart = on["difference_interval"]
-        between = " to ".join(wording.signed(100 * bound, 2) for bound in apart) if apart else ""
-        points = wording.NOTHING if on["difference"] is None else wording.signed(100 * on["difference"], 2)
+        between = " to ".join(written.signed(100 * bound, 2) for bound in apart) if apart else ""
+        points = wording.NOTHING if on["difference"] is None else written.signed(100 * on["difference"], 2)
         return [
             Cell(numbers.text(row["exposed"])),
             Cell(numbers.text(on["converted"])),
-            Cell(wording.NOTHING, tone="muted") if hidden else Cell(wording.percent(on["rate"]), tone="strong"),
-            Cell(wording.NOTHING if hidden else wording.interval(on["interval"]), tone="small"),
+            Cell(wording.NOTHING, tone="muted") if hidden else Cell(written.percent(on["rate"]), tone="strong"),
+            Cell(wording.NOTHING if hidden else written.interval(on["interval"]), tone="small"),
             Cell(numbers.text(on["pending"])),
             Cell(wording.NOTHING) if hidden else Cell(points, between),
         ]
@@ -245,8 +246,7 @@ def _versions(web: Web, stored: StoredCampaign, timezone: str) -> list[Version]:
     return [
         Version(
             one.version,
-            f"{(EPOCH + timedelta(microseconds=one.adopted_at)).astimezone(ZoneInfo(timezone)):%d %b %Y, %H:%M} "
-            f"({timezone})",
+            moment((EPOCH + timedelta(microseconds=one.adopted_at)).isoformat(), timezone),
             [named(sentence)[0] for sentence in _sentences(one.campaign)],
             link("/campaign/what-if", id=stored.campaign.id, version=one.version),
             place == 0,

@@ -13,7 +13,7 @@ from afterword.interfaces.web.details.grids import named
 from afterword.interfaces.web.details.page import find
 from afterword.interfaces.web.details.timeline import Timeline, timeline
 from afterword.interfaces.web.links import link
-from afterword.interfaces.web.rendering import page
+from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import LETTERS, Campaign
 from afterword.reports.charts import shortened
@@ -88,11 +88,14 @@ class Why:
     back: str
     user: str
     shown: str
-    person: str
+    again: str = ""
+    """Where the story is told; empty where it has been."""
+    told: bool = False
+    person: str = ""
     """The id into which this one was merged; empty if it was not."""
-    unknown: str
-    exposed: bool
-    as_of: str
+    unknown: str = ""
+    exposed: bool = False
+    as_of: str = ""
     letters: Sequence[Letter] = ()
     drawing: Timeline | None = None
     facts: Sequence[Fact] = ()
@@ -106,8 +109,8 @@ def show(web: Web, visit: Visit) -> Response:
     """Tell a user's story; who looked at whom is noted."""
     campaign = find(web, visit.must_ask("id")).campaign
     user = visit.asked("user").strip()
-    if not user:
-        return page("why.html.j2", visit, "Why?", "overview", view=_nobody(campaign))
+    if not user or not (visit.part or visit.asked("whole")):
+        return page("why.html.j2", visit, "Why?", "overview", view=_nothing_told(campaign, user))
     story = from_results(
         web.server, campaign.id, lambda live, definitions, now: live.explain(definitions, now, campaign.id, user)
     )
@@ -117,6 +120,8 @@ def show(web: Web, visit: Visit) -> Response:
     view = _why(
         campaign, story, [Other(named(names[one])[0], _address(one, user)) for one in others if one != campaign.id]
     )
+    if visit.part:
+        return part("why_part.html.j2", visit, view=view)
     return page("why.html.j2", visit, "Why?", "overview", 404 if story.unknown else 200, view=view)
 
 
@@ -124,9 +129,16 @@ def _address(campaign: str, user: str) -> str:
     return link("/campaign/why", id=campaign, user=user)
 
 
-def _nobody(campaign: Campaign) -> Why:
-    name, _ = named(campaign.name or campaign.id)
-    return Why(name, campaign.id, link("/campaign", id=campaign.id), "", "", "", "", exposed=False, as_of="")
+def _nothing_told(campaign: Campaign, user: str) -> Why:
+    """Return the page before anything of the user was read: among many facts that takes a moment."""
+    return Why(
+        campaign=named(campaign.name or campaign.id)[0],
+        id=campaign.id,
+        back=link("/campaign", id=campaign.id),
+        user=user,
+        shown=named(user)[0] if user else "",
+        again=link("/campaign/why", id=campaign.id, user=user, whole="1"),
+    )
 
 
 def _why(campaign: Campaign, story: Story, others: Sequence[Other]) -> Why:
@@ -140,6 +152,7 @@ def _why(campaign: Campaign, story: Story, others: Sequence[Other]) -> Why:
         back=link("/campaign", id=campaign.id),
         user=story.user,
         shown=named(story.user)[0],
+        told=True,
         person="" if story.person == story.user else named(story.person)[0],
         unknown=shortened(story.unknown, TEXT_LETTERS) if story.unknown else "",
         exposed=any(one.what == "exposure" for one in story.entries),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -35,6 +36,7 @@ class Person:
     state: str
     seen: str
     disabled: bool
+    sessions: int
     myself: bool
 
 
@@ -71,14 +73,18 @@ def invite(web: Web, visit: Visit) -> Response:
 
 
 def change(web: Web, visit: Visit) -> Response:
-    """Give somebody another role, let them in no more or again, or make a link for another password."""
+    """Give somebody another role, let them in no more or again, sign them out, or make a link for another password."""
     metadata = web.server.data.metadata
     person, action = visit.sent("person"), visit.sent("action")
+    detail: dict[str, Any] = {}
     try:
         if action == "role":
             metadata.accounts.set_role(person, read_role(visit.sent("role")), visit.now)
+            detail["role"] = visit.sent("role")
         elif action == "disable":
             metadata.accounts.disable(person, visit.now)
+        elif action == "sign-out":
+            detail["sessions"] = metadata.sessions.end_all(metadata.accounts.get(person).id, visit.now)
         elif action == "enable":
             metadata.accounts.enable(person, visit.now)
         elif action == "reset":
@@ -86,12 +92,12 @@ def change(web: Web, visit: Visit) -> Response:
             metadata.audit.add(visit.now, visit.account.id, "person.reset", person, {})
             return _with_link(web, visit, account, secret)
         else:
-            raise bad_request(f'action is "{action[:20]}", must be role, disable, enable or reset')
+            raise bad_request(f'action is "{action[:20]}", must be role, disable, enable, reset or sign-out')
     except UserError as error:
         view = People(_people(web, visit), error=str(error))
         return settings_page("settings_people.html.j2", visit, "People", 409, view=view)
-    detail = {"role": visit.sent("role")} if action == "role" else {}
-    metadata.audit.add(visit.now, visit.account.id, f"person.{action}", person, detail)
+    done = "signed-out" if action == "sign-out" else action
+    metadata.audit.add(visit.now, visit.account.id, f"person.{done}", person, detail)
     return go(PATH)
 
 
@@ -101,10 +107,12 @@ def _with_link(web: Web, visit: Visit, account: Account, secret: str) -> Respons
 
 
 def _people(web: Web, visit: Visit) -> list[Person]:
-    return [_person(one, visit) for one in web.server.data.metadata.accounts.list()]
+    metadata = web.server.data.metadata
+    counts = metadata.sessions.counts(visit.now)
+    return [_person(one, counts.get(one.id, 0), visit) for one in metadata.accounts.list()]
 
 
-def _person(one: Account, visit: Visit) -> Person:
+def _person(one: Account, sessions: int, visit: Visit) -> Person:
     if one.disabled_at is not None:
         state = "Disabled"
     elif one.invited_until is not None:
@@ -119,5 +127,6 @@ def _person(one: Account, visit: Visit) -> Person:
         state=state,
         seen=when(one.last_seen_at),
         disabled=one.disabled_at is not None,
+        sessions=sessions,
         myself=one.id == visit.account.id,
     )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from afterword.errors import UserError
 from afterword.interfaces.api.rates import converted, take_rates
+from afterword.interfaces.web import written
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import go
 from afterword.interfaces.web.settings.tabs import settings_page
@@ -103,12 +104,12 @@ def _page(web: Web, visit: Visit, error: str = "", typed: dict[str, str] | None 
     currencies = [
         OfCurrency(
             currency=one.currency,
-            rates=wording.number(one.rates),
-            days=f"{wording.day(one.first, year=True)} to {wording.day(one.last, year=True)}"
+            rates=written.number(one.rates),
+            days=f"{written.day(one.first, year=True)} to {written.day(one.last, year=True)}"
             if one.first and one.last
             else wording.NOTHING,
-            purchases=wording.number(one.purchases),
-            without=wording.number(one.without),
+            purchases=written.number(one.purchases),
+            without=written.number(one.without),
             missing=one.without > 0,
             address=link(PATH, of=one.currency),
         )
@@ -119,7 +120,7 @@ def _page(web: Web, visit: Visit, error: str = "", typed: dict[str, str] | None 
         currencies=currencies,
         chosen=chosen,
         latest=[
-            Shown(wording.day(one.day.isoformat(), year=True), one.currency, f"{one.rate:f}") for one in newest[:SHOWN]
+            Shown(written.day(one.day.isoformat(), year=True), one.currency, f"{one.rate:f}") for one in newest[:SHOWN]
         ],
         more=max(0, len(newest) - SHOWN),
         done=_done(visit),
@@ -132,5 +133,5 @@ def _page(web: Web, visit: Visit, error: str = "", typed: dict[str, str] | None 
 def _done(visit: Visit) -> str:
     asked = {name: visit.asked(name) for name in WORDS}
     counts = {name: int(text) for name, text in asked.items() if text.isascii() and text.isdecimal()}
-    parts = [f"{wording.number(count)} {WORDS[name]}" for name, count in counts.items() if count]
+    parts = [f"{written.number(count)} {WORDS[name]}" for name, count in counts.items() if count]
     return f"{', '.join(parts)}." if parts else ""

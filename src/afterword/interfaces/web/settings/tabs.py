@@ -9,9 +9,9 @@ from typing import Any
 from starlette.responses import Response
 
 from afterword.interfaces.moments import iso
+from afterword.interfaces.web import written
 from afterword.interfaces.web.rendering import page
 from afterword.interfaces.web.visits import Visit
-from afterword.reports import wording
 
 TABS = (
     ("/settings", "Workspace"),
@@ -42,4 +42,4 @@ def settings_page(template: str, visit: Visit, label: str, status: int = 200, **
 def when(at: int | None, otherwise: str = "never") -> str:
     """Return a time as pages show it; `at` in epoch microseconds."""
     told = iso(at)
-    return otherwise if told is None else wording.moment(told)
+    return otherwise if told is None else written.moment(told)

@@ -11,6 +11,7 @@ from afterword.errors import UserError
 from afterword.interfaces.api.deletions import status_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.holdouts import create_holdout, told
+from afterword.interfaces.web import written
 from afterword.interfaces.web.rendering import go
 from afterword.interfaces.web.settings.tabs import settings_page
 from afterword.interfaces.web.visits import Visit, Web
@@ -101,10 +102,10 @@ def show_deletions(web: Web, visit: Visit) -> Response:
     """Show how far it is."""
     status = status_of(web.server)
     view = Deletions(
-        persons=wording.number(status["deletions"]),
+        persons=written.number(status["deletions"]),
         stage=str(status["stage"]).replace("_", " "),
-        since=wording.moment(status["since"]) if status["since"] else wording.NOTHING,
-        due=wording.moment(status["due"]) if status["due"] else wording.NOTHING,
+        since=written.moment(status["since"]) if status["since"] else wording.NOTHING,
+        due=written.moment(status["due"]) if status["due"] else wording.NOTHING,
         failure=status["failure"] or "",
     )
     return settings_page("settings_deletions.html.j2", visit, "Deletions", view=view)
@@ -133,9 +134,9 @@ def _holdouts(web: Web, visit: Visit) -> list[Held]:
     return [
         Held(
             name=one["name"],
-            share=f"{one['share']:g}{wording.NARROW}%",
-            begins=wording.moment(one["from"]),
-            ends=wording.moment(one["until"]),
+            share=written.rewritten(f"{one['share']:g}{wording.NARROW}%"),
+            begins=written.moment(one["from"]),
+            ends=written.moment(one["until"]),
             state=one["state"].title(),
         )
         for one in found

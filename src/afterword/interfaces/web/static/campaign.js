@@ -17,13 +17,15 @@
     return loading;
   };
 
+  const manner = document.documentElement.dataset.manner || "en-GB";
+
   const written = (value, unit) => {
     if (value === null || value === undefined) return "–";
-    const text = value.toLocaleString("en", { maximumFractionDigits: 2 });
+    const text = value.toLocaleString(manner, { maximumFractionDigits: 2 });
     return unit === "%" ? `${text} %` : unit ? `${text} ${unit}` : text;
   };
 
-  const short = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  const short = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString(manner === "en-US" ? "en-US" : "en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
   // A band is wide at first. What is above twice the highest line says nothing more, and is cut off.
   const ceiling = (lines) => {
@@ -46,7 +48,9 @@
     };
   };
 
-  const option = (table, unit) => {
+  const NARROW = 420, MOST_LISTED = 9, LISTED_HEIGHT = 17;
+
+  const option = (table, unit, narrow) => {
     const { days, lines } = read(table);
     const series = [];
     const drawn = lines.filter((line) => !line.band);
@@ -65,11 +69,15 @@
       }
     });
     const soft = { color: colour("soft"), fontSize: 12 };
+    // On a phone names stand below each other; beside each other they would be cut, and need pages.
+    const listed = narrow && drawn.length > 1 && drawn.length <= MOST_LISTED;
+    const legend = listed ? { type: "plain", orient: "vertical", left: 8, itemGap: 6, textStyle: { ...soft, width: 240, overflow: "truncate" } }
+      : { type: "scroll", textStyle: { ...soft, width: 160, overflow: "truncate" } };
     const rule = { lineStyle: { color: colour("grid") } };
     return {
       textStyle: { fontFamily: "inherit" },
-      grid: { left: 8, right: 16, top: 14, bottom: 34, containLabel: true },
-      legend: { data: drawn.map((line) => line.name), bottom: 0, type: "scroll", textStyle: { ...soft, width: 160, overflow: "truncate" },
+      grid: { left: 8, right: 16, top: 14, bottom: listed ? 14 + LISTED_HEIGHT * drawn.length : 34, containLabel: true },
+      legend: { data: drawn.map((line) => line.name), bottom: 0, ...legend,
         pageTextStyle: soft, icon: "roundRect", itemHeight: 3, itemWidth: 16 },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colour("card"), borderColor: colour("line"),
         textStyle: { color: colour("text"), fontSize: 12 },
@@ -142,7 +150,10 @@
       buttons(place, chart);
       new ResizeObserver(() => chart.resize()).observe(plot);
     }
-    chart.setOption(option(table, place.dataset.unit), true);
+    const narrow = plot.clientWidth < NARROW, names = table.querySelectorAll("thead th[data-line]:not([data-band])").length;
+    plot.style.height = narrow && names <= MOST_LISTED ? `${300 + LISTED_HEIGHT * (names - 1)}px` : "";
+    chart.resize();
+    chart.setOption(option(table, place.dataset.unit, narrow), true);
   };
 
   const all = async () => {
