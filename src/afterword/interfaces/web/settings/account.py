@@ -14,7 +14,7 @@ from afterword.interfaces.web import written
 from afterword.interfaces.web.manners import COOKIE, MANNERS
 from afterword.interfaces.web.rendering import go, page
 from afterword.interfaces.web.settings.tabs import when
-from afterword.interfaces.web.signing_in import signed_out
+from afterword.interfaces.web.signing_in import BY_PROVIDER, passwords_allowed, signed_out
 from afterword.interfaces.web.visits import Visit, Web, keep_session
 
 YEAR = 365 * 86_400
@@ -44,6 +44,8 @@ class Mine:
     manners: Sequence[tuple[str, str]]
     manner: str
     example: str
+    changes_password: bool
+    """Whether one signs in by a password here."""
     done: bool = False
     error: str = ""
 
@@ -56,11 +58,13 @@ def show(web: Web, visit: Visit) -> Response:
 def change(web: Web, visit: Visit) -> Response:
     """Set another password; all other sessions end."""
     metadata = web.server.data.metadata
+    if not passwords_allowed(web):
+        return _page(web, visit, error=BY_PROVIDER)
     old, new, again = (visit.form.get(name, [""])[-1] for name in ("old", "password", "again"))
     if new != again:
         return _page(web, visit, error="The two new passwords differ.")
     if metadata.accounts.authenticate(visit.account.email, old, visit.now) is None:
-        return _page(web, visit, error="The present password is another.")
+        return _page(web, visit, error="The present password is another, or you have none.")
     try:
         metadata.accounts.set_password(visit.account.id, new, visit.now)
     except UserError as error:
@@ -107,6 +111,7 @@ def _page(web: Web, visit: Visit, *, done: bool = False, error: str = "") -> Res
         _manners(),
         visit.cookies.get(COOKIE, ""),
         _example(visit),
+        passwords_allowed(web),
         done,
         error,
     )

@@ -45,7 +45,9 @@ document.addEventListener("htmx:after:swap", showCsv);
 const plain = (text) => text.replace(/\s+/g, " ").trim();
 const csvText = (text) => {
   const number = plain(text).replace(/\u2212/g, "-");
-  if (/^[-+]?\d{1,3}(,\d{3})*(\.\d+)?$/.test(number)) return number.replace(/,/g, "").replace(/^\+/, "");
+  // Where 1,234 is another number than in English, it stays as it is written.
+  const english = (document.documentElement.dataset.manner || "en").startsWith("en");
+  if (english && /^[-+]?\d{1,3}(,\d{3})*(\.\d+)?$/.test(number)) return number.replace(/,/g, "").replace(/^\+/, "");
   // A spreadsheet would run it as a formula.
   const safe = /^[=+\-@\t\r]/.test(plain(text)) ? "'" + plain(text) : plain(text);
   return /[",\n]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
