@@ -105,7 +105,7 @@ def _page(web: Web, visit: Visit, error: str = "", typed: dict[str, str] | None 
         OfCurrency(
             currency=one.currency,
             rates=written.number(one.rates),
-            days=f"{wording.day(one.first, year=True)} to {wording.day(one.last, year=True)}"
+            days=f"{written.day(one.first, year=True)} to {written.day(one.last, year=True)}"
             if one.first and one.last
             else wording.NOTHING,
             purchases=written.number(one.purchases),
@@ -120,7 +120,8 @@ def _page(web: Web, visit: Visit, error: str = "", typed: dict[str, str] | None 
         currencies=currencies,
         chosen=chosen,
         latest=[
-            Shown(wording.day(one.day.isoformat(), year=True), one.currency, f"{one.rate:f}") for one in newest[:SHOWN]
+            Shown(written.day(one.day.isoformat(), year=True), one.currency, written.rewritten(f"{one.rate:f}"))
+            for one in newest[:SHOWN]
         ],
         more=max(0, len(newest) - SHOWN),
         done=_done(visit),
