@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -150,7 +149,7 @@ def test_a_form_that_waited_is_sent_again(provider: Provider, browser: Browser) 
         ({"aud": [CLIENT, "another"]}, "it lacks what it must say (azp)"),
         ({"azp": "another"}, "it is meant for another program (azp)"),
         ({"iss": "https://evil.example"}, "it comes from another provider (iss)"),
-        ({"iat": int(time.time()) + 9_000}, "it comes from the future (iat)"),
+        ({"iat": 9_000_000_000}, "it comes from the future (iat)"),
         ({"sub": None}, "it lacks what it must say (sub)"),
         ({"sub": ["s"]}, "says something wrongly (sub)"),
         ({"at_hash": "wrong"}, "it does not belong to the access token that came with it (at_hash)"),

@@ -120,7 +120,8 @@ def _page(web: Web, visit: Visit, error: str = "", typed: dict[str, str] | None 
         currencies=currencies,
         chosen=chosen,
         latest=[
-            Shown(written.day(one.day.isoformat(), year=True), one.currency, f"{one.rate:f}") for one in newest[:SHOWN]
+            Shown(written.day(one.day.isoformat(), year=True), one.currency, written.rewritten(f"{one.rate:f}"))
+            for one in newest[:SHOWN]
         ],
         more=max(0, len(newest) - SHOWN),
         done=_done(visit),
