@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -130,8 +131,10 @@ def cycle_in(edges: dict[str, set[str]]) -> list[str]:
     return []
 
 
-MODULES = read_modules(SOURCE)
-IMPORTS = all_imports(MODULES)
+@cache
+def modules() -> dict[str, Module]:
+    """Read them when a test asks: each process of the tests imports this file."""
+    return read_modules(SOURCE)
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, str, ast.Call]]:
@@ -142,18 +145,19 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, str, ast.Call]]:
 
 
 def test_every_room_stands_in_the_plan() -> None:
-    rooms = {room_of(name) for name in MODULES} - {"", "__main__"}
+    rooms = {room_of(name) for name in modules()} - {"", "__main__"}
     assert rooms <= {*ROOMS, *FOUNDATIONS, PURE}
 
 
 def test_imports_point_to_the_left() -> None:
-    wrong = [f"{i.importer}:{i.line} imports {i.imported}" for i in IMPORTS if not allowed(i.importer, i.imported)]
+    found = all_imports(modules())
+    wrong = [f"{i.importer}:{i.line} imports {i.imported}" for i in found if not allowed(i.importer, i.imported)]
     assert wrong == []
 
 
 def test_no_module_is_imported_in_a_circle() -> None:
     edges: dict[str, set[str]] = {}
-    for found in IMPORTS:
+    for found in all_imports(modules()):
         if found.at_run_time and found.imported != "afterword.__version__":
             edges.setdefault(found.importer, set()).add(found.imported)
     assert cycle_in(edges) == []
@@ -203,7 +207,7 @@ def test_who_takes_facts_in_loads_nothing_of_what_reads_them() -> None:
 
 
 def test_only_the_store_opens_duckdb() -> None:
-    outside = [m for m in MODULES.values() if room_of(m.name) not in ("store", "store.sql")]
+    outside = [m for m in modules().values() if room_of(m.name) not in ("store", "store.sql")]
     wrong = [
         f"{module.name}:{call.lineno} calls duckdb.{name}"
         for module in outside
@@ -222,7 +226,7 @@ def test_only_the_store_opens_duckdb() -> None:
 
 
 def test_only_interfaces_look_at_the_clock() -> None:
-    below = [m for m in MODULES.values() if room_of(m.name) not in ("interfaces", "__main__")]
+    below = [m for m in modules().values() if room_of(m.name) not in ("interfaces", "__main__")]
     wrong = [
         f"{module.name}:{call.lineno} calls {owner}.{name}"
         for module in below
@@ -242,7 +246,7 @@ def test_only_interfaces_look_at_the_clock() -> None:
 
 def test_chance_is_a_seeded_generator() -> None:
     wrong = []
-    for module in MODULES.values():
+    for module in modules().values():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Import) and {alias.name for alias in node.names} & CHANCE_MODULES:
                 wrong.append(f"{module.name}:{node.lineno} imports a module of unseeded chance")
@@ -271,7 +275,7 @@ def test_file_names_say_what_is_inside() -> None:
 
 def test_what_is_public_says_what_it_is() -> None:
     silent = []
-    for module in MODULES.values():
+    for module in modules().values():
         if ast.get_docstring(module.tree) is None:
             silent.append(module.name)
         holders: list[ast.Module | ast.ClassDef] = [module.tree]

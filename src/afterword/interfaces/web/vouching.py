@@ -78,7 +78,6 @@ def _let_in(web: Web, provider: Provider, visit: Visit, attempt: Attempt) -> Res
     provider.check_sender(visit.asked("iss"), visit.now)
     if error := visit.asked("error"):
         said = f"It says {error}." if re.fullmatch("[a-z_]{1,60}", error) else ""
-        said = f"It says {error}." if re.fullmatch("[a-z_]{1,60}", error) else ""
         why = REFUSED.get(error, said)
         raise NotBelieved(f"{provider.oidc.name} did not sign you in. {why}".rstrip())
     if not (code := visit.asked("code")):
