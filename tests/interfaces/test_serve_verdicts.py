@@ -81,9 +81,13 @@ def test_how_many_users_it_takes_is_the_same_by_every_door(
     assert told["collected"]["missing_users"] == told["users"] - 12
     assert main(["plan", "sized", "--data", str(shared.data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == told
-    assert main(["plan", "--shares", "50,50", "--alpha", "0.1", "--rate", "25", "--effect", "5", "--json"]) == 0
+    assert main(["plan", "--shares", "50,50", "--alpha", "0.1", "--rate", "25%", "--effect", "5%", "--json"]) == 0
     alone = json.loads(capsys.readouterr().out)
     assert [one["users"] for one in alone["variants"]] == [one["users"] for one in told["variants"]]
+    assert main(["plan", "--rate", "0.25"]) == 2
+    assert capsys.readouterr().err == '--rate is "0.25", must be a percentage with its sign, such as 3%\n'
+    for extreme in ("rate=1e-300", "per_day=1e-300", "difference=1e-320", "effect=1e300", "power=1e-300"):
+        assert client.get(f"{path}?{extreme}").status_code in (200, 400)
     wrong = client.get(f"{path}?rate=3%25")
     assert wrong.status_code == 400
     assert wrong.json()["message"] == 'rate is "3%", must be a number above 0 and below 1, such as 0.03'

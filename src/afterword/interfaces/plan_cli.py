@@ -100,7 +100,7 @@ def plan(
         rate=_fraction("--rate", rate),
         relative=_fraction("--effect", effect),
         difference=_fraction("--points", points),
-        power=percentage("--power", power) / HUNDRED,
+        power=_fraction("--power", power) or 0.0,
         per_day=per_day,
     )
     if campaign is None:
@@ -121,7 +121,12 @@ def plan(
 
 
 def _fraction(option: str, text: str | None) -> float | None:
-    return None if text is None else percentage(option, text) / HUNDRED
+    """Return a percentage as a fraction; without its sign it would be unclear whether 0.02 is 2 % or 0.02 %."""
+    if text is None:
+        return None
+    if not text.strip().endswith("%"):
+        raise UserError(f'{option} is "{text}", must be a percentage with its sign, such as 3%')
+    return percentage(option, text) / HUNDRED
 
 
 def _alone(

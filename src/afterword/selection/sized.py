@@ -140,7 +140,7 @@ def _percent(fraction: float, *, whole: bool = False) -> str:
         if 0.99 < fraction < 1:
             return f"more than 99{wording.NARROW}%"
         return wording.percent(fraction, 0)
-    return f"{HUNDRED * fraction:.3g}{wording.NARROW}%"
+    return f"{HUNDRED * fraction:.4g}{wording.NARROW}%"
 
 
 def _quoted(name: str) -> str:

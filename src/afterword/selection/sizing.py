@@ -24,6 +24,7 @@ from afterword.stats.sequential import BURN_IN
 from afterword.stats.sums import Sums
 
 NORMAL = NormalDist()
+LEAST_RATE, LEAST_PER_DAY = 1e-9, 1e-3
 
 
 class CannotPlan(UserError):
@@ -223,7 +224,7 @@ class _Sizes:
 
     def __init__(self, terms: Terms, wish: Wish, rate: float, rate_from: str, spread: float) -> None:
         self.terms, self.wish, self.rate, self.rate_from, self.spread = terms, wish, rate, rate_from, spread
-        if not 0 < rate < 1:
+        if not LEAST_RATE <= rate <= 1 - LEAST_RATE:
             raise CannotPlan(f"the rate is {rate:.6g}, must be above 0 and below 1 (0% and 100%)")
         if wish.relative is not None and wish.difference is not None:
             raise CannotPlan("the effect is given twice: as a part of the rate, and as a difference of rates")
@@ -231,15 +232,15 @@ class _Sizes:
         if wish.difference is None and relative is None:
             raise CannotPlan("the effect is missing: say which one is worth finding")
         self.effect = rate * (relative or 0.0) if wish.difference is None else wish.difference
-        if not 0 < self.effect < 1 - rate:
+        if not (self.effect > 0 and rate + self.effect <= 1 - LEAST_RATE):
             raise CannotPlan(
                 f"the effect is {self.effect:.6g} on a rate of {rate:.6g}, must be above 0, and the two together "
                 "below 1 (100%)"
             )
         if not 0 < wish.power < 1:
             raise CannotPlan(f"the power is {wish.power:.6g}, must be above 0 and below 1, usually 0.8")
-        if wish.per_day is not None and not 0 < wish.per_day < math.inf:
-            raise CannotPlan(f"users per day is {wish.per_day:g}, must be above 0")
+        if wish.per_day is not None and not LEAST_PER_DAY <= wish.per_day < math.inf:
+            raise CannotPlan(f"users per day is {wish.per_day:g}, must be at least {LEAST_PER_DAY:g}")
 
     def answer(self, experiment: Experiment | None) -> Sizing:
         users = self._users()
