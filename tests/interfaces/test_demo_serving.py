@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, shared: Served) -> Iterator[D
     directory = tmp_path_factory.mktemp("demo") / "demo"
     command = [sys.executable, "-m", "afterword", "demo", "--out", str(directory), "--serve"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    with suppress(OSError), socket.create_server(("127.0.0.1", 8640)):  # or else it is somebody else who has it
+    with ExitStack() as taken:
+        with suppress(OSError):  # or else it is somebody else who has it
+            taken.enter_context(socket.create_server(("127.0.0.1", 8640)))
         with (directory.parent / "out.txt").open("w") as out, (directory.parent / "err.txt").open("w") as err:
             process = subprocess.Popen(command, stdout=out, stderr=err, text=True, env=environment)
         found = Demo(directory, process)
