@@ -86,16 +86,24 @@ def listed(world: World, address: str) -> int:
     return len(answer.text.splitlines()) - 1
 
 
-def check_lists(world: World, campaign: str, letter: str) -> None:
+def check_lists(world: World, campaign: str, letter: str) -> str:
     columns = ["exposed", "converted", "after_open", "after_click", "pending"]
     page = fetch(world, Role.ANALYST, "/campaign", id=campaign, event=letter, chosen="1", columns=columns)
     numbers = {address: text for address, text in page.links if text.replace(",", "").isdigit()}
     assert len(numbers) > 10
+    for path, more in (("messages", {}), ("breakdown", {}), ("breakdown", {"attribute": "country"})):
+        part = fetch(world, Role.ANALYST, f"/campaign/{path}", id=campaign, event=letter, **more)
+        numbers |= {address: text for address, text in part.links if text.replace(",", "").isdigit()}
     assert {address: f"{listed(world, address):,}" for address in numbers} == numbers
+    return " ".join(numbers)
 
 
 def test_each_number_leads_to_as_many_people(world: World) -> None:
-    check_lists(world, "welcome", "C")
+    addresses = check_lists(world, "welcome", "C")
+    for one in ("exposures", "received%3A", "reported%3Amessage_open"):
+        assert f"state={one}" in addresses
+    assert "channel=none" in addresses
+    assert "attribute=country" in addresses
 
 
 @pytest.mark.slow
