@@ -374,6 +374,8 @@ def test_forms_work_without_a_script(fresh: World) -> None:
         assert "people would have done A" in browser.get(f"/draft/preview?id={draft}").text
         ways = browser.get(f"/draft?id={draft}&step=exposures").text
         review = browser.get(f"/draft/review?id={draft}").text
+        assert f'href="/draft/needed?id={draft}"' in review
+        needed = browser.get(f"/draft/needed?id={draft}").text
         finish = {"csrf": hidden(review, "csrf"), "revision": hidden(review, "revision"), "stands_at": "0"}
         browser.post(f"/draft/finish?id={draft}", data={**finish, "do": "keep"})
         assert browser.get(f"/draft?id={draft}").status_code == 404
@@ -382,6 +384,9 @@ def test_forms_work_without_a_script(fresh: World) -> None:
         assert "What you typed on this page is kept in a new draft" in late.text
         assert 'name="conversion_events.0.products" value="tea"' in late.text
         assert browser.get(f"/draft/seen?id={draft}&what=values&event=x").status_code in (400, 404)
+    planned = fresh.client.get("/api/campaigns/plain/plan?rate=0.7").json()["sentences"][0]
+    seen = planned.replace("the rate that was given", "the share of the people seen in the last 30 days")
+    assert html.unescape(needed) == f'<p class="remark">{seen}</p>'
     told = fresh.client.get("/api/campaigns/plain").json()
     assert (told["channels"], told["status"], len(told["conversion_events"])) == (["push"], "draft", 1)
     assert fresh.client.post("/api/campaigns/plain/launch").status_code == 200

@@ -75,7 +75,7 @@ STOPS = (
     *(Stop(f"/draft?id={NEW}&step={step}") for step in STEPS if step != "events"),
     Stop(f"/draft?id={NEW}&step=events", parts=("/draft/counts", "/draft/suggestions")),
     Stop(f"/draft?id={NEW}&step=preview", parts=("/draft/preview",)),
-    Stop(f"/draft/review?id={NEW}"),
+    Stop(f"/draft/review?id={NEW}", parts=("/draft/needed",)),
     *(Stop(f"/draft?id={DRAFT}&step={step}") for step in STEPS),
     Stop(f"/draft/review?id={DRAFT}", parts=("/draft/effect",)),
     Stop(f"/draft/discard?id={DRAFT}"),

@@ -37,6 +37,12 @@ COMMANDS = {
     "users cart-rescue --event D": 2,
     "report nothing": 2,
     "report drafted": 2,
+    "plan cart-rescue --rate 4% --points 0.6%": 0,
+    "plan channels --rate 4% --per-day 1000 --json": 0,
+    "plan drafted --rate 4% --json": 0,
+    "plan drafted": 2,  # there is no rate yet
+    "plan cart-rescue --rate 0%": 2,
+    "plan nothing": 2,
     "doctor --recompute": 0,
     "doctor --aa cart-rescue": 0,
     "doctor --aa cart-rescue --json": 0,

@@ -112,7 +112,10 @@ def test_it_says_where_and_with_which_key(demo: Demo) -> None:
     assert key is not None
     assert address is not None
     assert address[1] == demo.server.running.address
-    with httpx.Client(base_url=address[1], trust_env=False, follow_redirects=True, timeout=60.0) as browser:
+    waits = {"Prefer": "wait=30"}
+    with httpx.Client(
+        base_url=address[1], headers=waits, trust_env=False, follow_redirects=True, timeout=60.0
+    ) as browser:
         password = "a long enough one"
         first = {"key": key[1], "name": "Ann", "email": "ann@example.com", "password": password, "again": password}
         page = browser.post("/welcome", data=first)

@@ -32,7 +32,9 @@ def receiver() -> Iterator[Receiver]:
 
 def hook(client: Client, receiver: Receiver, of: str, **fields: Any) -> dict[str, Any]:
     """Send the changes of one campaign to a receiver, from the beginning of the feed."""
-    made = client.post("/api/webhooks", {"url": receiver.url, "campaigns": [of], "from": "beginning", **fields})
+    body = {"url": receiver.url, "campaigns": [of], "from": "beginning", **fields}
+    while (made := client.post("/api/webhooks", body)).status_code == 503:  # before the first results
+        time.sleep(0.1)
     assert made.status_code == 201, made.text
     return dict(made.json())
 

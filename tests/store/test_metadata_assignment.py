@@ -101,7 +101,7 @@ def test_metadata_of_an_older_version_get_the_buckets_of_what_was_launched(place
     database = open_database(place, create=False)
     with database.writing() as connection:
         later = ("selection_decisions", "selection_pauses", "buckets", "holdouts")
-        for table in (*later, "drafts", "audit", "sessions", "sign_ins", "accounts"):
+        for table in (*later, "exchange_rates", "identities", "drafts", "audit", "sessions", "sign_ins", "accounts"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text(f"UPDATE {SCHEMA_TABLE} SET version_num = '0002'"))
     database.close()
@@ -146,7 +146,7 @@ def test_a_name_is_taken_once(metadata: Metadata) -> None:
         pytest.param(" ", 100, 10, 20, "must be text that can be printed", id="no-name"),
         pytest.param("a\0", 100, 10, 20, "must be text that can be printed", id="nul"),
         pytest.param("a/b", 100, 10, 20, "without a slash", id="slash"),
-        pytest.param("q" * 256, 100, 10, 20, "has 256 characters, at most 255", id="long-name"),
+        pytest.param("q" * 256, 100, 10, 20, "has 256 characters, must have at most 255", id="long-name"),
     ],
 )
 def test_a_holdout_that_cannot_be(

@@ -93,7 +93,7 @@ def test_a_database_of_the_version_before_gets_the_table(place: str) -> None:
     database = open_database(place, create=False)
     with database.writing() as connection:
         later = ("selection_decisions", "selection_pauses", "buckets", "holdouts", "webhooks")
-        for table in (*later, "drafts", "audit", "sessions", "sign_ins", "accounts"):
+        for table in (*later, "exchange_rates", "identities", "drafts", "audit", "sessions", "sign_ins", "accounts"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("UPDATE afterword_schema SET version_num = '0001'"))
     database.close()

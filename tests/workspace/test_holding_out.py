@@ -199,7 +199,7 @@ def test_who_was_only_messaged_is_not_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [ConversionKind.UPGRADE, ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK])
 def test_what_cannot_be_reported_is_refused(kind: ConversionKind) -> None:
-    with pytest.raises(UserError, match=f"a {kind} cannot be reported against a holdout, must be one of session, pur"):
+    with pytest.raises(UserError, match=f"kind is {kind}, against a holdout it must be one of session, purchase"):
         HoldoutQuestion(Workspace(), HOLDOUT, [], ConversionEvent(kind, 1))
 
 

@@ -30,6 +30,7 @@ from afterword.interfaces import (
     options,
     output,
     person_cli,
+    plan_cli,
     reading_cli,
     select_cli,
 )
@@ -189,6 +190,7 @@ app.command()(reading_cli.report)
 app.command()(reading_cli.explain)
 app.command()(reading_cli.users)
 app.command()(select_cli.select)
+app.command()(plan_cli.plan)
 
 
 @app.command()

@@ -10,6 +10,7 @@
 - `experiment`: what a verdict is made of: sums and counts per variant; `evidence`: differences between its arms
 - `winner`: one verdict per campaign; `guardrails`, `split`, `missing` and `plain` are what it looks at
 - `figures`, `forecasts`: every conversion event against control; what open windows will bring
+- `sizing`, `sized`: how many users and days the smallest effect takes, what those that there are can show, and in words
 - `sentences`, `told`: the verdict in plain language, and as report.json has it
 - `permuting`, `naming`: variant labels dealt out anew, and many experiments judged at once
 """

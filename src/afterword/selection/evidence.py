@@ -49,8 +49,12 @@ def pair_level(experiment: Experiment, metric: Metric) -> float:
     Of k arms each may wrongly be found better than the truly best with probability alpha / k, one-sided; that is a
     two-sided interval at 1 - 2 alpha / k (Bonferroni over the arms that could be named). With two arms it is 1 - alpha.
     """
-    arms = max(2, len(experiment.arms_of(metric)))
-    return 1 - 2 * float(experiment.plan.alpha) / arms
+    return level_of(float(experiment.plan.alpha), len(experiment.arms_of(metric)))
+
+
+def level_of(alpha: float, arms: int) -> float:
+    """Return `pair_level` of so many arms."""
+    return 1 - 2 * alpha / max(2, arms)
 
 
 def pairs_of(experiment: Experiment, metric: Metric) -> list[Pair]:

@@ -175,11 +175,11 @@ class Experiment:
         """Return how many persons have not come of age."""
         return arm.entered - arm.total(metric.name).n
 
-    def days_until(self, arm: Arm, metric: Metric, persons: int) -> int | None:
+    def days_until(self, arm: Arm, metric: Metric, persons: int, per_day: float | None = None) -> int | None:
         """Return in about how many days so many persons of an arm will have come of age; None if never.
 
-        Those who are waiting come of age when their windows end; after them come as many a day as were first exposed
-        on a day of the last week.
+        Those who are waiting come of age when their windows end; after them come `per_day` a day, or as many as were
+        first exposed on a day of the last week.
         """
         missing = persons - arm.total(metric.name).n
         if missing <= 0:
@@ -190,7 +190,7 @@ class Experiment:
             reached = list(accumulate(n for _, n in arm.first_exposed))
             day, _ = arm.first_exposed[bisect_left(reached, persons)]
             return max(1, day + window - self.today)
-        rate = self.arrivals(arm)
+        rate = self.arrivals(arm) if per_day is None else per_day
         return window + max(1, round((missing - self.waiting(arm, metric)) / rate)) if rate else None
 
     def must_still_come(self, arm: Arm, metric: Metric, persons: int) -> bool:

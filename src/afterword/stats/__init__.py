@@ -5,7 +5,7 @@
 - `means`: means and ratios over persons, and what differs between two arms
 - `adjusted`: the same, adjusted by what persons did before
 - `multiple`: several variants and conversion events at once
-- `planning`: how many persons and days a question takes
+- `planning`: how many persons and days a question takes; `best`: the chance to be shown better than several others
 - `bayes`: probability to be best, expected loss
 - `delays`: how long conversions take: at risk and converted by age since exposure
 - `sequential`: always-valid intervals, lifts and p values of differences: right at every look

@@ -16,6 +16,7 @@ from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
 from afterword.selection.incremental import incremental_data
 from afterword.selection.permuting import Outcomes, Permuted, permuted
+from afterword.selection.sizing import Sizing, Wish, sized_by, terms_of
 from afterword.selection.told import comparisons_data, forecast_data, verdict_data
 
 MICROSECONDS = 1_000_000
@@ -87,6 +88,29 @@ def permute(
     persons = read_json(told["persons"], campaign)
     experiment = _experiment(campaign, told, persons, as_of, ZoneInfo(told["timezone"]), NO_HISTORY)
     return permuted(experiment, permutations, np.random.default_rng(seed), outcomes)
+
+
+def sized(
+    report: Mapping[str, Any], campaign: Campaign, wish: Wish, histories: Mapping[str, History] | None = None
+) -> Sizing:
+    """Say how many users a campaign's smallest effect takes, and what those it has can show.
+
+    Args:
+        report: the content of report.json, with the campaign in it.
+        campaign: its definition.
+        wish: what is asked for; what it leaves open is as the campaign and its results say.
+        histories: of launched campaigns, by id; files have none.
+
+    Raises:
+        UserError: there is nothing to plan for.
+
+    """
+    terms = terms_of(campaign)
+    told = next(one for one in report["campaigns"] if one["id"] == campaign.id)
+    as_of = round(datetime.fromisoformat(report["as_of"]).timestamp() * MICROSECONDS)
+    history = (histories or {}).get(campaign.id, NO_HISTORY)
+    persons = read_json(told["persons"], campaign)
+    return sized_by(_experiment(campaign, told, persons, as_of, ZoneInfo(told["timezone"]), history), terms, wish)
 
 
 def _experiment(

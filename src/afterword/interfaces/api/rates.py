@@ -88,8 +88,8 @@ async def _taken(server: Answers, call: Call) -> Response:
 
 async def _removed(server: Answers, call: Call) -> Response:
     try:
-        currency = parse_currency(str(call.parameters[CURRENCY.name]))
-        first, last = (date.fromisoformat(str(call.parameters[one.name])) for one in (FIRST, LAST))
+        currency = parse_currency(CURRENCY.read(call.parameters))
+        first, last = (date.fromisoformat(one.read(call.parameters)) for one in (FIRST, LAST))
     except UserError as error:
         raise bad_request(str(error)) from None
     except ValueError:

@@ -107,6 +107,7 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/draft", steps.save, Role.EDITOR),
     Page("GET", "/draft/review", reviewing.show, Role.EDITOR),
     Page("GET", "/draft/effect", reviewing.show_effect, Role.EDITOR),
+    Page("GET", "/draft/needed", reviewing.show_needed, Role.EDITOR),
     Page("GET", "/draft/seen", seen.offer, Role.EDITOR),
     Page("GET", "/draft/counts", seen.count, Role.EDITOR),
     Page("GET", "/draft/suggestions", seen.suggest, Role.EDITOR),

@@ -86,7 +86,7 @@ def read_known(con: duckdb.DuckDBPyConnection) -> list[Known]:
 
 
 KEPT = 2000
-_BASES: OrderedDict[int, tuple[Campaign, Workspace, str]] = OrderedDict()
+_BASES: OrderedDict[int, tuple[Campaign, tuple[Workspace, str], str]] = OrderedDict()
 """Of the campaigns asked for last, by where they are in memory: nothing that is kept here moves or ends."""
 
 
@@ -97,10 +97,10 @@ def basis_of(campaign: Campaign, workspace: Workspace) -> str:
     the reporting currency.
     """
     known = _BASES.get(id(campaign))
-    if known is not None and known[0] is campaign and known[1] == workspace:
+    if known is not None and known[0] is campaign and known[1] == (workspace, PROGRAM):
         return known[2]
     basis = _basis_of(campaign, workspace)
-    _BASES[id(campaign)] = campaign, workspace, basis
+    _BASES[id(campaign)] = campaign, (workspace, PROGRAM), basis
     if len(_BASES) > KEPT:
         with suppress(KeyError):  # another thread was quicker
             _BASES.popitem(last=False)

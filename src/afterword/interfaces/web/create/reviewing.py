@@ -15,6 +15,7 @@ from afterword.interfaces.web.create.effect import Effect, effect_of
 from afterword.interfaces.web.create.form import Form, Kept
 from afterword.interfaces.web.create.locks import Locks, locks_of
 from afterword.interfaces.web.create.merging import Differing, differing_definitions, rebased, untouched
+from afterword.interfaces.web.create.needed import needed_for
 from afterword.interfaces.web.create.pages import campaign_of, editable, find
 from afterword.interfaces.web.create.people import moment_of, who
 from afterword.interfaces.web.create.summary import Part, summary
@@ -60,6 +61,8 @@ class Review:
     status: str
     new_version: bool
     effect: Effect | None
+    needed: str
+    """Where it is said how many users it takes; empty where the plan is fixed, or something is wrong."""
     moved_on: str
     """What became of the campaign since the change was begun."""
     stands_at: int
@@ -112,6 +115,13 @@ def show_effect(web: Web, visit: Visit) -> Response:
     ready = _ready(web, find(web, visit.must_ask("id")))
     effect = _effect(web, ready)
     return part("create/effect.html.j2", visit, effect=effect) if effect else part("create/nothing.html.j2", visit)
+
+
+def show_needed(web: Web, visit: Visit) -> Response:
+    """Say how many users each variant needs."""
+    ready = _ready(web, find(web, visit.must_ask("id")))
+    said = "" if ready.campaign is None else needed_for(web, ready.campaign)
+    return part("create/needed.html.j2", visit, needed=said)
 
 
 def finish(web: Web, visit: Visit) -> Response:
@@ -218,6 +228,7 @@ def _view(web: Web, visit: Visit, ready: _Ready, problem: str) -> Review:
         status=stored.status.value if stored else "",
         new_version=ready.new_version,
         effect=_effect(web, ready),
+        needed=link("/draft/needed", id=draft.id) if ready.campaign is not None and not locks.launched else "",
         moved_on=moved_on,
         stands_at=stored.updated_at if stored else 0,
         saved=f"Saved by {who(web, visit, draft.updated_by)}, {moment_of(web, draft.updated_at)}.",
