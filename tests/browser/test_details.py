@@ -104,6 +104,11 @@ def test_each_number_leads_to_as_many_people(world: World) -> None:
         assert f"state={one}" in addresses
     assert "channel=none" in addresses
     assert "attribute=country" in addresses
+    for group in ("variant=story&state=exposed&channel=none", "state=exposed&attribute=country"):
+        users = world.client.get(f"/api/campaigns/welcome/users?{group}").json()["users"]
+        assert len(users) == listed(world, f"/campaign/users?id=welcome&{group}") > 0
+    for nobody in ("channel=mail", "value=NL", "state=exposures&channel=email"):
+        assert world.client.get(f"/api/campaigns/welcome/users?{nobody}").status_code == 400
 
 
 @pytest.mark.slow
@@ -132,11 +137,12 @@ def test_analysts_ask_for_a_story_on_the_page(world: World, browse: Browse) -> N
 
 
 def test_looking_at_people_enters_the_audit_log(world: World) -> None:
-    fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story")
+    fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story", attribute="plan", value="x")
     fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060", whole="1")
     with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
         why, users = metadata.audit.list(limit=2)
     assert (users.action, users.detail["variant"], users.detail["state"]) == ("users.listed", "story", "converted")
+    assert (users.detail["attribute"], "value" in users.detail) == ("plan", False)
     assert (why.action, why.user_id) == ("user.explained", "n-0060")
 
 

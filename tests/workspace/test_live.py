@@ -71,7 +71,7 @@ def check_what_is_counted_apart(
     counted |= {f"received:{step['id']}": step["recipients"] for step in told["steps"]}
     lists = {state: live.live.users(definitions, as_of, campaign.id, "total", "A", state) for state in counted}
     assert {state: len(found) for state, found in lists.items()} == counted
-    for state in ("exposures", *part([state for state in counted if ":" in state], 4)):
+    for state in part(list(lists), 4):
         assert ran.users(campaign.id, "total", state=state) == lists[state]
     if not campaign.conversion_events:
         return
