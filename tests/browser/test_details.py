@@ -86,16 +86,29 @@ def listed(world: World, address: str) -> int:
     return len(answer.text.splitlines()) - 1
 
 
-def check_lists(world: World, campaign: str, letter: str) -> None:
+def check_lists(world: World, campaign: str, letter: str) -> str:
     columns = ["exposed", "converted", "after_open", "after_click", "pending"]
     page = fetch(world, Role.ANALYST, "/campaign", id=campaign, event=letter, chosen="1", columns=columns)
     numbers = {address: text for address, text in page.links if text.replace(",", "").isdigit()}
     assert len(numbers) > 10
+    for path, more in (("messages", {}), ("breakdown", {}), ("breakdown", {"attribute": "country"})):
+        part = fetch(world, Role.ANALYST, f"/campaign/{path}", id=campaign, event=letter, **more)
+        numbers |= {address: text for address, text in part.links if text.replace(",", "").isdigit()}
     assert {address: f"{listed(world, address):,}" for address in numbers} == numbers
+    return " ".join(numbers)
 
 
 def test_each_number_leads_to_as_many_people(world: World) -> None:
-    check_lists(world, "welcome", "C")
+    addresses = check_lists(world, "welcome", "C")
+    for one in ("exposures", "received%3A", "reported%3Amessage_open"):
+        assert f"state={one}" in addresses
+    assert "channel=none" in addresses
+    assert "attribute=country" in addresses
+    for group in ("variant=story&state=exposed&channel=none", "state=exposed&attribute=country"):
+        users = world.client.get(f"/api/campaigns/welcome/users?{group}").json()["users"]
+        assert len(users) == listed(world, f"/campaign/users?id=welcome&{group}") > 0
+    for nobody in ("channel=mail", "value=NL", "state=exposures&channel=email"):
+        assert world.client.get(f"/api/campaigns/welcome/users?{nobody}").status_code == 400
 
 
 @pytest.mark.slow
@@ -124,11 +137,12 @@ def test_analysts_ask_for_a_story_on_the_page(world: World, browse: Browse) -> N
 
 
 def test_looking_at_people_enters_the_audit_log(world: World) -> None:
-    fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story")
+    fetch(world, Role.ANALYST, "/campaign/users", id="welcome", event="A", variant="story", attribute="plan", value="x")
     fetch(world, Role.ANALYST, "/campaign/why", id="welcome", user="n-0060", whole="1")
     with open_metadata(world.served.data / FILE_NAME, create=False) as metadata:
         why, users = metadata.audit.list(limit=2)
     assert (users.action, users.detail["variant"], users.detail["state"]) == ("users.listed", "story", "converted")
+    assert (users.detail["attribute"], "value" in users.detail) == ("plan", False)
     assert (why.action, why.user_id) == ("user.explained", "n-0060")
 
 

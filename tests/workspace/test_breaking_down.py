@@ -11,6 +11,7 @@ import pytest
 
 from afterword.errors import UserError
 from afterword.model import Campaign, ConversionEvent, ConversionKind, Definitions, Variant, Workspace
+from afterword.workspace.listing import Narrow
 from tests.oracle_facts import EventFact, ExposureFact, Fact
 from tests.oracle_people import MergeFact
 from tests.workspace.live_world import LiveWorld
@@ -45,8 +46,23 @@ def cells(found: dict[str, Any]) -> dict[str | None, dict[str, tuple[int, int]]]
     }
 
 
+def listed(made: LiveWorld, attribute: str = "", values: Sequence[str | None] = ()) -> dict[Any, Any]:
+    """What `cells` says, by those who are behind each number."""
+
+    def users(variant: str, state: str, value: str | None) -> int:
+        narrow = Narrow("", attribute, value) if attribute else Narrow(value or "none")
+        return len(made.live.users(DEFINITIONS, NOW, "c", variant, "A", state, narrow))
+
+    return {
+        value: {one.id: (users(one.id, "exposed", value), users(one.id, "converted", value)) for one in VARIANTS}
+        for value in values
+    }
+
+
 def test_by_channel(tmp_path: Path) -> None:
-    found = world(tmp_path, {}).live.breakdown(DEFINITIONS, NOW, "c", "A", "channel")
+    made = world(tmp_path, {})
+    found = made.live.breakdown(DEFINITIONS, NOW, "c", "A", "channel")
+    assert listed(made, values=("email", "push", None)) == cells(found)
     assert cells(found) == {
         "email": {"a": (2, 1), "control": (0, 0)},
         "push": {"a": (1, 0), "control": (0, 0)},
@@ -58,9 +74,9 @@ def test_by_channel(tmp_path: Path) -> None:
 
 def test_by_an_attribute_of_any_id_of_the_person(tmp_path: Path) -> None:
     countries = {"a": "DE", "b": "AT", "other": "CH", "d": "DE"}
-    found = world(tmp_path, countries, [MergeFact("other", "b")]).live.breakdown(
-        DEFINITIONS, NOW, "c", "A", "attribute:country"
-    )
+    made = world(tmp_path, countries, [MergeFact("other", "b")])
+    found = made.live.breakdown(DEFINITIONS, NOW, "c", "A", "attribute:country")
+    assert listed(made, "country", ("DE", "CH", None)) == cells(found)
     assert cells(found) == {
         "DE": {"a": (1, 1), "control": (1, 1)},
         "CH": {"a": (1, 0), "control": (0, 0)},

@@ -65,6 +65,22 @@ def test_who_is_listed_as_converted_is_who_has_a_conversion(results: afterword.R
     assert listed
 
 
+@pytest.mark.parametrize(
+    ("state", "channel", "mistake"),
+    [
+        ("outcome:snet", "", 'unknown outcome "snet", must be one of .* did you mean "sent"'),
+        ("reported:open", "", 'unknown event of a message "open"'),
+        ("reported:message_open", "", "only a server lists"),
+        ("received:thre", "", 'unknown step "thre"'),
+        ("converted", "mail", 'unknown channel "mail", must be one of none, email'),
+        ("exposures", "email", "cannot be narrowed"),
+    ],
+)
+def test_what_cannot_be_listed_is_refused(results: afterword.Results, state: str, channel: str, mistake: str) -> None:
+    with pytest.raises(afterword.UserError, match=mistake):
+        results.users("per-exposure", state=state, channel=channel)
+
+
 def test_what_is_listed_depends_on_the_counting(results: afterword.Results) -> None:
     columns = {campaign: list(results.users(campaign)[0]) for campaign in VARIANTS}
     assert columns == {

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import afterword
 from afterword.errors import UserError
 from afterword.intake.definitions import parse_definitions
-from afterword.model import LETTERS
+from afterword.model import LETTERS, Campaign, Definitions
 from afterword.reports.report import iso_time
-from afterword.workspace.listing import STATES
+from afterword.workspace.listing import STATES, Narrow
 from afterword.workspace.live import NotDerived, refreshing
 from afterword.workspace.live.state import TABLES
 from tests.extent import THOROUGH, part, slow_but
@@ -60,6 +61,28 @@ def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
         live.check(definitions, as_of, tmp_path / f"run{step}" if step in (3, steps - 1) else None)
 
 
+def check_what_is_counted_apart(
+    live: LiveWorld, ran: afterword.Results, definitions: Definitions, campaign: Campaign, as_of: int
+) -> None:
+    """Exposures, outcomes, recipients of steps and groups by channel are as many as they are counted."""
+    told = ran.report(campaign.id).json
+    counted = {"exposures": told["total"]["exposures"]}
+    counted |= {f"outcome:{name}": n for name, n in told["total"]["outcomes"].items()}
+    counted |= {f"received:{step['id']}": step["recipients"] for step in told["steps"]}
+    lists = {state: live.live.users(definitions, as_of, campaign.id, "total", "A", state) for state in counted}
+    assert {state: len(found) for state, found in lists.items()} == counted
+    for state in part(list(lists), 4):
+        assert ran.users(campaign.id, "total", state=state) == lists[state]
+    if not campaign.conversion_events:
+        return
+    for group in live.live.breakdown(definitions, as_of, campaign.id, "A", "channel")["groups"]:
+        narrow = Narrow(group["value"] or "none")
+        for variant, numbers in group["variants"].items():
+            for state in ("exposed", "converted"):
+                found = live.live.users(definitions, as_of, campaign.id, variant, "A", state, narrow)
+                assert len(found) == numbers[state]
+
+
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_users_and_stories_are_those_of_a_run(seed: int, tmp_path: Path) -> None:
     rng = random.Random(2000 + seed)
@@ -77,6 +100,7 @@ def test_users_and_stories_are_those_of_a_run(seed: int, tmp_path: Path) -> None
             for state in part(STATES, 3, place):
                 found = live.live.users(world.definitions, as_of, campaign.id, "total", event, state)
                 assert found == ran.users(campaign.id, "total", event, state)
+        check_what_is_counted_apart(live, ran, world.definitions, campaign, as_of)
         known = sorted({fact.user_id for fact in facts})
         for user in [
             *rng.sample(known, 3 if THOROUGH else 1),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from afterword.attribution.facts import DERIVED_BIT, EXPOSURES
 from afterword.errors import UserError, nearest
-from afterword.model import LETTERS, Campaign, Channel, Counting
+from afterword.model import LETTERS, Campaign, Channel, Counting, EventKind, Outcome
 from afterword.workspace.inputs import Inputs
 from afterword.workspace.session import Session
 
@@ -28,6 +28,27 @@ MARKS = {
 STEP, ALSO = "step:", "also_"
 """Beginnings of states: who converted by a Canvas step, whose id follows, and who also converted on another conversion
 event, whose letter follows."""
+EXPOSURES_OF_ALL, OUTCOME, REPORTED, RECEIVED = "exposures", "outcome:", "reported:", "received:"
+"""States that list what was counted there: all exposures; beginnings of those with an outcome, and of those of whose
+message an event was reported, whose kind follows; and who received a message of a Canvas step, whose id follows."""
+NEWS = tuple(kind.label for kind in EventKind if kind.label.startswith("message_"))
+NO_CHANNEL = "none"
+OF_REPORTED = "x.exposure IN (SELECT exposure FROM reported_exposures)"
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """A group of a breakdown; as it is here, everybody."""
+
+    channel: str = ""
+    """One, or `none`: nobody says which."""
+    attribute: str = ""
+    """The name of one of the users' attributes."""
+    value: str | None = None
+    """Of the attribute; None: it is not known."""
+
+
+EVERYBODY = Narrow()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +63,44 @@ class Asked:
     """SQL: a unit that converted is of the part asked for."""
     mark: str = ""
     """SQL: a conversion `c` is of the part asked for; empty where that does not depend on the conversion."""
+    channel: int | None = None
+    """A unit converted, or was exposed if it did not, on this channel; -1 is none."""
+    attribute: str = ""
+    value: str | None = None
+    reported: str = ""
+    """The kind of event that was reported of an exposure's message."""
 
 
-def asked(campaign: Campaign, variant: str | None, event: str, state: str) -> Asked:
+def asked(campaign: Campaign, variant: str | None, event: str, state: str, narrow: Narrow = EVERYBODY) -> Asked:
     """Check what is asked for; see `Results.users`."""
     variants = tuple(_variants(campaign, variant))
+    if (found := _counted_apart(campaign, variants, state)) is not None:
+        if narrow != EVERYBODY:
+            raise UserError(f'state is "{state[:60]}", which cannot be narrowed by channel or attribute')
+        return found
+    if narrow.value is not None and not narrow.attribute:
+        raise UserError(f'value is "{narrow.value[:60]}", but no attribute is named')
+    found = _of_units(campaign, variants, event, state)
+    return replace(found, channel=_channel(narrow.channel), attribute=narrow.attribute, value=narrow.value)
+
+
+def _counted_apart(campaign: Campaign, variants: tuple[int, ...], state: str) -> Asked | None:
+    """Return what is asked for where that is not units in a state of conversion."""
+    if state == EXPOSURES_OF_ALL:
+        return Asked(campaign, variants, 0, EXPOSURES_OF_ALL)
+    if state.startswith(OUTCOME):
+        code = _place("outcome", state.removeprefix(OUTCOME), [one.value for one in Outcome])
+        return Asked(campaign, variants, 0, EXPOSURES_OF_ALL, part=f"x.outcome = {code}")
+    if state.startswith(REPORTED):
+        kind = NEWS[_place("event of a message", state.removeprefix(REPORTED), NEWS)]
+        return Asked(campaign, variants, 0, EXPOSURES_OF_ALL, part=OF_REPORTED, reported=kind)
+    if state.startswith(RECEIVED):
+        step = _step(campaign, state.removeprefix(RECEIVED))
+        return Asked(campaign, variants, 0, RECEIVED, part=f"x.step = {step}")
+    return None
+
+
+def _of_units(campaign: Campaign, variants: tuple[int, ...], event: str, state: str) -> Asked:
     if state == "exposed" and not campaign.conversion_events:
         return Asked(campaign, variants, 0, state)
     letter = _letter(campaign, event)
@@ -60,15 +114,20 @@ def asked(campaign: Campaign, variant: str | None, event: str, state: str) -> As
     if state.startswith(ALSO):
         other = 1 << _letter(campaign, state.removeprefix(ALSO))
         return Asked(campaign, variants, letter, "converted", part=f"bits & {other} <> 0")
-    known = [*STATES, *MARKS, f"{STEP}ID", f"{ALSO}b"]
+    apart = (EXPOSURES_OF_ALL, f"{OUTCOME}sent", f"{REPORTED}{NEWS[0]}", f"{RECEIVED}ID")
+    known = [*STATES, *MARKS, f"{STEP}ID", f"{ALSO}b", *apart]
     raise UserError(f'state is "{state[:60]}", must be one of {", ".join(known)}{nearest(state, known)}')
 
 
-def list_users(inputs: Inputs, campaign_id: str, variant: str | None, event: str, state: str) -> list[dict[str, Any]]:
+def list_users(
+    inputs: Inputs, campaign_id: str, variant: str | None, event: str, state: str, channel: str
+) -> list[dict[str, Any]]:
     """List the units of the campaign's counting that are in a state; see `Results.users`."""
     only = inputs.only(campaign_id)
     index = only.definitions.index_of(campaign_id)
-    wanted = asked(only.definitions.campaigns[index], variant, event, state)
+    wanted = asked(only.definitions.campaigns[index], variant, event, state, Narrow(channel))
+    if wanted.reported:
+        raise UserError(f'state is "{state[:60]}", which only a server lists: a run does not count these events')
     with Session(only) as session:
         session.stage()
         found = session.attribute()
@@ -83,13 +142,16 @@ def list_units(
     """List units in order of user, channel and time.
 
     Args:
-        con: with derived rows in `recipients`, and a table `users` (user, user_id).
+        con: with derived rows in `recipients` and the other tables, and a table `users` (user, user_id); with
+            `attribute_values` (user, value) and `reported_exposures` (exposure) where they are asked for.
         index: the campaign's number in the rows.
         wanted: which units.
         as_of: epoch microseconds.
         names: gives the ids of the campaign's exposures by their numbers in the rows.
 
     """
+    if wanted.state in (EXPOSURES_OF_ALL, RECEIVED):
+        return _list_apart(con, index, wanted, names)
     campaign = wanted.campaign
     bit = 1 << wanted.letter
     window = campaign.conversion_events[wanted.letter].deadline_seconds * 1_000_000 if campaign.conversion_events else 0
@@ -99,16 +161,20 @@ def list_units(
         WITH units AS (
             SELECT "user", channel, exposure, bit_or(converted) AS bits,
                 bool_or(converted & {bit} <> 0) AS converted,
-                bool_or(latest AND unit_converted & {bit} = 0 AND last_exposed_at + {window} > ?) AS pending,
+                bool_or(latest AND unit_converted & {bit} = 0 AND last_exposed_at + {window} > $as_of) AS pending,
                 min(first_exposed_at) AS first_exposed_at
-            FROM recipients WHERE campaign = {index} AND list_contains(?, variant) GROUP BY ALL
+            FROM recipients WHERE campaign = {index} AND list_contains($variants, variant) GROUP BY ALL
         )
         SELECT u.user_id, units.channel, first_exposed_at, units.exposure,
             CASE WHEN converted THEN 'converted' WHEN pending THEN 'pending' ELSE 'not_converted' END AS state
         FROM units JOIN users u ON u."user" = units."user"
-        WHERE {wanted.part}{_marked(wanted, index)}
+        WHERE {wanted.part}{_marked(wanted, index)}{_of_attribute(wanted)}
         ORDER BY u.user_id, channel, first_exposed_at""",
-        [as_of, list(wanted.variants), *([list(wanted.variants)] if wanted.mark else [])],
+        {
+            "as_of": as_of,
+            "variants": list(wanted.variants),
+            **({} if wanted.value is None else {"value": wanted.value}),
+        },
     ).fetchall()
     exposures: dict[int, str] = {}
     if campaign.counting is Counting.ONCE_PER_EXPOSURE:
@@ -129,17 +195,51 @@ def list_units(
 
 
 def _marked(wanted: Asked, index: int) -> str:
-    """SQL: a unit has a conversion of the part asked for."""
-    if not wanted.mark:
+    """SQL: a unit has a conversion, or an exposure, of the part asked for."""
+    channel = "" if wanted.channel is None else f"c.channel = {wanted.channel}"
+    table, first = "exposures", ""
+    if wanted.state == "converted":
+        table, first = "conversions", f"c.letter = {wanted.letter}"
+    if not (marks := [mark for mark in (wanted.mark, channel) if mark]):
         return ""
     unit = {
-        Counting.ONCE_PER_CHANNEL: " AND c.channel = units.channel",
-        Counting.ONCE_PER_EXPOSURE: " AND c.exposure = units.exposure",
+        Counting.ONCE_PER_CHANNEL: "c.channel = units.channel",
+        Counting.ONCE_PER_EXPOSURE: "c.exposure = units.exposure",
     }
+    all_of = " AND ".join(one for one in (first, *marks, unit.get(wanted.campaign.counting, "")) if one)
     return f"""
-            AND EXISTS (FROM conversions c WHERE c.campaign = {index} AND c.letter = {wanted.letter}
-                AND list_contains(?, c.variant) AND c."user" = units."user" AND {wanted.mark}
-                {unit.get(wanted.campaign.counting, "")})"""
+            AND EXISTS (FROM {table} c WHERE c.campaign = {index} AND list_contains($variants, c.variant)
+                AND c."user" = units."user" AND {all_of})"""
+
+
+def _of_attribute(wanted: Asked) -> str:
+    """SQL: the attribute of a unit's user is the one asked for."""
+    if not wanted.attribute:
+        return ""
+    known, such = ("NOT EXISTS", "") if wanted.value is None else ("EXISTS", " AND v.value = $value")
+    return f"""
+            AND {known} (FROM attribute_values v WHERE v."user" = units."user"{such})"""
+
+
+def _list_apart(
+    con: duckdb.DuckDBPyConnection, index: int, wanted: Asked, names: Callable[[], dict[int, str]]
+) -> list[dict[str, Any]]:
+    """List exposures, or who received a message: exposures of a campaign that counts those, else persons."""
+    table, at = ("exposures", "exposed_at") if wanted.state == EXPOSURES_OF_ALL else ("received", "received_at")
+    by_exposure = table == "exposures" or wanted.campaign.counting is Counting.ONCE_PER_EXPOSURE
+    rows = con.execute(
+        f"""
+        SELECT u.user_id, min(x.{at}), {"x.exposure" if by_exposure else "NULL"} AS exposure
+        FROM {table} x JOIN users u ON u."user" = x."user"
+        WHERE x.campaign = {index} AND list_contains($variants, x.variant) AND {wanted.part}
+        GROUP BY ALL""",
+        {"variants": list(wanted.variants)},
+    ).fetchall()
+    if not by_exposure:
+        return [{"user_id": user} for user, _, _ in sorted(rows, key=lambda row: row[0].encode())]
+    exposures = names()
+    rows.sort(key=lambda row: (row[0].encode(), row[1], exposures[row[2]].encode()))
+    return [{"user_id": user, "exposure_id": exposures[exposure]} for user, _, exposure in rows]
 
 
 def _exposure_names(session: Session, campaign: int) -> dict[int, str]:
@@ -161,6 +261,17 @@ def _letter(campaign: Campaign, event: str) -> int:
         having = f"has {', '.join(letters)}" if letters else "has no conversion event"
         raise UserError(f'unknown conversion event "{event}": {campaign.id} {having}')
     return letters.index(event.upper())
+
+
+def _channel(channel: str) -> int | None:
+    """Return the code of a channel, -1 of none; None where none is asked for."""
+    return _place("channel", channel, [NO_CHANNEL, *(one.value for one in Channel)]) - 1 if channel else None
+
+
+def _place(what: str, name: str, known: Sequence[str]) -> int:
+    if name not in known:
+        raise UserError(f'unknown {what} "{name[:60]}", must be one of {", ".join(known)}{nearest(name, known)}')
+    return known.index(name)
 
 
 def _step(campaign: Campaign, step: str) -> int:

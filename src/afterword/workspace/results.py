@@ -140,7 +140,12 @@ class Results:
         return explain(self.inputs, campaign, user, self.report(campaign).json["conversion_events"])
 
     def users(
-        self, campaign: str, variant: str | None = None, event: str = "A", state: str = "converted"
+        self,
+        campaign: str,
+        variant: str | None = None,
+        event: str = "A",
+        state: str = "converted",
+        channel: str = "",
     ) -> list[dict[str, Any]]:
         """List the units behind a number (rule 38): users, exposures or pairs of user and channel.
 
@@ -149,14 +154,16 @@ class Results:
             variant: one variant, or `total` (all but control); None or `total_with_control` is all.
             event: "A" to "D".
             state: "converted", "pending", "not_converted" or "exposed"; of those who converted "after_open",
-                "after_click", "also_b", "step:ID" or "no_step".
+                "after_click", "also_b", "step:ID" or "no_step". "exposures" or "outcome:sent" list exposures,
+                "received:ID" who received a message of a Canvas step.
+            channel: only who converted, or was exposed for the other states, on this one; "none": on no known one.
 
         """
         from afterword.workspace.listing import list_users
 
         self._check_campaign(campaign)
         check_unchanged(self.inputs)
-        return list_users(self.inputs, campaign, variant, event, state)
+        return list_users(self.inputs, campaign, variant, event, state, channel)
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:

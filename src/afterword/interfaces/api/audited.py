@@ -86,7 +86,10 @@ AUDITED: Mapping[str, Audited] = {
     "POST /users/delete": Audited("users.deleted", answered=("deleted",)),
     "POST /api/users/deletions": Audited("users.erased"),
     "GET /api/campaigns/{id}/users": Audited(
-        "users.listed", asked=("variant", "event", "state"), answered=("users",), gives_persons=True
+        "users.listed",
+        asked=("variant", "event", "state", "channel", "attribute"),  # no value, which may say who somebody is
+        answered=("users",),
+        gives_persons=True,
     ),
     "GET /api/campaigns/{id}/explain": Audited("user.explained", user="user", gives_persons=True),
     "POST /users/export/ids": Audited("users.exported", answered=("users",), gives_persons=True),

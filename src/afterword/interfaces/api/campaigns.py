@@ -27,6 +27,7 @@ from afterword.interfaces.api.server import Answers
 from afterword.model import Campaign, Definitions
 from afterword.store.campaigns import StoredCampaign, UnknownCampaign
 from afterword.store.permissions import Permission
+from afterword.workspace.listing import Narrow
 from afterword.workspace.live import Live, NotDerived
 from afterword.workspace.story import Story
 
@@ -38,9 +39,20 @@ EVENT = Text("event", "the letter of a conversion event; A if nothing is said", 
 STATE = Text(
     "state",
     "`converted` (if nothing is said), `pending`, `not_converted` or `exposed`; of those who converted `after_open`, "
-    "`after_click`, `also_b` (on another conversion event, too), `step:ID` (by a Canvas step) or `no_step`",
+    "`after_click`, `also_b` (on another conversion event, too), `step:ID` (by a Canvas step) or `no_step`; and "
+    "what is counted apart from conversions: `exposures`, those with an outcome such as `outcome:sent`, those of whose "
+    "message an event was reported such as `reported:message_open`, and `received:ID`, who received a message of a "
+    "Canvas step",
     example="converted",
 )
+CHANNEL = Text(
+    "channel",
+    "only who converted on this channel, or for the other states was exposed on it, as breakdowns count; `none` is no "
+    "known one",
+    example="email",
+)
+ATTRIBUTE = Text("attribute", "only users of whom this attribute has the value", example="country")
+VALUE = Text("value", "of the attribute; if nothing is said, users of whom it is not known", example="NL")
 USER = Text("user", "the id of a user", required=True, example="ann")
 
 
@@ -116,9 +128,10 @@ async def _reported_all(server: Answers, _call: Call) -> Response:
 async def _users(server: Answers, call: Call) -> Response:
     asked = call.parameters
     variant, event, state = VARIANT.read(asked) or None, EVENT.read(asked) or "A", STATE.read(asked) or "converted"
+    narrow = Narrow(CHANNEL.read(asked), ATTRIBUTE.read(asked), VALUE.read(asked) or None)
 
     def ask(live: Live, definitions: Definitions, now: int) -> list[dict[str, Any]]:
-        return live.users(definitions, now, call.id, variant, event, state)
+        return live.users(definitions, now, call.id, variant, event, state, narrow)
 
     return answer(200, {"users": await asyncio.to_thread(from_results, server, call.id, ask)})
 
@@ -288,7 +301,7 @@ OPERATIONS = (
         _READ,
         (Answered(200, "the users", types.Units, {"users": [{"user_id": "ann"}]}),),
         _RESULTS,
-        (VARIANT, EVENT, STATE),
+        (VARIANT, EVENT, STATE, CHANNEL, ATTRIBUTE, VALUE),
     ),
     _operation(
         "GET",

@@ -19,6 +19,8 @@ from afterword.reports.facts import FactCounts
 from afterword.reports.queried import query_tables
 from afterword.reports.report import campaigns_of
 from afterword.workspace.listing import Asked, list_units
+from afterword.workspace.live.breaking_down import find_values
+from afterword.workspace.live.daily import find_reported
 from afterword.workspace.live.gathering import KINDS, next_due
 from afterword.workspace.live.state import State, by_number
 from afterword.workspace.verdicts import History, add_verdicts
@@ -72,7 +74,14 @@ def _narrow(con: duckdb.DuckDBPyConnection, number: int) -> None:
         con.execute(f"CREATE TEMP VIEW {name} AS {sql}")
 
 
-def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Asked, as_of: int) -> list[dict[str, Any]]:
+def users(
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    facts: FactTables,
+    state: State,
+    wanted: Asked,
+    as_of: int,
+) -> list[dict[str, Any]]:
     """List the units behind a number; `con` is a cursor whose search path begins with `derived`."""
     number = by_number(con, definitions).index_of(wanted.campaign.id)
 
@@ -80,6 +89,10 @@ def users(con: duckdb.DuckDBPyConnection, definitions: Definitions, wanted: Aske
         sql = "SELECT exposure, exposure_id FROM derived.exposures WHERE campaign = ?"
         return dict(con.execute(sql, [number]).fetchall())
 
+    if wanted.attribute:
+        find_values(con, facts, state, wanted.attribute)
+    if wanted.reported:
+        find_reported(con, definitions, state, wanted.campaign.id, wanted.reported)
     return list_units(con, number, wanted, as_of, names)
 
 

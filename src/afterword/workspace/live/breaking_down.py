@@ -56,7 +56,7 @@ def break_down(
     value = "v.value" if attribute else "CASE WHEN x.channel >= 0 THEN $channels[x.channel + 1] END"
     said = {"campaign": number, "channels": CHANNELS}
     if attribute:
-        _find_values(con, facts, state, attribute)
+        find_values(con, facts, state, attribute)
         del said["channels"]
     joined = 'LEFT JOIN attribute_values v ON v."user" = x."user"' if attribute else ""
     found: dict[str | None, dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
@@ -87,7 +87,7 @@ def break_down(
     }
 
 
-def _find_values(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, attribute: str) -> None:
+def find_values(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, attribute: str) -> None:
     """Make the table `attribute_values` of persons of whom the attribute is known."""
     position = -1 if state.position is None else state.position
     con.execute(

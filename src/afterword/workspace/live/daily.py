@@ -31,6 +31,14 @@ FROM revenue_cells JOIN currencies USING (currency)
 ORDER BY ALL"""
 USED = """
 SELECT DISTINCT CASE WHEN channel >= 0 THEN channel ELSE $only END FROM exposures WHERE campaign = $campaign"""
+MESSAGE_COUNTS = """
+SELECT kind, variant, channel, day, count(*) AS n, count(*) FILTER (place = 1) AS firsts
+FROM ({rows})
+GROUP BY ALL"""
+FIRST_DAY = "SELECT min(exposed_day) FROM exposures WHERE campaign = $campaign"
+REPORTED = """
+CREATE OR REPLACE TEMP TABLE reported_exposures AS
+SELECT exposure FROM ({rows}) WHERE kind = $kind AND place = 1"""
 EXPOSED = """
 SELECT min(exposed_at), max(exposed_at) FROM exposures
 WHERE campaign = $campaign AND list_contains($messaged::INTEGER[], variant)"""
@@ -66,6 +74,17 @@ def read_exposed(
     return first, last
 
 
+def find_reported(
+    con: duckdb.DuckDBPyConnection, definitions: Definitions, state: State, campaign_id: str, kind: str
+) -> None:
+    """Make the table `reported_exposures`: those of a campaign that `read_daily` counts once for a kind of event."""
+    campaign, number = _campaign(con, definitions, campaign_id)
+    (first,) = con.execute(FIRST_DAY, {"campaign": number}).fetchall()[0]
+    span = {"campaign": number, "only": -1, "first": first, "last": date.max}
+    said = _of_messages(campaign, span, state, definitions.workspace.timezone)
+    con.execute(REPORTED.format(rows=_query("message_rows")), {**said, "kind": kind})
+
+
 def _campaign(con: duckdb.DuckDBPyConnection, definitions: Definitions, campaign_id: str) -> tuple[Campaign, int]:
     by_number(con, definitions)  # are the rows those of these definitions?
     number = next(one.number for one in read_known(con) if one.id == campaign_id)
@@ -86,21 +105,25 @@ def _messages(
     con: duckdb.DuckDBPyConnection, campaign: Campaign, span: dict[str, Any], state: State, timezone: str
 ) -> Iterator[Cell]:
     rows = con.execute(
-        _query("message_counts"),
-        {
-            **span,
-            "campaign_id": campaign.id,
-            "per_channel": campaign.counting is Counting.ONCE_PER_CHANNEL,
-            "channels": CHANNELS,
-            "bounced": OUTCOMES.index(Outcome.BOUNCED),
-            "as_of": state.as_of,
-            "position": -1 if state.position is None else state.position,
-            "timezone": timezone,
-        },
+        MESSAGE_COUNTS.format(rows=_query("message_rows")), _of_messages(campaign, span, state, timezone)
     ).fetchall()
     for kind, variant, channel, day, n, firsts in rows:
         yield Cell(variant, channel, -1, kind, day, n)
         yield Cell(variant, channel, -1, first_of(kind), day, firsts)
+
+
+def _of_messages(campaign: Campaign, span: dict[str, Any], state: State, timezone: str) -> dict[str, Any]:
+    """Return the parameters of the query `message_rows`."""
+    return {
+        **span,
+        "campaign_id": campaign.id,
+        "per_channel": campaign.counting is Counting.ONCE_PER_CHANNEL,
+        "channels": CHANNELS,
+        "bounced": OUTCOMES.index(Outcome.BOUNCED),
+        "as_of": state.as_of,
+        "position": -1 if state.position is None else state.position,
+        "timezone": timezone,
+    }
 
 
 def _revenue(con: duckdb.DuckDBPyConnection, span: dict[str, Any], currency: str) -> Iterator[Earned]:

@@ -22,7 +22,7 @@ from afterword.reports.report import described_events, heading, iso_time
 from afterword.store.exchange_rates import ExchangeRate
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
-from afterword.workspace.listing import asked
+from afterword.workspace.listing import EVERYBODY, Narrow, asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
@@ -222,18 +222,22 @@ class Live:
         variant: str | None = None,
         event: str = "A",
         state: str = "converted",
+        narrow: Narrow = EVERYBODY,
     ) -> list[dict[str, Any]]:
         """List the units behind a number (rule 38), as `Results.users` does, as of the time that a report would have.
 
+        Besides, `reported:message_open` and the like list the exposures of whose message that was reported, and units
+        are narrowed by an attribute, too.
+
         Raises:
             NotDerived: the definitions are not those of the last refresh.
-            UserError: there is no such campaign, variant, conversion event or state.
+            UserError: there is no such campaign, variant, conversion event, state or channel.
 
         """
         index = _index(definitions, campaign)
-        wanted = asked(definitions.campaigns[index], variant, event, state)
+        wanted = asked(definitions.campaigns[index], variant, event, state, narrow)
         with self._snapshots.open(definitions, scans=False) as (con, at, facts):
-            return answering.users(con, definitions, wanted, answering.seen_until(con, facts, at, as_of))
+            return answering.users(con, definitions, facts, at, wanted, answering.seen_until(con, facts, at, as_of))
 
     def campaigns_of(self, definitions: Definitions, user: str) -> list[str]:
         """Return the ids of the campaigns that a user came under the influence of, in the order of the definitions.

@@ -37,6 +37,8 @@ class Cell:
     """Of the people behind it; empty where there is nobody, or who asks may not know them."""
     tone: str = ""
     """`strong`, `good`, `bad`, `muted` or `small`."""
+    below: tuple[Cell, Cell] | None = None
+    """The numbers of a share, instead of the note: so many of so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ class Numbers:
         """Return a number of people."""
         return f"<{wording.NARROW}{FEW}" if self.is_hidden(count) else written.number(count)
 
-    def people(self, count: int | None, variant: str, event: str, state: str, note: str = "", tone: str = "") -> Cell:
+    def people(
+        self, count: int | None, variant: str, event: str, state: str, note: str = "", tone: str = "", **group: str
+    ) -> Cell:
         """Return a number that leads to its people.
 
         Args:
@@ -95,15 +99,16 @@ class Numbers:
             state: see `workspace.listing`.
             note: what stands under it.
             tone: of the cell.
+            group: the fields of `workspace.listing.Narrow`, where it is a number of a breakdown.
 
         """
-        return Cell(self.text(count), note, self.address(count, variant, event, state), tone)
+        return Cell(self.text(count), note, self.address(count, variant, event, state, **group), tone)
 
-    def address(self, count: int | None, variant: str, event: str, state: str) -> str:
+    def address(self, count: int | None, variant: str, event: str, state: str, **group: str) -> str:
         """Return where the people are listed."""
         if not count or not self.role.includes(Role.ANALYST):
             return ""
-        return link("/campaign/users", id=self.campaign, variant=variant, event=event, state=state)
+        return link("/campaign/users", id=self.campaign, variant=variant, event=event, state=state, **group)
 
     def part(self, count: int, of: int) -> str:
         """Return which share of the people that is."""

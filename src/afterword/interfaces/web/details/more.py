@@ -23,6 +23,7 @@ from afterword.reports.charts import shortened
 from afterword.reports.daily import DailyNumbers, days_until, first_of
 from afterword.reports.day_series import day_of
 from afterword.reports.page_charts import colours
+from afterword.workspace.listing import EXPOSURES_OF_ALL, NO_CHANNEL, REPORTED
 from afterword.workspace.live import Live
 
 NEWS = {
@@ -130,8 +131,12 @@ def _messages(told: Mapping[str, Any], counted: DailyNumbers, days: Sequence[dat
         sums = counted.by_variant.get(place)
         exposures = variant["exposures"]
         counts = [sums.count(first_of(kind), days) if sums else 0 for kind in kinds]
-        cells = [Cell(numbers.text(count), numbers.part(count, exposures)) for count in counts]
-        lines.append(variant_line(variant, [Cell(numbers.text(exposures)), *cells], colour))
+        cells = [
+            numbers.people(count, variant["id"], "", REPORTED + kind, numbers.part(count, exposures))
+            for kind, count in zip(kinds, counts, strict=True)
+        ]
+        messages = numbers.people(exposures, variant["id"], "", EXPOSURES_OF_ALL)
+        lines.append(variant_line(variant, [messages, *cells], colour))
     headings = [Heading("Variant"), Heading("Messages"), *(Heading(NEWS[kind]) for kind in kinds)]
     note = (
         "Messages of which this was reported at least once, of all exposures with a message. Clicks by scanners are "
@@ -151,8 +156,12 @@ def _breakdown(told: Mapping[str, Any], found: Mapping[str, Any], attribute: str
                 cells.append(Cell(wording.NOTHING, tone="muted"))
                 continue
             hidden = numbers.is_hidden(one["converted"]) or numbers.is_hidden(one["exposed"])
-            note = f"{numbers.text(one['converted'])} of {numbers.text(one['exposed'])}"
-            cells.append(Cell(wording.NOTHING if hidden else written.percent(one["rate"]), note))
+            below = [
+                _listed(numbers, one[state], variant["id"], found["conversion_event"], state, group["value"], attribute)
+                for state in ("converted", "exposed")
+            ]
+            share = wording.NOTHING if hidden else written.percent(one["rate"])
+            cells.append(Cell(share, below=(below[0], below[1])))
         lines.append(Line(_group_name(group["value"], attribute), cells))
     left_off = f" {written.number(found['left_off'])} smaller groups are left off." if found["left_off"] else ""
     note = "Groups are looked at after the fact: of many, some differ by chance alone. Nothing here is a verdict."
@@ -163,7 +172,22 @@ def _breakdown(told: Mapping[str, Any], found: Mapping[str, Any], attribute: str
     return Grid(f"Rate on {found['conversion_event']} by group", headings, lines, note=note + left_off)
 
 
+def _listed(
+    numbers: Numbers, count: int, variant: str, letter: str, state: str, value: str | None, attribute: str
+) -> Cell:
+    """Return a number of a group that leads to its people; an address cannot tell an empty value from one not known."""
+    if value == "":
+        return Cell(numbers.text(count))
+    group = {"attribute": attribute, "value": value or ""} if attribute else {"channel": value or NO_CHANNEL}
+    return numbers.people(count, variant, letter, state, **group)
+
+
 def _group_name(value: str | None, attribute: str) -> str:
     if value is None:
         return "not known" if attribute else "no channel"
-    return named(value)[0] if attribute else NAMES.get(value, value.replace("_", "-").capitalize())
+    return named(value)[0] if attribute else channel_name(value)
+
+
+def channel_name(channel: str) -> str:
+    """Return how a channel is called."""
+    return NAMES.get(channel, channel.replace("_", "-").capitalize())

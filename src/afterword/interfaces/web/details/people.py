@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from starlette.responses import Response
 
@@ -13,13 +13,24 @@ from afterword.interfaces.api.campaigns import from_results
 from afterword.interfaces.api.faults import bad_request
 from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import named
+from afterword.interfaces.web.details.more import NEWS, channel_name
 from afterword.interfaces.web.details.page import find
 from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import HEADERS, page
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import Campaign
 from afterword.reports.render_csv import FORMULA_STARTS
-from afterword.workspace.listing import ALSO, STEP, TOTAL, TOTAL_WITH_CONTROL
+from afterword.workspace.listing import (
+    ALSO,
+    NO_CHANNEL,
+    OUTCOME,
+    RECEIVED,
+    REPORTED,
+    STEP,
+    TOTAL,
+    TOTAL_WITH_CONTROL,
+    Narrow,
+)
 
 PER_PAGE = 50
 STATES = {
@@ -30,6 +41,7 @@ STATES = {
     "after_open": "converted on {event} after an open of the message",
     "after_click": "converted on {event} after a click in the message",
     "no_step": "converted on {event} before any message of the Canvas",
+    "exposures": "whatever their outcome",
 }
 
 
@@ -71,10 +83,19 @@ class _Asked:
     variant: str
     event: str
     state: str
+    narrow: Narrow
 
     def address(self, **more: str) -> str:
         """Return where this is listed."""
-        return link("/campaign/users", id=self.id, variant=self.variant, event=self.event, state=self.state, **more)
+        return link(
+            "/campaign/users",
+            id=self.id,
+            variant=self.variant,
+            event=self.event,
+            state=self.state,
+            **asdict(self.narrow),
+            **more,
+        )
 
 
 def show(web: Web, visit: Visit) -> Response:
@@ -85,16 +106,19 @@ def show(web: Web, visit: Visit) -> Response:
         visit.asked("variant") or TOTAL_WITH_CONTROL,
         visit.asked("event"),
         visit.asked("state") or "converted",
+        Narrow(visit.asked("channel"), visit.asked("attribute"), visit.asked("value") or None),
     )
     rows = from_results(
         web.server,
         campaign.id,
         lambda live, definitions, now: live.users(
-            definitions, now, campaign.id, asked.variant, asked.event or "A", asked.state
+            definitions, now, campaign.id, asked.variant, asked.event or "A", asked.state, asked.narrow
         ),
     )
     is_file = visit.asked("format") == "csv"
     detail = {"variant": asked.variant, "event": asked.event, "state": asked.state, "count": len(rows)}
+    # A value may say who somebody is, and is not kept.
+    detail |= {name: visit.asked(name) for name in ("channel", "attribute") if visit.asked(name)}
     action = "users.exported" if is_file else "users.listed"
     web.server.data.metadata.audit.add(visit.now, visit.account.id, action, campaign.id, detail)
     if is_file:
@@ -144,9 +168,23 @@ def _what(campaign: Campaign, asked: _Asked) -> str:
         did = f"converted on {event} and on {asked.state.removeprefix(ALSO).upper()}"
     elif asked.state.startswith(STEP):
         did = f'converted on {event} by the step "{named(asked.state.removeprefix(STEP))[0]}"'
+    elif asked.state.startswith(RECEIVED):
+        did = f'received a message of the step "{named(asked.state.removeprefix(RECEIVED))[0]}"'
+    elif asked.state.startswith(OUTCOME):
+        did = f'with the outcome "{asked.state.removeprefix(OUTCOME).replace("_", " ")}"'
+    elif asked.state.startswith(REPORTED):
+        did = f'of whose message was reported: "{NEWS[asked.state.removeprefix(REPORTED)]}"'
     else:
         did = STATES[asked.state].format(event=event)
-    return f"{did} · {whose}"
+    return " · ".join([did, whose, *_group(asked.narrow)])
+
+
+def _group(narrow: Narrow) -> Iterator[str]:
+    if narrow.channel:
+        yield "no known channel" if narrow.channel == NO_CHANNEL else f"channel {channel_name(narrow.channel)}"
+    if narrow.attribute:
+        value = "not known" if narrow.value is None else f'"{named(narrow.value)[0]}"'
+        yield f"{named(narrow.attribute)[0]}: {value}"
 
 
 def _number(text: str) -> int:

@@ -9,10 +9,9 @@ from typing import Any
 from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import Cell, Grid, Heading, Line, Numbers, named, scopes, variant_line
 from afterword.reports import wording
+from afterword.workspace.listing import ALSO, EXPOSURES_OF_ALL, OUTCOME, RECEIVED
 
 Cells = Callable[[str, Mapping[str, Any]], list[Cell]]
-ALSO = "also_"
-"""A state: who converted on another event, too; its letter follows."""
 
 
 def times_grid(told: Mapping[str, Any], letter: str, colours: Sequence[str], numbers: Numbers) -> Grid:
@@ -85,7 +84,7 @@ def steps_grid(told: Mapping[str, Any], letter: str | None, numbers: Numbers) ->
                 name,
                 [
                     Cell(numbers.text(step["received"])),
-                    Cell(numbers.text(step["recipients"])),
+                    numbers.people(step["recipients"], "total", "", RECEIVED + step["id"]),
                     *(
                         numbers.people(
                             step["conversions"][one], "total", one, f"step:{step['id']}", tone=_strong(one, letter)
@@ -149,10 +148,13 @@ def outcomes_grid(told: Mapping[str, Any], colours: Sequence[str], numbers: Numb
         variant_line(
             variant,
             [
-                Cell(numbers.text(variant["exposures"])),
+                numbers.people(variant["exposures"], variant["id"], "", EXPOSURES_OF_ALL),
                 *(
-                    Cell(
-                        numbers.text(variant["outcomes"].get(name, 0)),
+                    numbers.people(
+                        variant["outcomes"].get(name, 0),
+                        variant["id"],
+                        "",
+                        OUTCOME + name,
                         numbers.part(variant["outcomes"].get(name, 0), variant["exposures"]),
                     )
                     for name in names

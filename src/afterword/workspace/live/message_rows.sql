@@ -1,6 +1,6 @@
--- What became of one campaign's messages, by variant, channel and day: each fact belongs to the exposure that it names, else
--- to the user's latest one at or before it (rule 13). Scanners' clicks are left out, proxies' opens are not. `firsts` counts
--- only the first of its kind for each exposure.
+-- What became of one campaign's messages, fact by fact: each belongs to the exposure that it names, else
+-- to the user's latest one at or before it (rule 13). Scanners' clicks are left out, proxies' opens are not. `place` is 1
+-- of the first of its kind for each exposure.
 WITH opened AS MATERIALIZED (
     SELECT "user", exposure, exposure_id, exposed_at, exposed_day, variant,
         CASE WHEN channel >= 0 THEN channel ELSE $only END AS channel,
@@ -49,7 +49,6 @@ bounced AS (
     FROM opened
     WHERE outcome = $bounced AND exposure NOT IN (SELECT exposure FROM attributed WHERE kind = 'message_bounced')
 )
-SELECT kind, variant, channel, day, count(*) AS n, count(*) FILTER (place = 1) AS firsts
+SELECT kind, exposure, variant, channel, day, place
 FROM (FROM attributed UNION ALL FROM bounced)
 WHERE day BETWEEN $first AND $last
-GROUP BY ALL
