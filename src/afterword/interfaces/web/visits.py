@@ -16,10 +16,9 @@ from afterword.interfaces.oidc.provider import Provider
 from afterword.interfaces.web.guesses import Guesses
 from afterword.store.accounts import Account, Role
 from afterword.store.sessions import SignedIn
-from afterword.workspace.latest import PATIENCE_SECONDS
 
 COOKIE = "afterword_session"
-MAX_WAIT_SECONDS = 30.0
+PATIENCE_SECONDS, MAX_WAIT_SECONDS = 0.05, 30.0
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 MAX_FIELDS = 5000
 
