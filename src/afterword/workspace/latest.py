@@ -12,6 +12,8 @@ from afterword.errors import UserError
 
 PATIENCE_SECONDS = 0.1
 """How long who asks waits for a new one, where there is an older one."""
+FIRST = 6
+"""So many times as long they wait where there is none: a page without numbers is worth little."""
 FRESH_MICROSECONDS = 10 * 1_000_000
 """How long one is good while nothing changes: windows end all the time."""
 RESTS = 4
@@ -88,7 +90,7 @@ class Latest(Generic[T]):
             key: of the state of the results; whoever asks by another one has a new one made.
             clock: the time, in microseconds since 1970.
             make: makes one; what it raises is raised here where there is no older one.
-            patience: how many seconds to wait for a new one.
+            patience: how many seconds to wait for a new one; `FIRST` times as many where there is no older one.
             must: wait for as long as it takes where there is no older one.
 
         Raises:
@@ -103,7 +105,7 @@ class Latest(Generic[T]):
             if made is None or not made.rests(now):
                 self._begin(asked, key, clock, make)
                 asked.waiting += 1
-                self._changed.wait_for(lambda: not asked.is_making, None if must and made is None else patience)
+                self._changed.wait_for(lambda: not asked.is_making, _seconds(patience, must=must, first=made is None))
                 asked.waiting -= 1
             if asked.made is None:
                 raise asked.failure or StillMaking("the numbers are being counted")
@@ -138,3 +140,9 @@ class Latest(Generic[T]):
             asked.is_making, asked.failure = False, failure
             asked.made = made or asked.made
             self._changed.notify_all()
+
+
+def _seconds(patience: float, *, must: bool, first: bool) -> float | None:
+    if first:
+        return None if must else FIRST * patience
+    return patience
