@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.simulations import adapted, bandit, fixed, following, looking, maturing, splitting, winner
+from benchmarks.simulations import adapted, bandit, discovering, fixed, following, looking, maturing, splitting, winner
 from benchmarks.simulations.table import Table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -48,6 +48,7 @@ SIMULATIONS = {
     "looking-means": Simulation(looking.coverage_of_means, 2_000),
     "peeking": Simulation(looking.peeking, 5_000),
     "family": Simulation(looking.family, 2_000),
+    "discoveries": Simulation(discovering.discoveries, 1_000),
     "later": Simulation(looking.later, 2_000),
     "split-alarms": Simulation(splitting.false_alarms, 2_000),
     "split-leaks": Simulation(splitting.leaks, 400),

@@ -179,7 +179,7 @@ class GuardrailEvent(StrEnum):
 
     @property
     def is_letter(self) -> bool:
-        """Whether it is a conversion event of the campaign, of which more is better."""
+        """Whether it is a conversion event of the campaign."""
         return self.value in LETTERS
 
 
@@ -192,12 +192,33 @@ class WinnerRule(StrEnum):
     """As commercial products do: Pearson's chi-squared against control with p < 0.05; the best of those that pass."""
 
 
+class MultipleTesting(StrEnum):
+    """Which differences from control count as decided, of all variants and conversion events together."""
+
+    HOLM = "holm"
+    """At most alpha of campaigns have any error: Holm over the variants on the primary, then all other events."""
+    BY_VARIANT = "by_variant"
+    """At most alpha have any error; a variant's other events follow its own primary, on half of its level."""
+    BENJAMINI_HOCHBERG = "benjamini_hochberg"
+    """At most alpha of what is called decided is expected to be an error, the primary being one event among others."""
+
+
+class Worse(StrEnum):
+    """In which direction a conversion event gets worse."""
+
+    LESS = "less"
+    MORE = "more"
+    """Such as of complaints to the support, or of cancelled orders."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guardrail:
     """An event that must not get worse by more than a margin, in shares of persons (0.005: half a percentage point)."""
 
     event: GuardrailEvent
     margin: Decimal
+    worse: Worse = Worse.LESS
+    """Of a conversion event; of what messages do to people more is always worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +236,8 @@ class AnalysisPlan:
     winsorize: Decimal | None = None
     """What a person's revenue counts at most in comparisons, in the reporting currency; None is no limit."""
     rule: WinnerRule = WinnerRule.EVERY_OTHER
+    multiple_testing: MultipleTesting = MultipleTesting.HOLM
+    """Of the differences from control; a winner is always named with an error of at most alpha (`rule`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from afterword.model import (
     Definitions,
     Guardrail,
     GuardrailEvent,
+    MultipleTesting,
     PlanKind,
     WinnerRule,
+    Worse,
 )
 from tests.intake.definition_data import EXAMPLE, Data, campaign_data, load, parse, problems_of
 
@@ -24,9 +26,10 @@ EVERYTHING = """
       alpha: 0.10
       smallest_effect: 2.5 %
       minimum_sample: 1000
-      guardrails: [{event: unsubscribe, margin: 0.3%}, {event: C, margin: 1%}]
+      guardrails: [{event: unsubscribe, margin: 0.3%}, {event: C, margin: 1%, worse: more}]
       winsorize: 499.90
       rule: chi_squared
+      multiple_testing: benjamini_hochberg
 canvases:"""
 
 
@@ -43,10 +46,11 @@ def test_everything_that_a_plan_says(tmp_path: Path) -> None:
         1000,
         (
             Guardrail(GuardrailEvent.UNSUBSCRIBE, Decimal("0.003")),
-            Guardrail(GuardrailEvent.C, Decimal("0.01")),
+            Guardrail(GuardrailEvent.C, Decimal("0.01"), Worse.MORE),
         ),
         Decimal("499.90"),
         WinnerRule.CHI_SQUARED,
+        MultipleTesting.BENJAMINI_HOCHBERG,
     )
 
 
@@ -66,6 +70,7 @@ def test_a_plan_is_written_out_in_full_so_that_later_defaults_leave_it_alone() -
         "smallest_effect": "2%",
         "minimum_sample": 100,
         "rule": "every_other",
+        "multiple_testing": "holm",
     }
 
 
@@ -99,9 +104,19 @@ def test_a_plan_is_written_out_in_full_so_that_later_defaults_leave_it_alone() -
             {"rule": "pearson"}, '.rule: unknown rule "pearson", must be one of every_other, chi_squared', id="rule"
         ),
         pytest.param(
+            {"multiple_testing": "fdr"},
+            '.multiple_testing: unknown multiple_testing "fdr", must be one of holm, by_variant, benjamini_hochberg',
+            id="multiple-testing",
+        ),
+        pytest.param(
             {"guardrails": [{"event": "unsubscribes", "margin": "1%"}]},
             '.guardrails[0].event: unknown event "unsubscribes", did you mean "unsubscribe"?',
             id="unknown-guardrail",
+        ),
+        pytest.param(
+            {"guardrails": [{"event": "bounce", "margin": "1%", "worse": "less"}]},
+            ".guardrails[0].worse: worse is for conversion events only: more of bounce is always worse",
+            id="worse",
         ),
         pytest.param(
             {"guardrails": [{"event": "bounce"}]},

@@ -42,7 +42,14 @@ FULL = {
         {"kind": "upgrade", "deadline": "7 days"},
     ],
     "analysis": {"alpha": 0.01, "smallest_effect": "2.5%", "winsorize": 500, "plan": "fixed"}
-    | {"guardrails": [{"event": "unsubscribe", "margin": "0.25%"}, {"event": "B", "margin": "1%"}]},
+    | {"multiple_testing": "benjamini_hochberg"}
+    | {
+        "guardrails": [
+            {"event": "unsubscribe", "margin": "0.25%"},
+            {"event": "B", "margin": "1%"},
+            {"event": "D", "margin": "2%", "worse": "more"},
+        ]
+    },
     "selection": {"mode": "intelligent", "every": "6 hours", "floor": 2.5, "half_life": "never", "automatic": False},
 }
 CANVAS = {
@@ -105,6 +112,31 @@ def test_a_fifth_event_and_a_ninth_variant_are_refused_with_the_sentence_of_the_
     changed = do(eight, "add-variant")
     assert changed is not None
     assert changed.refused == "There are 9 variants without control, at most 8 are allowed."
+
+
+def watching() -> Form:
+    return form_of(stored(campaign("campaign", FULL)))
+
+
+def test_guardrails_follow_the_events_that_they_watch() -> None:
+    swapped = do(watching(), "up-event:3")
+    assert swapped is not None
+    assert [one.event for one in swapped.form.analysis.guardrails] == ["unsubscribe", "B", "C more"]
+    less = do(watching(), "remove-event:2")
+    assert less is not None
+    assert [one.kind for one in less.form.conversion_events] == ["purchase", "custom", "upgrade"]
+    assert [one.event for one in less.form.analysis.guardrails] == ["unsubscribe", "B", "C more"]
+
+
+@pytest.mark.parametrize("action", ["up-event:1", "down-event:0", "remove-event:1", "remove-event:3"])
+def test_an_event_that_a_guardrail_watches_stays_and_is_not_the_primary(action: str) -> None:
+    watched = "D" if action.endswith("3") else "B"
+    changed = do(watching(), action)
+    assert changed is not None
+    assert changed.form == watching()
+    assert changed.refused == (
+        f"A guardrail watches conversion event {watched}: remove it first, among how results are judged"
+    )
 
 
 @pytest.mark.parametrize(

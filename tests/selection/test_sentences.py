@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule
+from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule, Worse
 from afterword.selection import sentences
 from afterword.selection.experiment import Arm, Epoch, Experiment
 from afterword.selection.winner import judge
@@ -93,6 +93,13 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
             id="conversion-event-breached",
         ),
         pytest.param(
+            (best(b=2_700), CONTROL),
+            AnalysisPlan(guardrails=(replace(ON_B[0], worse=Worse.MORE),)),
+            '"a" converts best, but is not the winner: on B it is 3.50 percentage points above control, and the plan '
+            "allows 1.00 percentage points.",
+            id="more-is-worse",
+        ),
+        pytest.param(
             (best(b=1_850), CONTROL),
             AnalysisPlan(guardrails=ON_B),
             '"a" converts best, but is not the winner: it is not shown yet that on B it is at most 1.00 percentage '
@@ -156,8 +163,16 @@ def best(unsubscribed: int = 0, b: int = 2_000) -> Arm:
         pytest.param(
             (arm("a", 10_000, 60), arm("control", 1_000, 0)),
             AnalysisPlan(),
-            "It is too early: control has fewer than 5 users who converted, or fewer who did not.",
+            "It is too early: control has fewer than 5 users who converted, or fewer who did not; at the rate of all "
+            "variants together that takes about 920 more, at the pace so far about 16 days.",
             id="no-conversions",
+        ),
+        pytest.param(
+            (arm("a", 10_000, 0), arm("control", 1_000, 0)),
+            AnalysisPlan(),
+            'It is too early: "a" and control have fewer than 5 users who converted, or fewer who did not; at the '
+            "highest rate that fits so far that takes at least 17,000 more, at the pace so far about 26 days.",
+            id="no-conversions-at-all",
         ),
         pytest.param(
             (arm("a", 10_000, 1_040), arm("control", 10_000, 1_000)),
@@ -240,7 +255,8 @@ def test_shares_that_were_changed_are_said() -> None:
     assert found is not None
     assert sentences.sentence(found, often) == (
         "It is too early: the shares were changed so often that no two variants have enough users who came at the same "
-        "time."
+        "time. If they stay as they are now, that takes about 20,000 more users in all, at the pace so far about 17 "
+        "days."
     )
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule
+from afterword.model import AnalysisPlan, Guardrail, GuardrailEvent, PlanKind, WinnerRule, Worse
 from afterword.selection.experiment import Epoch, Experiment, Metric
+from afterword.selection.missing import Basis, Missing
 from afterword.selection.winner import Answer, Because, Verdict, judge
 from tests.selection.worlds import DAY, TODAY, arm, experiment
 
@@ -134,6 +135,41 @@ def test_shares_that_change_every_day_leave_nothing_to_compare() -> None:
     assert answer(replace(one, epochs=daily)) == (Answer.TOO_EARLY, None, Because.SHARES_MOVING)
 
 
+def moving(ago: int) -> Missing | None:
+    """Shares changed daily up to some days ago; 900 users a day of each arm, up to yesterday, windows of three days."""
+    came = [(TODAY - day, 900) for day in range(12, 0, -1)]
+    arms = [replace(arm(name, 9_000, 1_000), first_exposed=came) for name in ("a", "control")]
+    epochs = tuple(Epoch(TODAY - day, {"a": 0.5 + day / 100, "control": 0.5 - day / 100}) for day in range(20, ago, -1))
+    found = verdict(replace(experiment(*arms), epochs=epochs))
+    assert found.because is Because.SHARES_MOVING
+    return found.missing
+
+
+def test_how_many_users_must_come_while_shares_stand_still() -> None:
+    # None of the 18,000 of age came between changes. Of the 3,600 that are waiting all came after the last change.
+    assert moving(ago=2) == Missing(18_000, 3 + round((18_000 - 3_600) / 1_800), None, by_pace=True)
+    # Here none of them did, and they have to be outweighed too.
+    assert moving(ago=0) == Missing(21_600, 3 + round(21_600 / 1_800), None, by_pace=True)
+
+
+def test_waiting_users_may_be_enough_when_shares_stand_still() -> None:
+    came = [(TODAY - day, 900) for day in range(12, 2, -1)] + [(TODAY - 2, 9_500), (TODAY - 1, 9_500)]
+    arms = [replace(arm(name, 9_000, 1_000), first_exposed=came) for name in ("a", "control")]
+    epochs = tuple(Epoch(TODAY - day, {"a": 0.5 + day / 1e4, "control": 0.5 - day / 1e4}) for day in range(20, 2, -1))
+    found = verdict(replace(experiment(*arms), epochs=epochs))
+    assert found.missing == Missing(18_000, 1, None)  # those of the day before yesterday
+
+
+def test_a_variant_without_any_conversion_is_told_what_it_takes_all_the_same() -> None:
+    of_one = verdict(experiment(arm("a", 500, 0), arm("control", 500, 6)))
+    assert of_one.because is Because.FEW_CONVERSIONS
+    assert of_one.missing is not None
+    assert (of_one.missing.users, of_one.missing.basis) == (834, Basis.TOGETHER)  # 5 of 834 at 6 of 1,000
+    of_none = verdict(experiment(arm("a", 600, 0), arm("control", 900, 0)))
+    assert of_none.missing is not None
+    assert (of_none.missing.users, of_none.missing.basis) == (1_500, Basis.AT_LEAST)  # 5 / (3 / 900)
+
+
 def test_messages_that_reach_the_users_of_one_variant_less_break_the_split() -> None:
     arms = arm("a", 5_000, 1_000), arm("b", 5_000, 500), arm("control", 5_000, 500)
     bounced = tuple(replace(one, outcomes={"bounced": n}) for one, n in zip(arms, (50, 250, 0), strict=True))
@@ -164,7 +200,7 @@ def test_empty_arms_are_too_early() -> None:
 def test_nobody_converted_is_no_answer(plan: AnalysisPlan) -> None:
     found = verdict(experiment(arm("a", 10_000, 0), arm("control", 10_000, 0), plan=plan))
     assert found.answer in (Answer.TOO_EARLY, Answer.NO_WINNER)
-    assert found.missing is None
+    assert (found.missing and found.missing.basis) == (None if plan is FIXED else Basis.AT_LEAST)
 
 
 # --- several arms -------------------------------------------------------------------------------------
@@ -203,6 +239,21 @@ def test_a_breached_guardrail_blocks_the_winner(plan: AnalysisPlan) -> None:
     found = guarded(300, plan=plan)
     assert [one.state for one in found.guardrails] == ["breached", "kept"]
     assert (found.answer, found.best, found.because) == (Answer.LEADING, "a", Because.GUARDRAIL_BREACHED)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(
+    ("worse", "b", "state"),
+    [("less", 1_500, "breached"), ("less", 2_500, "kept"), ("more", 1_500, "kept"), ("more", 2_500, "breached")],
+)
+def test_an_event_may_get_worse_in_either_direction(plan: AnalysisPlan, worse: str, b: int, state: str) -> None:
+    rails = (Guardrail(GuardrailEvent.B, Decimal("0.01"), Worse(worse)),)
+    arms = arm("a", 20_000, 3_000, letters={"B": b}), arm("control", 20_000, 2_000, letters={"B": 2_000})
+    found = verdict(experiment(*arms, plan=replace(plan, guardrails=rails), letters="AB"))
+    (rail,) = found.guardrails
+    assert rail.state == state
+    assert rail.harm == pytest.approx(0.025 if state == "breached" else -0.025)
+    assert found.answer is (Answer.LEADING if state == "breached" else Answer.WINNER)
 
 
 @pytest.mark.parametrize("plan", PLANS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.simulations import looking, maturing, splitting
+from benchmarks.simulations import discovering, looking, maturing, splitting
 from benchmarks.simulations.__main__ import PAGE, SIMULATIONS, written
 from benchmarks.simulations.table import Table
 
@@ -37,6 +37,12 @@ def test_eight_variants_and_four_events_make_few_false_verdicts() -> None:
     table = looking.family(runs=15)
     assert max(column(table, 1)) <= 7
     assert min(column(table, 3)) >= 90
+
+
+def test_of_what_benjamini_and_hochberg_call_few_are_errors() -> None:
+    table = discovering.discoveries(runs=12)
+    assert max(max(column(table, place)) for place in (1, 2)) <= 10
+    assert max(column(table, 6)) >= 20  # who stops an ordinary test on the worst day
 
 
 def test_half_of_the_verdicts_come_within_twice_the_planned_size() -> None:

@@ -46,7 +46,7 @@ USERS = 1_200
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> afterword.Results:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the users of a third, of those in control a fifth buy, on the day after; and 3 unsubscribe."""
     directory = tmp_path_factory.mktemp("verdicts")
     exposures = ["user_id,campaign_id,variant_id,exposed_at,channel"]
@@ -67,15 +67,24 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> afterword.Results:
             events.append(f"m-{number},{user},message_unsubscribe,{(at + timedelta(hours=1)).isoformat()},,,spring")
     for name, rows in (("exposures", exposures), ("events", events), ("step_messages", messages)):
         (directory / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (directory / "campaigns.yaml").write_text(DEFINITIONS, encoding="utf-8")
+    return directory
+
+
+def run(directory: Path, definitions: str, name: str = "results") -> afterword.Results:
+    (directory / f"{name}.yaml").write_text(definitions, encoding="utf-8")
     return afterword.run(
-        directory / "campaigns.yaml",
+        directory / f"{name}.yaml",
         exposures=directory / "exposures.csv",
         events=directory / "events.csv",
         step_messages=directory / "step_messages.csv",
-        out=directory / "results",
+        out=directory / name,
         as_of=START + timedelta(days=20),
     )
+
+
+@pytest.fixture(scope="module")
+def results(directory: Path) -> afterword.Results:
+    return run(directory, DEFINITIONS)
 
 
 def told(results: afterword.Results, campaign: str) -> dict[str, Any]:
@@ -133,6 +142,26 @@ def test_an_interval_clear_of_zero_that_decides_nothing_is_explained(results: af
     assert results.report("news").to_markdown().count(sentence) == 1
     assert sentence in render_page(results.json)
     assert "An interval clear of zero" not in results.report("spring").to_markdown()
+
+
+def test_a_plan_may_go_by_the_false_discovery_rate_and_says_so(directory: Path) -> None:
+    plan = "  - id: news\n    analysis: {multiple_testing: benjamini_hochberg, alpha: 0.1}\n"
+    report = run(directory, DEFINITIONS.replace("  - id: news\n", plan), "by-name").report("news")
+    assert report.json["verdict"]["plan"]["multiple_testing"] == "benjamini_hochberg"
+    assert report.json["comparisons"]["B"]["variants"]["a"]["decided"] is True
+    sentence = (
+        "Decided: by Benjamini-Hochberg over all variants and conversion events. Of those decided 10 in 100 are "
+        "expected to be wrong (the false discovery rate), and more than none may well be."
+    )
+    assert report.to_markdown().count(sentence) == 2
+    assert "tested only after" not in report.to_markdown()
+
+
+def test_by_variant_other_events_wait_for_their_own_primary(directory: Path) -> None:
+    plan = "  - id: news\n    analysis: {multiple_testing: by_variant}\n"
+    notes = run(directory, DEFINITIONS.replace("  - id: news\n", plan), "by-variant").report("news").to_markdown()
+    assert "in each variant the primary first" in notes
+    assert "B is tested only after A is decided" in notes
 
 
 def test_control_has_no_forecast_of_opens(results: afterword.Results) -> None:

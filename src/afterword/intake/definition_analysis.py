@@ -13,12 +13,23 @@ from afterword.model import (
     ConversionKind,
     Guardrail,
     GuardrailEvent,
+    MultipleTesting,
     PlanKind,
     WinnerRule,
+    Worse,
 )
 
-ANALYSIS_KEYS = ("plan", "alpha", "smallest_effect", "minimum_sample", "guardrails", "winsorize", "rule")
-_GUARDRAIL_KEYS = ("event", "margin")
+ANALYSIS_KEYS = (
+    "plan",
+    "alpha",
+    "smallest_effect",
+    "minimum_sample",
+    "guardrails",
+    "winsorize",
+    "rule",
+    "multiple_testing",
+)
+_GUARDRAIL_KEYS = ("event", "margin", "worse")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?) ?%")
 _LEAST_ALPHA, _MOST_ALPHA = Decimal("0.001"), Decimal("0.2")
 _MOST_PERSONS = 1_000_000_000
@@ -40,6 +51,7 @@ def read_analysis(campaign: Record, events: tuple[ConversionEvent, ...]) -> Anal
         guardrails=_read_guardrails(record, events),
         winsorize=_read_winsorize(record),
         rule=record.choice("rule", WinnerRule) or default.rule,
+        multiple_testing=record.choice("multiple_testing", MultipleTesting) or default.multiple_testing,
     )
 
 
@@ -102,6 +114,7 @@ def _read_guardrails(record: Record, events: tuple[ConversionEvent, ...]) -> tup
     found: dict[GuardrailEvent, Guardrail] = {}
     for item in record.records("guardrails", _GUARDRAIL_KEYS):
         event = item.choice("event", GuardrailEvent, required=True)
+        worse = item.choice("worse", Worse)
         margin = _read_percent(item, "margin", "0.5%", 50)
         if not item.has("margin"):
             item.problem("margin", "margin is missing, must be a percentage such as 0.5%: how much worse is too much")
@@ -111,8 +124,10 @@ def _read_guardrails(record: Record, events: tuple[ConversionEvent, ...]) -> tup
             item.problem("event", f"there is a guardrail on {event} already")
         elif event.is_letter:
             _check_letter(item, event, events)
+        elif worse is not None:
+            item.problem("worse", f"worse is for conversion events only: more of {event} is always worse")
         if margin is not None:
-            found[event] = Guardrail(event, margin)
+            found[event] = Guardrail(event, margin, worse or Worse.LESS)
     return tuple(found.values())
 
 

@@ -11,10 +11,12 @@ from afterword.model import (
     Campaign,
     ConversionEvent,
     Definitions,
+    Guardrail,
     PropertyFilter,
     Selection,
     Step,
     Variant,
+    Worse,
 )
 
 _VERSION_DIGITS = 16
@@ -142,11 +144,17 @@ def _analysis_data(plan: AnalysisPlan) -> dict[str, object]:
             "alpha": _number_data(plan.alpha),
             "smallest_effect": _percent_data(plan.smallest_effect),
             "minimum_sample": plan.minimum_sample,
-            "guardrails": [{"event": str(one.event), "margin": _percent_data(one.margin)} for one in plan.guardrails],
+            "guardrails": [_guardrail_data(one) for one in plan.guardrails],
             "winsorize": _number_data(plan.winsorize),
             "rule": str(plan.rule),
+            "multiple_testing": str(plan.multiple_testing),
         }
     )
+
+
+def _guardrail_data(one: Guardrail) -> dict[str, object]:
+    data: dict[str, object] = {"event": str(one.event), "margin": _percent_data(one.margin)}
+    return data if one.worse is Worse.LESS else {**data, "worse": str(one.worse)}
 
 
 def _percent_data(fraction: object) -> object:

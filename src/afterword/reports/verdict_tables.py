@@ -10,6 +10,14 @@ from afterword.reports.text_table import TextTable
 WORTH_SHOWING = 0.005
 """The share of the variance that an adjustment must save to have columns of its own."""
 STATES = {"kept": "kept", "open": "not shown yet", "breached": "breached"}
+DECIDED = {
+    "holm": "Decided: with one error over all variants and conversion events, the primary first.",
+    "by_variant": "Decided: with one error over all variants and conversion events, in each variant the primary first.",
+    "benjamini_hochberg": "Decided: by Benjamini-Hochberg over all variants and conversion events. Of those decided {} "
+    "in 100 are expected to be wrong (the false discovery rate), and more than none may well be.",
+}
+"""What the column says, by the plan's `multiple_testing`; `{}` is alpha in percent."""
+FROM = {"less": "below", "more": "above"}
 HARMS = {"unsubscribe": "Unsubscribed", "complaint": "Complained", "bounce": "Bounced"}
 
 
@@ -181,29 +189,35 @@ def _compared(campaign: dict[str, Any], verdict: dict[str, Any], name: str, comp
         f"{what} against {names[compared['against']]}, {unit}",
         headings if of_money else [*headings, "Decided"],
         rows,
-        " ".join([*_compared_notes(compared, adjusts), *_undecided_notes(campaign, verdict, name)]),
+        " ".join([*_compared_notes(verdict, compared, adjusts), *_undecided_notes(campaign, verdict, name)]),
     )
 
 
-def _compared_notes(compared: dict[str, Any], adjusts: bool) -> list[str]:
+def _compared_notes(verdict: dict[str, Any], compared: dict[str, Any], adjusts: bool) -> list[str]:
     found = []
     if adjusts:
         saved = wording.percent(compared["variance_saved"], 1)
         found.append(f"What users did in the 14 days before explains {saved} of the variance, and is taken out.")
     if any(one["decided"] is not None for one in compared["variants"].values()):
-        found.append("Decided: with one error over all variants and conversion events, the primary first.")
+        plan = verdict["plan"]
+        found.append(DECIDED[plan["multiple_testing"]].format(f"{100 * plan['alpha']:g}"))
     return found
 
 
 def _undecided_notes(campaign: dict[str, Any], verdict: dict[str, Any], name: str) -> list[str]:
     """Why a difference whose interval is clear of zero is not decided, where that happens."""
-    shown = campaign["comparisons"][name]["variants"].values()
-    if not any(one["decided"] is False and is_clear_of_zero(one["interval"]) for one in shown):
+    shown = campaign["comparisons"][name]["variants"]
+    clear = [who for who, one in shown.items() if one["decided"] is False and is_clear_of_zero(one["interval"])]
+    if not clear:
         return []
-    primary = verdict["conversion_event"]
-    first = campaign["comparisons"][primary]["variants"].values()
-    if name != primary and not all(one["decided"] for one in first):
-        every = f"{primary} is" if len(first) == 1 else f"{primary} is for every variant"
+    primary, how = verdict["conversion_event"], verdict["plan"]["multiple_testing"]
+    firsts = campaign["comparisons"][primary]["variants"]
+    if how == "by_variant":
+        firsts = {who: firsts[who] for who in clear}
+    gated = name != primary and how != "benjamini_hochberg"
+    if gated and not all(one["decided"] for one in firsts.values()):
+        every = {"by_variant": f"{primary} is for that variant", "holm": f"{primary} is for every variant"}[how]
+        every = every if len(shown) > 1 else f"{primary} is"
         return [
             f"An interval clear of zero is not enough here: {name} is tested only after {every} decided, or of many "
             "events some would differ by chance."
@@ -233,7 +247,7 @@ def _guardrails(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
     rows = [
         [
             names[one["variant"]],
-            HARMS.get(one["event"]) or f"{one['event']}, below {names[one['against']]}",
+            HARMS.get(one["event"]) or f"{one['event']}, {FROM[one['worse']]} {names[one['against']]}",
             wording.percent(one["harm"]),
             wording.interval(one["interval"]),
             wording.percent(one["margin"]),

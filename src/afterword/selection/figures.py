@@ -1,7 +1,7 @@
 """Every variant against control on every conversion event and in revenue: raw, adjusted, and what is decided.
 
-The verdict is about the primary alone. Here the other events stand beside it, with one error over all of them: the
-primary has the full level, by Holm over the variants, and the other events are tested after it (`stats.multiple`).
+The verdict is about the primary alone. Here the other events stand beside it, and what counts as decided is bounded
+over all of them together, in the way that the plan names (`stats.multiple`).
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from afterword.model import PlanKind
+from afterword.model import MultipleTesting, PlanKind
 from afterword.selection.evidence import Pair, compared, p_value_of
 from afterword.selection.experiment import Arm, Experiment, Metric
 from afterword.stats.adjusted import adjusted_ratios
 from afterword.stats.means import ratio, welch
-from afterword.stats.multiple import gatekeeping
+from afterword.stats.multiple import benjamini_hochberg, gatekeeping
 from afterword.stats.rates import LEVEL, Interval
 from afterword.stats.sequential import difference_sequence, lift_sequence
 from afterword.stats.sums import Sums
 
 _P: TypeAlias = "dict[tuple[str, str], float | None]"
 """By variant and metric."""
+
+HALF = 0.5
+"""What a decided primary passes on to its variant's other events by `by_variant` (decision 0041)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Figure:
     p_value: float | None
     """By the plan, of this comparison alone."""
     adjusted_p_value: float | None
-    """At most alpha where the difference is decided, with one error over all variants and conversion events."""
+    """At most alpha where the difference is decided, over all variants and conversion events as the plan says."""
     decided: bool | None
     """None for what is not part of that family: revenue, and events that control cannot have."""
     adjusted: AdjustedPair | None
@@ -129,9 +132,14 @@ def _adjusted_p_values(experiment: Experiment, base: Arm, p_values: _P) -> _P:
         return {}
     variants = [arm.id for arm in experiment.arms if arm is not base]
     letters = [m.name for m in experiment.metrics if not m.is_money and m.compared_with_control]
+    how = experiment.plan.multiple_testing
+    if how is MultipleTesting.BENJAMINI_HOCHBERG:
+        family = [(variant, letter) for variant in variants for letter in letters]
+        return dict(zip(family, benjamini_hochberg([p_values[one] for one in family]), strict=True))
     found = gatekeeping(
         [p_values[variant, primary.name] for variant in variants],
         [[p_values[variant, letter] for letter in letters[1:]] for variant in variants],
+        HALF if how is MultipleTesting.BY_VARIANT else 0.0,
     )
     return {
         (variant, letter): p

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from afterword.model import Guardrail, GuardrailEvent
+from afterword.model import Guardrail, GuardrailEvent, Worse
 from afterword.reports.persons import BOUNCES, COMPLAINTS, UNSUBSCRIBES
 from afterword.selection.evidence import compared, share_interval
 from afterword.selection.experiment import Arm, Experiment
@@ -39,7 +39,7 @@ class Guarded:
     arm: str
     guardrail: Guardrail
     harm: float | None
-    """By how much it is worse: the share of users of a message's event, or how much lower a rate is."""
+    """By how much it is worse: the share of users of a message's event, or how much lower (higher) a rate is."""
     interval: Interval | None
     against: str | None
     """The arm that it is compared with; None for what only a message brings about, which without one is 0."""
@@ -65,18 +65,19 @@ def _guarded(experiment: Experiment, arm: Arm, guardrail: Guardrail) -> list[Gua
     if guardrail.event.is_letter:
         control = [other for other in experiment.arms if other.control]
         others = control or [other for other in experiment.arms if other is not arm]
-        return [_lower(experiment, arm, other, guardrail) for other in others]
+        return [_worse(experiment, arm, other, guardrail) for other in others]
     sums = arm.total(METRICS[guardrail.event])
     interval = share_interval(experiment.plan.plan, sums, 1 - float(experiment.plan.alpha))
     harm = sums.y / sums.n if sums.n else None
     return [Guarded(arm.id, guardrail, harm, interval, None, _state(interval, guardrail))]
 
 
-def _lower(experiment: Experiment, arm: Arm, other: Arm, guardrail: Guardrail) -> Guarded:
-    """How much lower the rate of a conversion event is than another arm's."""
+def _worse(experiment: Experiment, arm: Arm, other: Arm, guardrail: Guardrail) -> Guarded:
+    """How much lower (or higher, where more is worse) the rate of a conversion event is than another arm's."""
     name, level = guardrail.event.value, 1 - float(experiment.plan.alpha)
     metric = next(metric for metric in experiment.metrics if metric.name == name)
-    pair = compared(experiment.plan.plan, other.id, arm.id, *experiment.two(other.id, arm.id, metric), level)
+    more, less = (arm, other) if guardrail.worse is Worse.MORE else (other, arm)
+    pair = compared(experiment.plan.plan, more.id, less.id, *experiment.two(more.id, less.id, metric), level)
     return Guarded(arm.id, guardrail, pair.difference, pair.interval, other.id, _state(pair.interval, guardrail))
 
 

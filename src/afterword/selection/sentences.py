@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from afterword.model import GuardrailEvent, PlanKind, WinnerRule
+from afterword.model import GuardrailEvent, PlanKind, WinnerRule, Worse
 from afterword.reports import wording
 from afterword.selection.evidence import conversions_lacking
 from afterword.selection.experiment import Experiment
 from afterword.selection.guardrails import Guarded, State
-from afterword.selection.missing import Missing
+from afterword.selection.missing import Basis, Missing
 from afterword.selection.winner import Answer, Because, Verdict
 from afterword.stats.sequential import BURN_IN
 
@@ -16,6 +16,11 @@ EVENTS = {
     GuardrailEvent.UNSUBSCRIBE: "unsubscribed",
     GuardrailEvent.COMPLAINT: "complained",
     GuardrailEvent.BOUNCE: "could not be reached",
+}
+RATES = {
+    Basis.OWN: "at the rate so far that takes about {} more",
+    Basis.TOGETHER: "at the rate of all variants together that takes about {} more",
+    Basis.AT_LEAST: "at the highest rate that fits so far that takes at least {} more",
 }
 
 
@@ -82,9 +87,10 @@ class _Words:
             return f"it is not shown yet that at most {margin} of its users {EVENTS[event]}"
         other = self.names.get(one.against or "", "")
         points = _points(float(one.guardrail.margin))
+        side = "above" if one.guardrail.worse is Worse.MORE else "below"
         if one.state is State.BREACHED:
-            return f"on {event} it is {_points(one.harm or 0.0)} below {other}, and the plan allows {points}"
-        return f"it is not shown yet that on {event} it is at most {points} below {other}"
+            return f"on {event} it is {_points(one.harm or 0.0)} {side} {other}, and the plan allows {points}"
+        return f"it is not shown yet that on {event} it is at most {points} {side} {other}"
 
     def _no_difference(self) -> str:
         effect = _percent_of(float(self.plan.smallest_effect))
@@ -114,9 +120,14 @@ class _Words:
                 f"more are missing{takes}."
             )
         if self.verdict.because is Because.SHARES_MOVING:
+            when = f", {_at_the_pace(missing)}{days}" if days else ", but nobody new comes into the campaign"
+            more = wording.number(_about(missing.users)) if missing else ""
+            takes = (
+                f" If they stay as they are now, that takes about {more} more users in all{when}." if missing else ""
+            )
             return (
                 "It is too early: the shares were changed so often that no two variants have enough users who came at "
-                "the same time."
+                f"the same time.{takes}"
             )
         if self.verdict.because is Because.FEW_CONVERSIONS:
             return self._few_conversions()
@@ -127,7 +138,7 @@ class _Words:
         few = [self.names[arm.id] for arm in arms if conversions_lacking(self.plan.plan, arm.total(letter))]
         have = f"{few[0]} has" if len(few) == 1 else f"{', '.join(few[:-1])} and {few[-1]} have"
         missing, days = self.verdict.missing, _days(self.verdict.missing)
-        takes = f"; at the rate so far that takes about {wording.number(_about(missing.users))} more" if missing else ""
+        takes = f"; {RATES[missing.basis].format(wording.number(_about(missing.users)))}" if missing else ""
         when = f", {_at_the_pace(missing)}{days}" if days else ", but nobody new comes into the campaign"
         return (
             f"It is too early: {have} fewer than {BURN_IN} users who converted, or fewer who did not"

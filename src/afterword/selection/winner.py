@@ -31,6 +31,7 @@ from afterword.selection.missing import (
     missing_conversions,
     missing_difference,
     missing_minimum,
+    missing_standing,
     missing_windows,
 )
 from afterword.selection.plain import Plain, chi_squared_winner, plain_of
@@ -197,6 +198,8 @@ class _Judgement:
             return missing_windows(self.experiment, self.metric)
         if because is Because.MINIMUM_SAMPLE:
             return missing_minimum(self.experiment, self.metric)
+        if because is Because.SHARES_MOVING:
+            return missing_standing(self.experiment, self.metric)
         if because is Because.FEW_CONVERSIONS:
             return missing_conversions(self.experiment, self.metric)
         if because is not Because.UNDECIDED or self.worth is None:

@@ -15,10 +15,12 @@ from afterword.model import (
     ConversionKind,
     Counting,
     GuardrailEvent,
+    MultipleTesting,
     Op,
     Outcome,
     PlanKind,
     WinnerRule,
+    Worse,
 )
 from afterword.store.campaign_rules import Status
 
@@ -219,6 +221,7 @@ class Guardrail(TypedDict):
 
     event: GuardrailEvent
     margin: Percentage
+    worse: NotRequired[Worse]
 
 
 class Analysis(TypedDict):
@@ -231,6 +234,7 @@ class Analysis(TypedDict):
     guardrails: NotRequired[list[Guardrail]]
     winsorize: NotRequired[Annotated[float, Meta(gt=0, description="what a user's revenue counts at most")]]
     rule: NotRequired[WinnerRule]
+    multiple_testing: NotRequired[MultipleTesting]
 
 
 class Definition(TypedDict):

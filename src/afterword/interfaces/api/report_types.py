@@ -291,6 +291,7 @@ class Guarded(TypedDict):
     variant: str
     event: str
     margin: float
+    worse: Annotated[str, Meta(description="`less` or `more`")]
     against: str | None
     harm: float | None
     interval: Interval | None
@@ -326,6 +327,7 @@ class PlanOfVerdict(TypedDict):
     minimum_sample: int
     winsorize: Money | None
     rule: str
+    multiple_testing: Annotated[str, Meta(description="`holm`, `by_variant` or `benjamini_hochberg`")]
 
 
 class CampaignVerdict(TypedDict):

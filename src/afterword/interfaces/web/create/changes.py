@@ -11,6 +11,7 @@ from afterword.errors import UserError
 from afterword.interfaces.web.create.defining import check
 from afterword.interfaces.web.create.form import EventForm, FilterForm, Form, GuardrailForm, StepForm, VariantForm
 from afterword.interfaces.web.create.templates import TEMPLATES
+from afterword.model import LETTERS
 from afterword.store.campaign_rules import percent
 
 WHOLE = 10_000
@@ -129,15 +130,32 @@ def _with_event(form: Form, event: EventForm) -> Changed:
 
 
 def _remove_event(form: Form, at: str) -> Changed:
-    return Changed(replace(form, conversion_events=without(form.conversion_events, int(at))), "add-event")
+    order = without(tuple(range(len(form.conversion_events))), int(at))
+    return _reordered(form, order, "add-event")
 
 
 def _move_event(by: int) -> Callable[[Form, str], Changed]:
     def act(form: Form, at: str) -> Changed:
-        events, to = moved(form.conversion_events, int(at), by)
-        return Changed(replace(form, conversion_events=events), f"conversion_events.{to}.kind")
+        order, to = moved(tuple(range(len(form.conversion_events))), int(at), by)
+        return _reordered(form, order, f"conversion_events.{to}.kind")
 
     return act
+
+
+def _reordered(form: Form, order: tuple[int, ...], focus: str) -> Changed:
+    """Return the form with these of its conversion events in this order; guardrails go on to watch the same events."""
+    letters = {LETTERS[old]: LETTERS[new] for new, old in enumerate(order) if old < len(LETTERS) and new < len(LETTERS)}
+    guardrails = []
+    for one in form.analysis.guardrails:
+        watched, _, worse = one.event.partition(" ")
+        if watched in LETTERS and letters.get(watched) in (None, LETTERS[0]):
+            why = f"A guardrail watches conversion event {watched}: remove it first, among how results are judged"
+            return Changed(form, "add-event", why)
+        now = letters.get(watched, watched)
+        guardrails.append(replace(one, event=f"{now} {worse}" if worse else now))
+    events = tuple(form.conversion_events[old] for old in order)
+    analysis = replace(form.analysis, guardrails=tuple(guardrails))
+    return Changed(replace(form, conversion_events=events, analysis=analysis), focus)
 
 
 def _template(form: Form, at: str) -> Changed:
@@ -216,7 +234,7 @@ def _put(form: Form, number: int, event: EventForm) -> Form:
 
 
 def _add_guardrail(form: Form, _at: str) -> Changed:
-    taken = {one.event for one in form.analysis.guardrails}
+    taken = {one.event.partition(" ")[0] for one in form.analysis.guardrails}
     free = next(
         (one for one in ("unsubscribe", "complaint", "bounce", "B", "C", "D") if one not in taken), "unsubscribe"
     )

@@ -20,6 +20,7 @@ from afterword.interfaces.web.create.form import (
     EventForm,
     FilterForm,
     Form,
+    GuardrailForm,
     SelectionForm,
 )
 from afterword.model import Campaign, Op
@@ -234,8 +235,14 @@ def _analysis_data(form: Form) -> dict[str, Any]:
         "minimum_sample": _number(plan.minimum_sample) if plan.minimum_sample else None,
         "winsorize": _number(plan.winsorize) if plan.winsorize else None,
         "rule": plan.rule,
-        "guardrails": [{"event": one.event, "margin": _percent(one.margin)} for one in plan.guardrails],
+        "multiple_testing": plan.multiple_testing,
+        "guardrails": [_guardrail_data(one) for one in plan.guardrails],
     }
+
+
+def _guardrail_data(one: GuardrailForm) -> dict[str, Any]:
+    event, _, worse = one.event.partition(" ")
+    return {"event": event, "margin": _percent(one.margin), **({"worse": worse} if worse else {})}
 
 
 def _selection_data(selection: SelectionForm) -> dict[str, Any]:

@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 
 from afterword.errors import UserError
-from afterword.model import AnalysisPlan, Campaign, ConversionEvent, Counting, PropertyFilter, Scalar, Selection
+from afterword.model import (
+    AnalysisPlan,
+    Campaign,
+    ConversionEvent,
+    Counting,
+    Guardrail,
+    PropertyFilter,
+    Scalar,
+    Selection,
+    Worse,
+)
 from afterword.store.campaign_rules import percent
 from afterword.store.campaigns import StoredCampaign
 
@@ -80,6 +90,7 @@ class GuardrailForm:
     """What must not get worse, and by how many percentage points."""
 
     event: str = "unsubscribe"
+    """As the definition names it; `B more` is conversion event B of which more is worse."""
     margin: str = "0.5"
 
 
@@ -94,6 +105,7 @@ class AnalysisForm:
     minimum_sample: str = "100"
     winsorize: str = ""
     rule: str = "every_other"
+    multiple_testing: str = "holm"
     guardrails: tuple[GuardrailForm, ...] = ()
 
 
@@ -241,8 +253,13 @@ def _analysis_form(plan: AnalysisPlan) -> AnalysisForm:
         minimum_sample=str(plan.minimum_sample),
         winsorize="" if plan.winsorize is None else plain(plan.winsorize),
         rule=plan.rule.value,
-        guardrails=tuple(GuardrailForm(one.event.value, plain(one.margin * 100)) for one in plan.guardrails),
+        multiple_testing=plan.multiple_testing.value,
+        guardrails=tuple(GuardrailForm(_watched(one), plain(one.margin * 100)) for one in plan.guardrails),
     )
+
+
+def _watched(one: Guardrail) -> str:
+    return one.event.value if one.worse is Worse.LESS else f"{one.event.value} {one.worse.value}"
 
 
 def _selection_form(selection: Selection | None) -> SelectionForm:

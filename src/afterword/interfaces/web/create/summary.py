@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from afterword.interfaces.web.create.defining import ANALYSIS, BASICS, EVENTS, VARIANTS, channels_of, values_of
 from afterword.interfaces.web.create.form import COUNTINGS, TYPES, EventForm, Form, GuardrailForm
-from afterword.interfaces.web.create.views import CHANNELS, GUARDRAILS, KINDS, LABELS, OPS, PLANS, letter
+from afterword.interfaces.web.create.views import (
+    CHANNELS,
+    GUARDRAILS,
+    KINDS,
+    LABELS,
+    MULTIPLE_TESTING,
+    OPS,
+    PLANS,
+    letter,
+)
 from afterword.interfaces.web.links import link
 from afterword.model import Op
 
@@ -113,6 +122,7 @@ def _analysis(form: Form) -> list[Line]:
         Line("Plan", PLANS.get(plan.plan, (plan.plan, ""))[0]),
         Line("Smallest effect worth having", f"{plan.smallest_effect or _NONE} %"),
         Line("Minimum sample", f"{plan.minimum_sample or _NONE} recipients per variant"),
+        Line("Counts as decided", MULTIPLE_TESTING.get(plan.multiple_testing, ("", plan.multiple_testing))[1]),
         Line("Guardrails", "; ".join(_guardrail(one) for one in plan.guardrails) or "none"),
     ]
     if selection.mode == "fixed":

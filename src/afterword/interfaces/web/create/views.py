@@ -77,13 +77,21 @@ RULES = (
     ("every_other", "Better than every other variant, under the plan"),
     ("chi_squared", "Chi-squared against control with p < 0.05, as other tools do"),
 )
+MULTIPLE_TESTING = {
+    "holm": ("One error over all: Holm, then the other events", "the primary event first, over all variants (Holm)"),
+    "by_variant": ("One error over all: each variant by itself", "in each variant the primary event first"),
+    "benjamini_hochberg": ("False discovery rate: Benjamini-Hochberg", "by false discovery rate (Benjamini-Hochberg)"),
+}
+"""Each way with its label, and as the review tells it."""
 GUARDRAILS = (
     ("unsubscribe", "Unsubscribes"),
     ("complaint", "Complaints"),
     ("bounce", "Bounces"),
-    ("B", "Conversion event B"),
-    ("C", "Conversion event C"),
-    ("D", "Conversion event D"),
+    *(
+        (f"{letter}{more}", f"Conversion event {letter}, {'more' if more else 'less'} is worse")
+        for letter in LETTERS[1:]
+        for more in ("", " more")
+    ),
 )
 
 
@@ -207,6 +215,11 @@ class StepPage:
         added = sum(float(one) for one in shares if one.replace(".", "", 1).isdigit())
         return f"{added:.2f}".rstrip("0").rstrip(".")
 
+    @property
+    def decided(self) -> str:
+        """What counts as decided, by the plan."""
+        return MULTIPLE_TESTING[self.form.analysis.multiple_testing][1]
+
     most_variants: int = MAX_VARIANTS
     single: Sequence[str] = SINGLE
     kinds: Sequence[tuple[str, str]] = KINDS
@@ -217,6 +230,7 @@ class StepPage:
     countings: Sequence[tuple[str, tuple[str, str]]] = tuple(COUNTINGS.items())
     plans: Sequence[tuple[str, tuple[str, str]]] = tuple(PLANS.items())
     rules: Sequence[tuple[str, str]] = RULES
+    multiple_testing: Sequence[tuple[str, str]] = tuple((key, label) for key, (label, _) in MULTIPLE_TESTING.items())
     guardrails: Sequence[tuple[str, str]] = GUARDRAILS
 
 
