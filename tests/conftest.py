@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 FOR_TESTS = ("AFTERWORD_HISTORIES", "AFTERWORD_CRASH_ROUNDS")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
@@ -27,6 +28,10 @@ if WORKER is not None:
         shutil.rmtree(own, ignore_errors=True)
         shutil.copytree(shared, own)
     os.environ["NUMBA_CACHE_DIR"] = str(own)
+
+# Before any test module is read: how long an example takes says something about the machine only.
+settings.register_profile("afterword", deadline=None)
+settings.load_profile("afterword")
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,6 @@ def test_engine_equals_oracle(seed: int, tmp_path: Path) -> None:
 @settings(
     max_examples=10 if QUICK else 200,
     derandomize=QUICK,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 def test_small_worlds(world: World) -> None:

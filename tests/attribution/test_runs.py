@@ -28,7 +28,7 @@ def strings_of(text: Text) -> list[str]:
 
 @pytest.mark.parametrize("budget", [0, 100, 1 << 20], ids=["on-disk", "some-on-disk", "in-memory"])
 @given(batches=batches)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_come_back_by_key_in_order(budget: int, batches: list[Batch], tmp_path: Path) -> None:
     runs = Runs(KEYS, {"number": np.int64}, budget, tmp_path)
     expected: dict[int, Batch] = {key: [] for key in range(KEYS)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from afterword.attribution.texts import TextIndex, keys_of, sorted_texts, string_array, text_of_strings
@@ -12,7 +12,6 @@ ALIKE = st.sampled_from(["", "a", "a\0", "a\0\0", "12345678", "123456789", "1234
 TEXTS = st.lists(st.one_of(ALIKE, st.text(max_size=20)), max_size=60)
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_texts_are_sorted_by_their_bytes(texts: list[str]) -> None:
     different = list(dict.fromkeys(texts))
@@ -20,7 +19,6 @@ def test_texts_are_sorted_by_their_bytes(texts: list[str]) -> None:
     assert found == sorted(different, key=str.encode)
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_only_known_texts_are_found(known: list[str], asked: list[str]) -> None:
     known = list(dict.fromkeys(known))

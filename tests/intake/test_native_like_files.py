@@ -128,7 +128,7 @@ CHANGED = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(CHANGED, min_size=20, max_size=60))
 def test_any_row(rows: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:

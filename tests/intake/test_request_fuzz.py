@@ -128,7 +128,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 ANY_BODY = st.one_of(st.binary(max_size=50), JSON.map(encoded), mutated(), with_other_values())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(reader=st.sampled_from(sorted(READERS)), body=ANY_BODY)
 @example(reader="track", body=encoded({"events": [{**TRACK_EVENT, "properties": json.loads(nested(500))}]}))
 @example(reader="events", body=encoded([{**EVENT, "user_id": "\ud800", "x": "\ufdd0"}]))
@@ -153,7 +153,7 @@ def check_database_takes(database: duckdb.DuckDBPyConnection, accepted: Accepted
     assert [(each["item"], each["user_id"]) for each in events] == [(e.item, e.user_id) for e in accepted.events]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(mutated(), with_other_values()))
 def test_every_item_is_accepted_or_rejected_and_the_typed_way_is_the_careful_way(body: bytes) -> None:
     try:
@@ -189,7 +189,7 @@ def carefully(fields: dict[str, msgspec.Raw]) -> tuple[Accepted, int]:
     return accepted, item
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(mutated(), with_other_values()))
 def test_typed_events_are_those_that_are_read_field_by_field(body: bytes) -> None:
     try:

@@ -306,7 +306,7 @@ def read_items(received: Received) -> set[int]:
     return {fact.item for kind in kinds for fact in kind}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(messages=st.lists(MESSAGES, max_size=5))
 def test_any_message_is_read_or_rejected_or_said_to_be_nothing(
     database: duckdb.DuckDBPyConnection, messages: list[Any]
@@ -321,7 +321,6 @@ def test_any_message_is_read_or_rejected_or_said_to_be_nothing(
     assert row_of(database, "SELECT json_valid($1)", received) == (True,)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(Call)), MESSAGES)
 def test_any_single_message_is_answered(call: Call, sent: Any) -> None:
     received = read_message(call, json.dumps(sent).encode(), NOW)

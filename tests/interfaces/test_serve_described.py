@@ -75,7 +75,7 @@ def described(examples: int, methods: str = ".*", *, edges: bool) -> Callable[[T
     schema.config.generation.update(deterministic=True, max_examples=examples, with_security_parameters=False)
     schema.config.phases.coverage.enabled = edges
     unusual = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    limits = settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=unusual)
+    limits = settings(max_examples=examples, derandomize=True, suppress_health_check=unusual)
 
     def decorate(test: Test) -> Test:
         made: Test = schema.parametrize()(limits(test))

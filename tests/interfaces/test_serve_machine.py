@@ -136,7 +136,6 @@ def run(examples: int, steps: int, *, smaller: bool) -> None:
     chosen = settings(
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
         derandomize=True,
         phases=phases,
         suppress_health_check=list(HealthCheck),

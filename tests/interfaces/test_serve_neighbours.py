@@ -151,9 +151,7 @@ GOOD = {
     "/v1/batch": {"batch": [opened("g")] * 3},
 }
 PATHS = st.sampled_from(list(GOOD))
-Quick = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+Quick = settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @Quick

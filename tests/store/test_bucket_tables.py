@@ -55,7 +55,7 @@ def test_a_launch_gives_each_variant_its_share_exactly() -> None:
     assert len(table.codes) == BUCKETS - 1000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(shares_of_sum(900))
 def test_a_change_moves_as_many_buckets_as_the_shares_of_the_losers_fell(history: list[dict[str, int]]) -> None:
     home = table = first_table(history[0])
@@ -66,7 +66,7 @@ def test_a_change_moves_as_many_buckets_as_the_shares_of_the_losers_fell(history
         table = new
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shares_of_sum(6))
 def test_no_other_table_of_these_shares_moves_fewer(history: list[dict[str, int]]) -> None:
     home = first_table(history[0])

@@ -79,7 +79,7 @@ any_requests = given(
 )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @any_requests
 def test_any_batches_give_what_a_naive_loader_gives(
     requests: list[Request], stops: list[int], batch_bytes: int
@@ -88,7 +88,7 @@ def test_any_batches_give_what_a_naive_loader_gives(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @any_requests
 def test_many_more_batches_give_what_a_naive_loader_gives(
     requests: list[Request], stops: list[int], batch_bytes: int

@@ -170,7 +170,7 @@ def test_definitions_made_in_python_are_checked(metadata: Metadata) -> None:
 # --- whatever is defined ----------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(before=all_definitions(), after=all_definitions())
 def test_what_was_applied_is_what_is_kept(before: Definitions, after: Definitions) -> None:
     # What is fixed at launch stays; the rest is as the second file says.

@@ -112,9 +112,7 @@ def test_what_is_read_as_a_whole_is_answered_and_means_the_same(body: bytes) -> 
     assert facts(kept.accepted) == facts(single.accepted)
 
 
-@settings(
-    max_examples=100 if THOROUGH else 12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100 if THOROUGH else 12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(bodies(), min_size=1, max_size=8))
 def test_the_loader_makes_the_same_facts_of_it(tmp_path_factory: pytest.TempPathFactory, sent: list[bytes]) -> None:
     read = [both(body) for body in sent]

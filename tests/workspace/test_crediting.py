@@ -53,14 +53,14 @@ def random_event(rng: random.Random) -> ConversionEvent:
     return ConversionEvent(kind, rng.choice((60, 3_600, 86_400, 3 * 86_400, 30 * 86_400)), name=name, where=where)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2**32), once_per_user=st.booleans())
 def test_credit_is_what_a_naive_answer_says(seed: int, once_per_user: bool) -> None:
     check(seed, once_per_user=once_per_user)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32), once_per_user=st.booleans())
 def test_credit_is_what_a_naive_answer_says_of_many_histories(seed: int, once_per_user: bool) -> None:
     check(seed, once_per_user=once_per_user)

@@ -156,7 +156,6 @@ class FeedMachine(RuleBasedStateMachine):
 FeedMachine.TestCase.settings = settings(
     max_examples=20 if THOROUGH else 3,
     stateful_step_count=8,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -94,7 +94,6 @@ class LiveMachine(RuleBasedStateMachine):
 LiveMachine.TestCase.settings = settings(
     max_examples=40 if THOROUGH else 4,
     stateful_step_count=8,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
