@@ -27,9 +27,9 @@ FAULT = 500
 """Not described: it is never meant to happen, but where a test asks for a fault."""
 
 
-def operation_of(method: str, path: str) -> Operation[Any] | None:
+def operation_of(method: str, path: str, raw_path: bytes = b"") -> Operation[Any] | None:
     """Return the operation that answers; None if nothing does."""
-    scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+    scope = {"type": "http", "method": method, "path": path, "raw_path": raw_path, "root_path": ""}
     found = next((route.operation for route in ROUTES if route.matches(scope)[0] is Match.FULL), None)
     return None if found is None or found.method != method else found  # HEAD has no body to look at
 
@@ -37,7 +37,7 @@ def operation_of(method: str, path: str) -> Operation[Any] | None:
 def check(response: httpx.Response) -> None:
     """Fail for an answer that is not described: its status, its type, or a field that is missing or too much."""
     request = response.request
-    operation = operation_of(request.method, request.url.path)
+    operation = operation_of(request.method, request.url.path, request.url.raw_path.partition(b"?")[0])
     if operation is None:
         return
     response.read()

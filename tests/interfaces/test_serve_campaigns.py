@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -27,6 +28,21 @@ def test_a_campaign_from_its_definition_to_its_report(client: Client) -> None:
     assert client.post("/api/campaigns/life/archive").json()["status"] == "archived"
     assert client.get("/api/campaigns/life/report").status_code == 200
     assert client.get("/api/campaigns/life").json()["status"] == "archived"
+
+
+@pytest.mark.parametrize("name", ["spring/summer", "/", "50%2Foff", "a/report", "été / 夏"])
+def test_ids_may_have_slashes(client: Client, name: str) -> None:
+    path = f"/api/campaigns/{quote(name, safe='')}"
+    client.post("/api/campaigns", campaign(name))
+    assert client.get(path).json()["id"] == name
+    assert client.put(path, campaign(name, name="Another name")).json()["name"] == "Another name"
+    assert client.post(f"{path}/launch").status_code == 200
+    client.post("/api/exposures", exposures([f"slash-{name}"], of=name))
+    client.loaded()
+    assert variant(client.report(quote(name, safe="")))["exposed"] == 1
+    assert client.get(f"{path}/explain?user={quote(f'slash-{name}', safe='')}").status_code == 200
+    assert client.post(f"{path}/stop").json()["status"] == "stopped"
+    assert client.get(f"{path}/nothing").status_code == 404
 
 
 def test_exposures_that_came_before_the_definition_wait_for_it(client: Client) -> None:
@@ -97,7 +113,10 @@ def test_a_canvas_is_a_campaign_with_steps(client: Client) -> None:
     client.post("/api/events", purchase("canvas-1"))
     client.loaded()
     steps = client.report("welcome")["steps"]
-    assert {one["id"]: one["conversions"]["A"] for one in steps if one.get("conversions")} or steps
+    assert {one["id"]: (one["recipients"], one["conversions"]["A"]) for one in steps} == {
+        "hello": (1, 1),
+        "tips": (0, 0),
+    }
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from afterword.interfaces.cli import main
 from tests.interfaces.serving import Client, Served, campaign, exposures, purchase
 
 PLAN = {"plan": "always_valid", "alpha": 0.1, "smallest_effect": "5%", "minimum_sample": 2, "rule": "every_other"}
+PLAN |= {"multiple_testing": "holm"}
 FIVE_DAYS = 5 * 86_400
 
 

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
@@ -198,8 +199,18 @@ class DescribedRoute(Route):
         """Paths of other operations that this one's would match as well, its parameters being any text."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as a route does, but leave the wrong methods of other operations to them."""
-        return (Match.NONE, {}) if scope["type"] == "http" and scope["path"] in self.others else super().matches(scope)
+        """Match as a route does, but leave the wrong methods of other operations to them.
+
+        A slash that was sent as `%2F` is part of an id, and none of the path.
+        """
+        if scope["type"] != "http":
+            return super().matches(scope)
+        if b"%2F" not in (raw := scope.get("raw_path", b"").upper()) or b"%00" in raw:
+            return (Match.NONE, {}) if scope["path"] in self.others else super().matches(scope)
+        path = "/".join(unquote(part).replace("/", "\0") for part in scope["raw_path"].decode("latin-1").split("/"))
+        found, child = super().matches({**scope, "path": path})
+        texts = {name: value.replace("\0", "/") for name, value in child.get("path_params", {}).items()}
+        return found, {**child, "path_params": texts} if child else child
 
 
 def keep_apart(routes: Sequence[DescribedRoute]) -> None:
