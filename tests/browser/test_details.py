@@ -267,3 +267,18 @@ def test_nothing_bars_anybody(world: World, browse: Browse, role: Role, path: st
         page.locator("#story .verdict-of").first.wait_for()
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     watched.check()
+
+
+def test_what_is_known_of_a_single_day_stands_side_by_side(world: World, browse: Browse) -> None:
+    """Of a single blast all windows close on one day: a point and a bar for each variant, none of them cut off."""
+    page = browse(world, Role.VIEWER).open("/campaign/over-time?id=email-test")
+    chart = page.locator('[data-name="Rate when the window has passed"] .plot svg')
+    chart.wait_for()
+    texts = chart.locator("text").all_text_contents()
+    assert {"Mens E-Mail", "Womens E-Mail", "No E-Mail"} <= set(texts)
+    frame = chart.bounding_box()
+    assert frame is not None
+    bars = chart.locator('path[stroke-opacity="0.45"], path[stroke-width="3"]').all()
+    boxes = [box for one in bars if (box := one.bounding_box()) and box["height"] > 10]
+    assert len(boxes) == 3
+    assert all(frame["y"] < box["y"] and box["y"] + box["height"] < frame["y"] + frame["height"] for box in boxes)

@@ -50,8 +50,31 @@
 
   const NARROW = 420, MOST_LISTED = 9, LISTED_HEIGHT = 17;
 
+  // A line of a single day is a point: its band is then a bar, and the lines stand beside each other.
+  const onOneDay = (lines, days, unit) => {
+    const drawn = lines.filter((line) => !line.band), soft = { color: colour("soft"), fontSize: 12 };
+    const bounds = (line) => lines.slice(lines.indexOf(line) + 1, lines.indexOf(line) + 3).map((bound) => bound.values[0]);
+    const series = drawn.map((line, place) => {
+      const [low, high] = bounds(line), lineStyle = { color: colour(line.colour), width: 3, type: "solid", opacity: 0.45 };
+      return { type: "scatter", name: line.name, animation: false, symbolSize: 9, data: [[place, line.values[0]]], itemStyle: { color: colour(line.colour) },
+        markLine: { silent: true, animation: false, symbol: "none", label: { show: false }, lineStyle, data: low === null ? [] : [[{ coord: [place, low] }, { coord: [place, high] }]] } };
+    });
+    const highest = Math.max(0, ...drawn.flatMap((line) => [line.values[0], bounds(line)[1]]).filter((value) => value !== null));
+    const step = 10 ** Math.floor(Math.log10(highest || 1)) / 2;
+    return {
+      textStyle: { fontFamily: "inherit" },
+      grid: { left: 8, right: 16, top: 14, bottom: 8, containLabel: true },
+      tooltip: { trigger: "item", renderMode: "richText", confine: true, backgroundColor: colour("card"), borderColor: colour("line"), textStyle: { color: colour("text"), fontSize: 12 },
+        formatter: (point) => { const [low, high] = bounds(drawn[point.seriesIndex]); return `${days[0]}\n${point.seriesName}: ${written(point.value[1], unit)}${low === null ? "" : ` (${written(low, unit)} – ${written(high, unit)})`}`; } },
+      xAxis: { type: "category", data: drawn.map((line) => line.name), axisLabel: { ...soft, interval: 0, width: Math.max(40, 480 / drawn.length), overflow: "truncate" }, axisLine: { lineStyle: { color: colour("axis") } }, axisTick: { show: false } },
+      yAxis: { type: "value", min: 0, max: highest ? Math.ceil(highest / step) * step : 1, axisLabel: { ...soft, formatter: (value) => written(value, unit === "%" ? "%" : "") }, splitLine: { lineStyle: { color: colour("grid") } } },
+      series,
+    };
+  };
+
   const option = (table, unit, narrow) => {
     const { days, lines } = read(table);
+    if (days.length === 1 && lines.some((line) => line.band)) return onOneDay(lines, days, unit);
     const series = [];
     const drawn = lines.filter((line) => !line.band);
     lines.forEach((line, place) => {
