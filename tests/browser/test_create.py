@@ -55,6 +55,25 @@ def go_to(page: Page, step: str) -> None:
     expect(page.get_by_label("Steps").locator("[aria-current]")).to_contain_text(step)
 
 
+def drag(page: Page, old: int, new: int) -> None:
+    """Drag a conversion event to a place, by its grip."""
+    kinds = page.get_by_label("What people do")
+    order = [one.input_value() for one in kinds.all()]
+    order.insert(new, order.pop(old))
+    page.locator(".card.event").nth(min(old, new)).scroll_into_view_if_needed()
+    grip, card = page.locator(".grip").nth(old).bounding_box(), page.locator(".card.event").nth(new).bounding_box()
+    assert grip is not None
+    assert card is not None
+    page.mouse.move(grip["x"] + 8, grip["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 8, grip["y"] + 5)
+    page.mouse.move(card["x"] + 100, card["y"] + 60, steps=5)
+    page.mouse.up()
+    for place, kind in enumerate(order):
+        expect(kinds.nth(place)).to_have_value(kind)
+    expect(kinds.nth(new)).to_be_focused()
+
+
 def test_four_conversion_events_are_made_and_launched(fresh: World, browse: Browse) -> None:
     watched = browse(fresh, Role.EDITOR)
     watched.expected.add(400)
@@ -97,6 +116,8 @@ def test_four_conversion_events_are_made_and_launched(fresh: World, browse: Brow
     page.get_by_label("What people do").nth(3).select_option("message_click")
     page.get_by_role("button", name="Add event").click()
     expect(page.get_by_text("There are 5 conversion events, at most 4 are allowed.")).to_be_visible()
+    drag(page, 1, 0)
+    drag(page, 0, 1)
     page.get_by_role("button", name="Move up event D").click()
     expect(page.get_by_label("What people do").nth(2)).to_have_value("message_click")
     watched.check()

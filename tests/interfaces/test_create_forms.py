@@ -128,6 +128,20 @@ def test_guardrails_follow_the_events_that_they_watch() -> None:
     assert [one.event for one in less.form.analysis.guardrails] == ["unsubscribe", "B", "C more"]
 
 
+@pytest.mark.parametrize(
+    ("action", "kinds"),
+    [
+        ("place-event:3.1", ["purchase", "upgrade", "custom", "session"]),
+        ("place-event:1.3", ["purchase", "session", "upgrade", "custom"]),
+        ("place-event:2.2", ["purchase", "custom", "session", "upgrade"]),
+    ],
+)
+def test_an_event_is_put_in_a_place(action: str, kinds: list[str]) -> None:
+    changed = do(watching(), action)
+    assert changed is not None
+    assert [one.kind for one in changed.form.conversion_events] == kinds
+
+
 @pytest.mark.parametrize("action", ["up-event:1", "down-event:0", "remove-event:1", "remove-event:3"])
 def test_an_event_that_a_guardrail_watches_stays_and_is_not_the_primary(action: str) -> None:
     watched = "D" if action.endswith("3") else "B"

@@ -142,6 +142,12 @@ def _move_event(by: int) -> Callable[[Form, str], Changed]:
     return act
 
 
+def _place_event(form: Form, at: str) -> Changed:
+    """Move an event to a place: `place-event:2.0` makes the third one the first."""
+    old, _, new = at.partition(".")
+    return _move_event(int(new) - int(old))(form, old)
+
+
 def _reordered(form: Form, order: tuple[int, ...], focus: str) -> Changed:
     """Return the form with these of its conversion events in this order; guardrails go on to watch the same events."""
     letters = {LETTERS[old]: LETTERS[new] for new, old in enumerate(order) if old < len(LETTERS) and new < len(LETTERS)}
@@ -286,6 +292,7 @@ _ACTS: dict[str, Callable[[Form, str], Changed]] = {
     "remove-event": _remove_event,
     "up-event": _move_event(-1),
     "down-event": _move_event(1),
+    "place-event": _place_event,
     "template": _template,
     "add-filter": _add_filter,
     "remove-filter": _remove_filter,

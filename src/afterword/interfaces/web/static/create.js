@@ -75,3 +75,43 @@ document.addEventListener("input", (event) => {
   const id = document.querySelector(".create input#id:not([readonly])");
   if (id) id.placeholder = event.target.value.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60);
 });
+
+// Cards of conversion events can be dragged into another order, by a grip; the buttons beside it do the same.
+(() => {
+  const cards = () => [...document.querySelectorAll(".card.event")];
+  let dragged = null;
+  const prepare = () => {
+    if (cards().length < 2) return;
+    for (const card of cards()) {
+      if (card.querySelector(".grip")) continue;
+      const grip = document.createElement("span");
+      Object.assign(grip, { className: "grip", draggable: true, title: "Drag into another order", textContent: "⠿" });
+      grip.setAttribute("aria-hidden", "true");
+      card.querySelector(".event-head h2").before(grip);
+    }
+  };
+  const mark = (card) => { for (const one of cards()) one.classList.toggle("over", one === card && card !== dragged); };
+  document.addEventListener("dragstart", (event) => {
+    if (!event.target.matches?.(".grip")) return;
+    dragged = event.target.closest(".event");
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setDragImage(dragged, 20, 20);
+  });
+  document.addEventListener("dragover", (event) => {
+    if (!dragged) return;
+    event.preventDefault();
+    mark(event.target.closest?.(".card.event"));
+  });
+  document.addEventListener("drop", (event) => {
+    const onto = event.target.closest?.(".card.event"), order = cards();
+    if (!dragged || !onto || onto === dragged) return;
+    event.preventDefault();
+    const button = dragged.querySelector("button[value^='up-event:'], button[value^='down-event:']");
+    button.value = `place-event:${order.indexOf(dragged)}.${order.indexOf(onto)}`;
+    button.click();
+  });
+  document.addEventListener("dragend", () => { mark(null); dragged = null; });
+  document.addEventListener("DOMContentLoaded", prepare);
+  document.addEventListener("htmx:after:swap", prepare);
+  if (document.readyState !== "loading") prepare();
+})();
