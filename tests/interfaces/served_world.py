@@ -49,6 +49,7 @@ WORDS = {
     "events": "SELECT coalesce(json_extract_string(properties, '$.n'), app_version, event_id) FROM events",
 }
 """Where the word of each fact is."""
+REDEFINED = "The conversion events were changed after the first exposure"
 
 
 @dataclass
@@ -71,6 +72,8 @@ class ServedWorld:
     told: list[Told] = field(default_factory=list)
     words: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in WORDS})
     bought: list[str] = field(default_factory=list)
+    defined: Counter[str] = field(default_factory=Counter)
+    """How often each campaign was defined."""
     count: int = 0
 
     def word(self) -> str:
@@ -89,6 +92,7 @@ class ServedWorld:
 
     def definition(self, name: str) -> dict[str, Any]:
         """Return a definition of a campaign that may take the place of any other of it."""
+        self.defined[name] += 1
         events = self.chance.sample(EVENTS, self.chance.randint(1, 4))
         countings = ["once_per_user", "once_per_exposure", *(["once_per_channel"] if name == "channels" else [])]
         return {
@@ -212,6 +216,16 @@ class ServedWorld:
             if report["facts"]["exposures"]:  # without any a run is refused
                 self._check_report(con, definitions, report, aside)
 
+    def _as_in_a_run(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return a campaign's report without what a run cannot know: that its definition was changed (rule 6)."""
+        verdict = found["verdict"]
+        if not verdict or not verdict["redefined"]:
+            return found
+        assert self.defined[found["id"]] > 1
+        remarks = [one for one in verdict["remarks"] if not one.startswith(REDEFINED)]
+        assert len(remarks) == len(verdict["remarks"]) - 1
+        return {**found, "verdict": {**verdict, "redefined": False, "remarks": remarks}}
+
     def _check_report(
         self, con: duckdb.DuckDBPyConnection, definitions: Definitions, report: dict[str, Any], aside: Path
     ) -> None:
@@ -234,7 +248,7 @@ class ServedWorld:
         assert report["as_of"] == expected["as_of"]
         assert [one["id"] for one in report["campaigns"]] == [one["id"] for one in expected["campaigns"]]
         for found, wanted in zip(report["campaigns"], expected["campaigns"], strict=True):
-            assert found == wanted, found["id"]
+            assert self._as_in_a_run(found) == wanted, found["id"]
         if all(each.counting is not Counting.ONCE_PER_CHANNEL for each in definitions.campaigns):
             counted = ("events", "exposures", "step_messages", "refunds_unmatched")
             assert [report["facts"][name] for name in counted] == [expected["facts"][name] for name in counted]
