@@ -6,6 +6,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from afterword.errors import UserError
 from afterword.intake.definitions import parse_definitions
 from afterword.model import LETTERS, Campaign, Definitions
 from afterword.reports.report import iso_time
-from afterword.workspace.listing import STATES, Narrow
+from afterword.workspace.listing import EVERYBODY, STATES, Narrow, Page
 from afterword.workspace.live import NotDerived, refreshing
 from afterword.workspace.live.state import TABLES
 from tests.extent import THOROUGH, part, slow_but
@@ -61,6 +62,19 @@ def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
         live.check(definitions, as_of, tmp_path / f"run{step}" if step in (3, steps - 1) else None)
 
 
+def check_pages(
+    live: LiveWorld, definitions: Definitions, as_of: int, campaign: Campaign, event: str, state: str, whole: list[Any]
+) -> None:
+    """A list in pages is the whole one, and says how long it is; after the last page comes the last one again."""
+    rows = max(1, len(whole) // 3)
+    last = max(1, -(-len(whole) // rows))
+    for number in range(1, last + 2):
+        page = Page(number, rows)
+        told = live.live.users_page(definitions, as_of, campaign.id, "total", event, state, EVERYBODY, page)
+        start = (min(number, last) - 1) * rows
+        assert told == (whole[start : start + rows], len(whole))
+
+
 def check_what_is_counted_apart(
     live: LiveWorld, ran: afterword.Results, definitions: Definitions, campaign: Campaign, as_of: int
 ) -> None:
@@ -100,6 +114,7 @@ def test_users_and_stories_are_those_of_a_run(seed: int, tmp_path: Path) -> None
             for state in part(STATES, 3, place):
                 found = live.live.users(world.definitions, as_of, campaign.id, "total", event, state)
                 assert found == ran.users(campaign.id, "total", event, state)
+                check_pages(live, world.definitions, as_of, campaign, event, state, found)
         check_what_is_counted_apart(live, ran, world.definitions, campaign, as_of)
         known = sorted({fact.user_id for fact in facts})
         for user in [

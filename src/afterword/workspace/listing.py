@@ -18,7 +18,14 @@ from afterword.workspace.session import Session
 
 TOTAL, TOTAL_WITH_CONTROL = "total", "total_with_control"
 """Names of the report's total rows: the messaged variants, and all of them."""
-STATES = ("converted", "pending", "not_converted", "exposed")
+IN_STATE = {
+    "converted": "converted",
+    "pending": "NOT converted AND pending",
+    "not_converted": "NOT converted AND NOT pending",
+    "exposed": "TRUE",
+}
+STATES = tuple(IN_STATE)
+"""States of units; `IN_STATE` has the SQL for each."""
 MARKS = {
     "after_open": "c.after_open",
     "after_click": "c.after_click",
@@ -49,6 +56,22 @@ class Narrow:
 
 
 EVERYBODY = Narrow()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list: pages count from 1."""
+
+    number: int
+    rows: int
+
+    def start(self, total: int) -> int:
+        """Return the place of its first row, of the last page where there is no such page."""
+        pages = max(1, -(-total // self.rows))
+        return (min(self.number, pages) - 1) * self.rows
+
+
+WHOLE = Page(1, 1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +175,44 @@ def list_units(
     """
     if wanted.state in (EXPOSURES_OF_ALL, RECEIVED):
         return _list_apart(con, index, wanted, names)
-    campaign = wanted.campaign
-    bit = 1 << wanted.letter
+    rows = _units(con, index, wanted, as_of)
+    if wanted.campaign.counting is not Counting.ONCE_PER_EXPOSURE:
+        return [_row(wanted.campaign, row) for row in rows]
+    exposures = names()
+    # Of equal times in order of the id: numbers tell only in which order facts came.
+    rows.sort(key=lambda row: (row[0].encode(), row[2], exposures[row[3]].encode()))
+    return [{"user_id": row[0], "exposure_id": exposures[row[3]]} for row in rows]
+
+
+def list_page(
+    con: duckdb.DuckDBPyConnection,
+    index: int,
+    wanted: Asked,
+    as_of: int,
+    names: Callable[[], dict[int, str]],
+    page: Page,
+) -> tuple[list[dict[str, Any]], int]:
+    """Return a page of what `list_units` lists, the last one where there is no such page, and how many there are."""
+    if wanted.state in (EXPOSURES_OF_ALL, RECEIVED) or wanted.campaign.counting is Counting.ONCE_PER_EXPOSURE:
+        listed = list_units(con, index, wanted, as_of, names)
+        start = page.start(len(listed))
+        return listed[start : start + page.rows], len(listed)
+    rows = _units(con, index, wanted, as_of, f"LIMIT {page.rows} OFFSET {(page.number - 1) * page.rows}")
+    if rows or page.number == 1:
+        return [_row(wanted.campaign, row) for row in rows], rows[0][4] if rows else 0
+    (first,) = _units(con, index, wanted, as_of, "LIMIT 1") or [(None,) * 4 + (0,)]
+    last = Page(page.start(first[4]) // page.rows + 1, page.rows)
+    return list_page(con, index, wanted, as_of, names, last)
+
+
+def _units(
+    con: duckdb.DuckDBPyConnection, index: int, wanted: Asked, as_of: int, limit: str = ""
+) -> list[tuple[Any, ...]]:
+    """Return user id, channel, time, exposure and how many there are in all, of each unit."""
+    campaign, bit = wanted.campaign, 1 << wanted.letter
     window = campaign.conversion_events[wanted.letter].deadline_seconds * 1_000_000 if campaign.conversion_events else 0
     # A unit with several of the wanted variants is one unit: it converted if any row did (rule 16).
-    rows = con.execute(
+    return con.execute(
         f"""
         WITH units AS (
             SELECT "user", channel, exposure, bit_or(converted) AS bits,
@@ -165,33 +221,22 @@ def list_units(
                 min(first_exposed_at) AS first_exposed_at
             FROM recipients WHERE campaign = {index} AND list_contains($variants, variant) GROUP BY ALL
         )
-        SELECT u.user_id, units.channel, first_exposed_at, units.exposure,
-            CASE WHEN converted THEN 'converted' WHEN pending THEN 'pending' ELSE 'not_converted' END AS state
+        SELECT u.user_id, units.channel, first_exposed_at, units.exposure, count(*) OVER () AS units
         FROM units JOIN users u ON u."user" = units."user"
-        WHERE {wanted.part}{_marked(wanted, index)}{_of_attribute(wanted)}
-        ORDER BY u.user_id, channel, first_exposed_at""",
+        WHERE {IN_STATE[wanted.state]} AND {wanted.part}{_marked(wanted, index)}{_of_attribute(wanted)}
+        ORDER BY u.user_id, channel, first_exposed_at {limit}""",
         {
             "as_of": as_of,
             "variants": list(wanted.variants),
             **({} if wanted.value is None else {"value": wanted.value}),
         },
     ).fetchall()
-    exposures: dict[int, str] = {}
-    if campaign.counting is Counting.ONCE_PER_EXPOSURE:
-        exposures = names()
-        # Of equal times in order of the id: numbers tell only in which order facts came.
-        rows.sort(key=lambda row: (row[0].encode(), row[2], exposures[row[3]].encode()))
-    listed = []
-    for user_id, channel, _, exposure, found_state in rows:
-        if wanted.state not in ("exposed", found_state):
-            continue
-        row: dict[str, Any] = {"user_id": user_id}
-        if campaign.counting is Counting.ONCE_PER_CHANNEL:
-            row["channel"] = list(Channel)[channel].value
-        if campaign.counting is Counting.ONCE_PER_EXPOSURE:
-            row["exposure_id"] = exposures[exposure]
-        listed.append(row)
-    return listed
+
+
+def _row(campaign: Campaign, unit: tuple[Any, ...]) -> dict[str, Any]:
+    if campaign.counting is Counting.ONCE_PER_CHANNEL:
+        return {"user_id": unit[0], "channel": list(Channel)[unit[1]].value}
+    return {"user_id": unit[0]}
 
 
 def _marked(wanted: Asked, index: int) -> str:

@@ -18,7 +18,7 @@ from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
 from afterword.reports.queried import query_tables
 from afterword.reports.report import campaigns_of
-from afterword.workspace.listing import Asked, list_units
+from afterword.workspace.listing import Asked, Page, list_page, list_units
 from afterword.workspace.live.breaking_down import find_values
 from afterword.workspace.live.daily import find_reported
 from afterword.workspace.live.gathering import KINDS, next_due
@@ -81,8 +81,12 @@ def users(
     state: State,
     wanted: Asked,
     as_of: int,
-) -> list[dict[str, Any]]:
-    """List the units behind a number; `con` is a cursor whose search path begins with `derived`."""
+    page: Page | None = None,
+) -> tuple[list[dict[str, Any]], int]:
+    """List the units behind a number, or a page of them, and say how many there are.
+
+    `con` is a cursor whose search path begins with `derived`.
+    """
     number = by_number(con, definitions).index_of(wanted.campaign.id)
 
     def names() -> dict[int, str]:
@@ -93,7 +97,10 @@ def users(
         find_values(con, facts, state, wanted.attribute)
     if wanted.reported:
         find_reported(con, definitions, state, wanted.campaign.id, wanted.reported)
-    return list_units(con, number, wanted, as_of, names)
+    if page is not None:
+        return list_page(con, number, wanted, as_of, names, page)
+    listed = list_units(con, number, wanted, as_of, names)
+    return listed, len(listed)
 
 
 def campaigns_of_user(con: duckdb.DuckDBPyConnection, definitions: Definitions, user: str) -> list[str]:

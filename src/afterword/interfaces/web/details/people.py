@@ -29,7 +29,9 @@ from afterword.workspace.listing import (
     STEP,
     TOTAL,
     TOTAL_WITH_CONTROL,
+    WHOLE,
     Narrow,
+    Page,
 )
 
 PER_PAGE = 50
@@ -108,15 +110,16 @@ def show(web: Web, visit: Visit) -> Response:
         visit.asked("state") or "converted",
         Narrow(visit.asked("channel"), visit.asked("attribute"), visit.asked("value") or None),
     )
-    rows = from_results(
+    is_file = visit.asked("format") == "csv"
+    wanted = WHOLE if is_file else Page(_number(visit.asked("page", "1")), PER_PAGE)
+    rows, total = from_results(
         web.server,
         campaign.id,
-        lambda live, definitions, now: live.users(
-            definitions, now, campaign.id, asked.variant, asked.event or "A", asked.state, asked.narrow
+        lambda live, definitions, now: live.users_page(
+            definitions, now, campaign.id, asked.variant, asked.event or "A", asked.state, asked.narrow, wanted
         ),
     )
-    is_file = visit.asked("format") == "csv"
-    detail = {"variant": asked.variant, "event": asked.event, "state": asked.state, "count": len(rows)}
+    detail = {"variant": asked.variant, "event": asked.event, "state": asked.state, "count": total}
     # A value may say who somebody is, and is not kept.
     detail |= {name: visit.asked(name) for name in ("channel", "attribute") if visit.asked(name)}
     action = "users.exported" if is_file else "users.listed"
@@ -124,15 +127,13 @@ def show(web: Web, visit: Visit) -> Response:
     if is_file:
         headers = {**HEADERS, "content-disposition": 'attachment; filename="users.csv"'}
         return Response(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
-    view = _people(campaign, asked, rows, _number(visit.asked("page", "1")))
+    view = _people(campaign, asked, rows, total, wanted)
     return page("people.html.j2", visit, f"{view.total} {view.noun}", "overview", view=view)
 
 
-def _people(campaign: Campaign, asked: _Asked, rows: Sequence[dict[str, str]], number: int) -> People:
-    pages = max(1, -(-len(rows) // PER_PAGE))
-    number = min(number, pages)
-    start = (number - 1) * PER_PAGE
-    shown = rows[start : start + PER_PAGE]
+def _people(campaign: Campaign, asked: _Asked, rows: Sequence[dict[str, str]], total: int, wanted: Page) -> People:
+    start = wanted.start(total)
+    number = start // PER_PAGE + 1
     units = [name for name in ("channel", "exposure_id") if rows and name in rows[0]]
     return People(
         campaign=named(campaign.name or campaign.id)[0],
@@ -140,7 +141,7 @@ def _people(campaign: Campaign, asked: _Asked, rows: Sequence[dict[str, str]], n
         back=link("/campaign", id=campaign.id, event=asked.event),
         noun={"channel": "users and channels", "exposure_id": "exposures"}.get("".join(units), "users"),
         what=_what(campaign, asked),
-        total=written.number(len(rows)),
+        total=written.number(total),
         unit=units[0].removesuffix("_id").capitalize() if units else "",
         rows=[
             Person(
@@ -148,12 +149,12 @@ def _people(campaign: Campaign, asked: _Asked, rows: Sequence[dict[str, str]], n
                 named(row[units[0]])[0] if units else "",
                 link("/campaign/why", id=campaign.id, user=row["user_id"]),
             )
-            for row in shown
+            for row in rows
         ],
-        first=start + 1 if shown else 0,
-        last=start + len(shown),
+        first=start + 1 if rows else 0,
+        last=start + len(rows),
         before=asked.address(page=str(number - 1)) if number > 1 else "",
-        after=asked.address(page=str(number + 1)) if number < pages else "",
+        after=asked.address(page=str(number + 1)) if start + len(rows) < total else "",
         csv=asked.address(format="csv"),
     )
 
