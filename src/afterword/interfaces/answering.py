@@ -28,6 +28,7 @@ from afterword.interfaces.api.answers import answer
 from afterword.interfaces.api.app import make_reading_app
 from afterword.interfaces.api.selection import selecting_of
 from afterword.interfaces.api.server import Policy, Reading
+from afterword.interfaces.garbage import search_seldom
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.posting import post
@@ -125,6 +126,7 @@ def _run(told: Configuration) -> bool:
         )
         server = _Server(config)
         threading.Thread(target=_stop_at_end, args=(server, data.keeper), daemon=True).start()
+        search_seldom()
         cleaning.start(in_process_of_its_own(Path(told.path) / LOG), begin_again)
         deliverer.start()
         scheduler.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from afterword.interfaces.api.receiving import make_receiving_app
 from afterword.interfaces.api.server import Policy, Receiving
 from afterword.interfaces.command_key import make_command_key
 from afterword.interfaces.companion import Companion
+from afterword.interfaces.garbage import search_seldom
 from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.running import Running, announced
@@ -100,7 +100,7 @@ def serve(
     memory_bytes(memory)
     thread_count(threads, 1)
     log_to_stderr()
-    gc.set_threshold(GC_OBJECTS)
+    search_seldom(GC_OBJECTS)
     sys.setswitchinterval(SWITCH_SECONDS)
     with (
         # Before the directory is opened: at its first start an admin key is shown once, and must not be lost to a port.

@@ -12,7 +12,7 @@ from afterword.errors import UserError
 
 PATIENCE_SECONDS = 0.1
 """How long who asks waits for a new one, where there is an older one."""
-FIRST = 2
+FIRST = 3
 """So many times as long they wait where there is none: a page without numbers is worth little."""
 FRESH_MICROSECONDS = 10 * 1_000_000
 """How long one is good while nothing changes: windows end all the time."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -36,9 +37,10 @@ class Manner:
 
     def rewritten(self, text: str) -> str:
         """Return a text with its numbers, which it has as in 1,234.5, in this manner."""
-        return _NUMBER.sub(lambda found: self._number(found[0]), text)
+        return _rewritten(self, text)
 
-    def _number(self, text: str) -> str:
+    def number(self, text: str) -> str:
+        """Return a single number, written as in 1,234.5, in this manner."""
         whole, point, rest = text.partition(".")
         digits = whole.replace(",", "")
         if len(digits) >= 3 + self.least:
@@ -48,6 +50,11 @@ class Manner:
                 before = before[: -self.upper]
             digits = self.group.join(reversed(groups))
         return digits + (self.decimal + rest if point else "")
+
+
+@lru_cache(maxsize=1 << 14)  # a page of two hundred campaigns has thousands, and is looked at again
+def _rewritten(manner: Manner, text: str) -> str:
+    return _NUMBER.sub(lambda found: manner.number(found[0]), text)
 
 
 MANNERS: Final = (

@@ -18,7 +18,7 @@ from afterword.store.accounts import Account, Role
 from afterword.store.sessions import SignedIn
 
 COOKIE = "afterword_session"
-PATIENCE_SECONDS, MAX_WAIT_SECONDS = 0.05, 30.0
+PATIENCE_SECONDS, MAX_WAIT_SECONDS = 0.03, 30.0
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 MAX_FIELDS = 5000
 
