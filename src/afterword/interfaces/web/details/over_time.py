@@ -20,7 +20,7 @@ from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import HEADERS, page, part
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import LETTERS, Campaign
-from afterword.reports.render_csv import FORMULA_STARTS
+from afterword.reports.render_csv import guarded
 
 TAG_LETTERS = 16
 
@@ -104,11 +104,7 @@ def _file(drawn: Sequence[Plot], wanted: str) -> Response:
         raise Refused(404, "there is no such chart")
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["day", *(_safe(line.name) for line in plot.lines)])
+    writer.writerow(["day", *(guarded(line.name) for line in plot.lines)])
     writer.writerows([row.day, *(point.value for point in row.points)] for row in plot.rows)
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{plot.id}.csv"'}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _safe(name: str) -> str:
-    return f"'{name}" if name.startswith(FORMULA_STARTS) else name

@@ -19,7 +19,7 @@ from afterword.interfaces.web.links import link
 from afterword.interfaces.web.rendering import HEADERS, page
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import Campaign
-from afterword.reports.render_csv import FORMULA_STARTS
+from afterword.reports.render_csv import guarded
 from afterword.workspace.listing import (
     ALSO,
     NO_CHANNEL,
@@ -199,9 +199,5 @@ def _csv(rows: Sequence[dict[str, str]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(list(rows[0]) if rows else ["user_id"])
-    writer.writerows([_safe(value) for value in row.values()] for row in rows)
+    writer.writerows([guarded(value) for value in row.values()] for row in rows)
     return text.getvalue()
-
-
-def _safe(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
