@@ -17,6 +17,7 @@ from afterword.interfaces.web.visits import COOKIE
 from afterword.store.accounts import Role
 from afterword.store.metadata import FILE_NAME, open_metadata
 from tests.browser.conftest import PASSWORD, PATIENT, Browse, World, make_people
+from tests.browser.moving import drag, go_on
 from tests.interfaces.serving import Served, instant, purchase
 
 
@@ -39,10 +40,6 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         served.close()
 
 
-def go_on(page: Page) -> None:
-    page.get_by_role("button", name="Save and continue").click()
-
-
 def begin(page: Page, name: str) -> None:
     page.goto("/create")
     page.get_by_label("Name", exact=True).fill(name)
@@ -53,25 +50,6 @@ def begin(page: Page, name: str) -> None:
 def go_to(page: Page, step: str) -> None:
     page.get_by_label("Steps").get_by_role("button", name=step).click()
     expect(page.get_by_label("Steps").locator("[aria-current]")).to_contain_text(step)
-
-
-def drag(page: Page, old: int, new: int) -> None:
-    """Drag a conversion event to a place, by its grip."""
-    kinds = page.get_by_label("What people do")
-    order = [one.input_value() for one in kinds.all()]
-    order.insert(new, order.pop(old))
-    page.locator(".card.event").nth(min(old, new)).scroll_into_view_if_needed()
-    grip, card = page.locator(".grip").nth(old).bounding_box(), page.locator(".card.event").nth(new).bounding_box()
-    assert grip is not None
-    assert card is not None
-    page.mouse.move(grip["x"] + 8, grip["y"] + 15)
-    page.mouse.down()
-    page.mouse.move(grip["x"] + 8, grip["y"] + 5)
-    page.mouse.move(card["x"] + 100, card["y"] + 60, steps=5)
-    page.mouse.up()
-    for place, kind in enumerate(order):
-        expect(kinds.nth(place)).to_have_value(kind)
-    expect(kinds.nth(new)).to_be_focused()
 
 
 def test_four_conversion_events_are_made_and_launched(fresh: World, browse: Browse) -> None:

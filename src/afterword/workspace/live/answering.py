@@ -18,7 +18,7 @@ from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
 from afterword.reports.queried import query_tables
 from afterword.reports.report import campaigns_of
-from afterword.workspace.listing import Asked, Page, list_page, list_units
+from afterword.workspace.listing import Asked, Page, list_page
 from afterword.workspace.live.breaking_down import find_values
 from afterword.workspace.live.daily import find_reported
 from afterword.workspace.live.gathering import KINDS, next_due
@@ -81,9 +81,9 @@ def users(
     state: State,
     wanted: Asked,
     as_of: int,
-    page: Page | None = None,
+    page: Page,
 ) -> tuple[list[dict[str, Any]], int]:
-    """List the units behind a number, or a page of them, and say how many there are.
+    """Return a page of the units behind a number, and how many there are.
 
     `con` is a cursor whose search path begins with `derived`.
     """
@@ -97,10 +97,7 @@ def users(
         find_values(con, facts, state, wanted.attribute)
     if wanted.reported:
         find_reported(con, definitions, state, wanted.campaign.id, wanted.reported)
-    if page is not None:
-        return list_page(con, number, wanted, as_of, names, page)
-    listed = list_units(con, number, wanted, as_of, names)
-    return listed, len(listed)
+    return list_page(con, number, wanted, as_of, names, page)
 
 
 def campaigns_of_user(con: duckdb.DuckDBPyConnection, definitions: Definitions, user: str) -> list[str]:

@@ -22,7 +22,7 @@ from afterword.reports.report import described_events, heading, iso_time
 from afterword.store.exchange_rates import ExchangeRate
 from afterword.workspace.explaining import tell
 from afterword.workspace.inputs import only_campaign
-from afterword.workspace.listing import EVERYBODY, Narrow, Page, asked
+from afterword.workspace.listing import EVERYBODY, WHOLE, Narrow, Page, asked
 from afterword.workspace.live import answering, refreshing
 from afterword.workspace.live.breaking_down import break_down
 from afterword.workspace.live.comparing import Comparison, Difference, compare
@@ -234,7 +234,7 @@ class Live:
             UserError: there is no such campaign, variant, conversion event, state or channel.
 
         """
-        return self._users(definitions, as_of, campaign, variant, event, state, narrow)[0]
+        return self.users_page(definitions, as_of, campaign, variant, event, state, narrow, WHOLE)[0]
 
     def users_page(
         self,
@@ -247,27 +247,8 @@ class Live:
         narrow: Narrow,
         page: Page,
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return a page of what `users` lists, the last one where there is no such page, and how many there are.
-
-        Raises:
-            NotDerived, UserError: as `users`.
-
-        """
-        return self._users(definitions, as_of, campaign, variant, event, state, narrow, page)
-
-    def _users(
-        self,
-        definitions: Definitions,
-        as_of: int,
-        campaign: str,
-        variant: str | None,
-        event: str,
-        state: str,
-        narrow: Narrow,
-        page: Page | None = None,
-    ) -> tuple[list[dict[str, Any]], int]:
-        index = _index(definitions, campaign)
-        wanted = asked(definitions.campaigns[index], variant, event, state, narrow)
+        """Return a page of what `users` lists, or the last one, and how many there are; raises as `users`."""
+        wanted = asked(definitions.campaigns[_index(definitions, campaign)], variant, event, state, narrow)
         with self._snapshots.open(definitions, scans=False) as (con, at, facts):
             seen = answering.seen_until(con, facts, at, as_of)
             return answering.users(con, definitions, facts, at, wanted, seen, page)
