@@ -102,7 +102,7 @@ def _analysis(form: Form, visit: Visit) -> Form:
         minimum_sample=visit.sent("analysis.minimum_sample"),
         winsorize=visit.sent("analysis.winsorize"),
         rule=visit.sent("analysis.rule"),
-        multiple_testing=visit.sent("analysis.multiple_testing"),
+        multiple_testing=visit.sent("analysis.multiple_testing", form.analysis.multiple_testing),
         guardrails=guardrails,
     )
     selection = SelectionForm(
