@@ -32,8 +32,21 @@ print(gc.get_freeze_count() > 1000, searched, ref() is None)
 """
 
 
+AT_THE_END = """
+import duckdb
+from afterword.interfaces.garbage import search_seldom
+
+search_seldom()
+"""
+
+
 def test_a_search_among_all_objects_comes_by_the_clock_and_not_by_their_number() -> None:
     done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
     frozen, searched, is_gone = done.stdout.split()
     assert (frozen, is_gone) == ("True", "True")
     assert int(searched) <= 1  # by the clock, while the objects were made
+
+
+def test_what_was_put_aside_is_let_go_at_the_end_so_that_duckdb_finds_nothing_to_complain_of() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -7,6 +7,7 @@ there, and finds next to nothing: almost all garbage is in no cycle, and goes at
 
 from __future__ import annotations
 
+import atexit
 import gc
 import threading
 import time
@@ -22,6 +23,7 @@ def search_seldom(young: int = YOUNG, every_seconds: float = EVERY_SECONDS) -> N
     """Let Python search among the young only, and a thread among all that came since now."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # DuckDB looks at the end whether all is released, and complains of what was put aside
     gc.set_threshold(young, MIDDLE, _NEVER)
     threading.Thread(target=_search, args=(every_seconds,), name="afterword-garbage", daemon=True).start()
 
