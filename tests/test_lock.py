@@ -31,6 +31,10 @@ def test_what_afterword_needs_is_locked_as_in_the_lock_for_working_on_it() -> No
     assert needed <= developing
 
 
+def test_the_extras_are_locked_for_the_image() -> None:
+    assert {"authlib", "psycopg"} <= names("requirements.txt")
+
+
 def test_the_locks_name_no_place_that_packages_come_from() -> None:
     for file in ("requirements.txt", "requirements-dev.txt", ".ci/overrides.txt"):
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", (ROOT / file).read_text()), file

@@ -117,7 +117,7 @@ def serve(
         address = _address(listening)
         say(f"Afterword listens at {address}; its data is in {data}. Stop it with Ctrl-C.")
         if (secret := intake.first_key) is not None:
-            say(_first_steps(address, secret))
+            say(_first_steps(_local(listening), secret))
         if greeting is not None:
             say(greeting(address))
         command_key, command_secret = make_command_key(os.urandom)
