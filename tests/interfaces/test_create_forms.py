@@ -149,7 +149,8 @@ def test_an_event_that_a_guardrail_watches_stays_and_is_not_the_primary(action: 
     assert changed is not None
     assert changed.form == watching()
     assert changed.refused == (
-        f"A guardrail watches conversion event {watched}: remove it first, among how results are judged"
+        f"A guardrail watches conversion event {watched}, which can neither go nor become the primary while it does. "
+        "Guardrails stand among how results are judged, and stay as they are once measuring has started."
     )
 
 

@@ -157,6 +157,20 @@ def test_a_plan_may_go_by_the_false_discovery_rate_and_says_so(directory: Path) 
     assert "tested only after" not in report.to_markdown()
 
 
+def test_results_of_before_a_plan_could_say_these_read_as_ever(directory: Path) -> None:
+    rail = "  - id: news\n    analysis: {guardrails: [{event: B, margin: 5%}]}\n"
+    made = run(directory, DEFINITIONS.replace("  - id: news\n", rail), "of-before")
+    before = made.report("news").to_markdown()
+    assert "B, below " in before
+    told = json.loads((directory / "of-before" / "report.json").read_text("utf-8"))
+    for verdict in [one["verdict"] for one in told["campaigns"] if one["verdict"]]:
+        del verdict["plan"]["multiple_testing"]
+        for one in verdict["guardrails"]:
+            del one["worse"]
+    (directory / "of-before" / "report.json").write_text(json.dumps(told), encoding="utf-8")
+    assert afterword.Results(directory / "of-before").report("news").to_markdown() == before
+
+
 def test_by_variant_other_events_wait_for_their_own_primary(directory: Path) -> None:
     plan = "  - id: news\n    analysis: {multiple_testing: by_variant}\n"
     notes = run(directory, DEFINITIONS.replace("  - id: news\n", plan), "by-variant").report("news").to_markdown()

@@ -199,9 +199,13 @@ def _compared_notes(verdict: dict[str, Any], compared: dict[str, Any], adjusts: 
         saved = wording.percent(compared["variance_saved"], 1)
         found.append(f"What users did in the 14 days before explains {saved} of the variance, and is taken out.")
     if any(one["decided"] is not None for one in compared["variants"].values()):
-        plan = verdict["plan"]
-        found.append(DECIDED[plan["multiple_testing"]].format(f"{100 * plan['alpha']:g}"))
+        found.append(DECIDED[_multiple_testing(verdict)].format(f"{100 * verdict['plan']['alpha']:g}"))
     return found
+
+
+def _multiple_testing(verdict: dict[str, Any]) -> str:
+    """How the plan says it; in results of before it could say so, as it is without saying."""
+    return str(verdict["plan"].get("multiple_testing", "holm"))
 
 
 def _undecided_notes(campaign: dict[str, Any], verdict: dict[str, Any], name: str) -> list[str]:
@@ -210,7 +214,7 @@ def _undecided_notes(campaign: dict[str, Any], verdict: dict[str, Any], name: st
     clear = [who for who, one in shown.items() if one["decided"] is False and is_clear_of_zero(one["interval"])]
     if not clear:
         return []
-    primary, how = verdict["conversion_event"], verdict["plan"]["multiple_testing"]
+    primary, how = verdict["conversion_event"], _multiple_testing(verdict)
     firsts = campaign["comparisons"][primary]["variants"]
     if how == "by_variant":
         firsts = {who: firsts[who] for who in clear}
@@ -247,7 +251,7 @@ def _guardrails(campaign: dict[str, Any], verdict: dict[str, Any]) -> TextTable:
     rows = [
         [
             names[one["variant"]],
-            HARMS.get(one["event"]) or f"{one['event']}, {FROM[one['worse']]} {names[one['against']]}",
+            HARMS.get(one["event"]) or f"{one['event']}, {FROM[one.get('worse', 'less')]} {names[one['against']]}",
             wording.percent(one["harm"]),
             wording.interval(one["interval"]),
             wording.percent(one["margin"]),

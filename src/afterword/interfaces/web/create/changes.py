@@ -155,7 +155,10 @@ def _reordered(form: Form, order: tuple[int, ...], focus: str) -> Changed:
     for one in form.analysis.guardrails:
         watched, _, worse = one.event.partition(" ")
         if watched in LETTERS and letters.get(watched) in (None, LETTERS[0]):
-            why = f"A guardrail watches conversion event {watched}: remove it first, among how results are judged"
+            why = (
+                f"A guardrail watches conversion event {watched}, which can neither go nor become the primary while it "
+                "does. Guardrails stand among how results are judged, and stay as they are once measuring has started."
+            )
             return Changed(form, "add-event", why)
         now = letters.get(watched, watched)
         guardrails.append(replace(one, event=f"{now} {worse}" if worse else now))
