@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from afterword.store.accounts import Role
-from tests.browser.conftest import Browse, World, make_people
+from tests.browser.conftest import PHONE, Browse, World, make_people
 from tests.browser.reading_pages import fetch, get
 from tests.interfaces.serving import Served, campaign, exposures, purchase, wait_for
 
@@ -86,6 +86,15 @@ def test_each_state_is_designed(odd: World, browse: Browse, name: str, said: str
     text = page.locator("main").inner_text()
     assert said.casefold() in text.casefold()
     watched.check()
+
+
+def test_a_chart_that_is_still_wide_does_not_widen_a_page_that_became_narrow(odd: World, browse: Browse) -> None:
+    watched = browse(odd, Role.EDITOR)
+    watched.page.add_init_script("window.ResizeObserver = class { observe() {} }")
+    page = watched.open("/campaign?id=early")
+    page.locator("#over-time svg").first.wait_for()
+    page.set_viewport_size({"width": PHONE, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
 
 
 def test_unknown_campaigns_are_said_to_be_unknown(odd: World) -> None:
