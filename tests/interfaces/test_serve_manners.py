@@ -34,6 +34,24 @@ def test_an_unknown_path_is_404_in_json_and_no_redirect(client: Client, path: st
     assert has_headers(answer)
 
 
+@pytest.mark.parametrize("path", ["/users/track", "/users/%74rack", "/users/track?a=b", "//users/track"])
+@pytest.mark.parametrize("key", [None, "aw_not_one_of_ours"])
+def test_a_path_is_answered_alike_however_it_is_written(client: Client, path: str, key: str | None) -> None:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    answer = client.http.post(path, headers=headers, content=b"{}")
+    assert has_headers(answer)
+    if path.startswith("//"):
+        assert answer.status_code == 404
+    else:
+        assert (answer.status_code, answer.json()["message"]) == (
+            401,
+            f"Invalid API key: {'aw_not…' if key else '(none)'}",
+        )
+        assert answer.headers["www-authenticate"] == "Bearer"
+    counted = client.http.get("/metrics", headers={"Authorization": f"Bearer {client.key}"}).text
+    assert 'path="/users/track",status="401"' in counted
+
+
 def test_an_unknown_path_of_segment_has_its_form(client: Client) -> None:
     answer = client.post("/v1/nothing")
     assert (answer.status_code, answer.json()["code"], answer.json()["success"]) == (404, "invalid_request", False)

@@ -7,16 +7,18 @@ import binascii
 
 from starlette.requests import Request
 
+from afterword.interfaces.api.headers import header
+
 
 def bearer(request: Request) -> str | None:
     """Return the key of `Authorization: Bearer KEY`."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    scheme, _, secret = (header(request.scope, b"authorization") or "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" and secret.strip() else None
 
 
 def basic(request: Request) -> str | None:
     """Return the write key of `Authorization: Basic`, where it is the user's name and the password is empty."""
-    scheme, _, coded = request.headers.get("authorization", "").partition(" ")
+    scheme, _, coded = (header(request.scope, b"authorization") or "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from afterword.errors import nearest
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.headers import header
 
 GZIP = 16 + zlib.MAX_WBITS
 PIECE_BYTES = 16 << 10
@@ -31,20 +33,19 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
             400 broken compression or a body that ends early.
 
     """
-    declared = request.headers.get("content-length", "")
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    stream = request.stream()
+    declared = header(request.scope, b"content-length") or ""
+    encoding = (header(request.scope, b"content-encoding") or "").strip().lower()
     try:
         async with asyncio.timeout(seconds):
-            body = None if declared.isdigit() and int(declared) > limit else await _joined(stream, limit)
+            body = None if declared.isdigit() and int(declared) > limit else await _joined(request.receive, limit)
     except TimeoutError:
         raise Refused(408, f"the body did not come within {seconds:g} s", {"Connection": "close"}) from None
     except ClientDisconnect:
         raise Refused(400, "the body ended early") from None
     if body is None:
         # Who waits to be asked for the body must not be.
-        if request.headers.get("expect", "").lower() != "100-continue":
-            await _discard(stream)
+        if (header(request.scope, b"expect") or "").lower() != "100-continue":
+            await _discard(request.receive)
         raise _too_large(limit)
     if encoding in ("", "identity"):
         return body
@@ -53,11 +54,12 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     raise Refused(415, f'content-encoding "{encoding[:60]}" is not read; gzip is, and no encoding')
 
 
-async def _joined(stream: AsyncIterator[bytes], limit: int) -> bytes | None:
+async def _joined(receive: Receive, limit: int) -> bytes | None:
     """Return the whole body, or None as soon as it is over the limit."""
     parts: list[bytes] = []
-    size = 0
-    async for part in stream:
+    size, more = 0, True
+    while more:
+        part, more = await _part(receive)
         size += len(part)
         if size > limit:
             return None
@@ -65,15 +67,22 @@ async def _joined(stream: AsyncIterator[bytes], limit: int) -> bytes | None:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _discard(stream: AsyncIterator[bytes]) -> None:
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """Return the next part of a body, and whether there are more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _discard(receive: Receive) -> None:
     """Take in what is left of a body: to close a connection while the client sends takes the answer from it."""
-    left = DISCARDED_BYTES
+    left, more = DISCARDED_BYTES, True
     with contextlib.suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(DISCARDED_SECONDS):
-            async for part in stream:
+            while more and left >= 0:
+                part, more = await _part(receive)
                 left -= len(part)
-                if left < 0:
-                    return
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:

@@ -11,6 +11,7 @@ from afterword.errors import UserError
 from afterword.intake.bodies import RequestError
 from afterword.intake.logged import read_logged
 from afterword.interfaces.api.answers import answer
+from afterword.interfaces.api.counts import counts_of
 from afterword.interfaces.api.faults import Refused, bad_request
 from afterword.interfaces.api.openapi import OURS
 from afterword.interfaces.api.operations import Answered, Body, Call, Operation, PerServer
@@ -77,11 +78,11 @@ async def _take(server: Receiving, call: Call) -> Response:
     file, after, rows = _file(call), AFTER.read(call.parameters), ROWS.read(call.parameters)
     body = await call.body()
     try:
-        accepted = read_logged(body, rows)
+        counts = counts_of(read_logged(body, rows))
     except RequestError as error:
         raise bad_request(str(error)) from None
     try:
-        position = await server.append(lambda: LEDGERS.of(server).append(file, after, rows, body), len(body), accepted)
+        position = await server.append(lambda: LEDGERS.of(server).append(file, after, rows, body), len(body), counts)
     except OutOfStep as error:
         raise Refused(409, str(error)) from None
     return answer(201, {"position": position})

@@ -154,13 +154,13 @@ class Operation(Generic[S_contra]):
             key, headers = None, dict[str, str]()
             if permission is not None:
                 key, headers = server.key(request, secret(request), permission)
-            asked = request.query_params
-            parameters = {name: asked[name] for name in known if name in asked} if known and asked else {}
+            asked = request.query_params if known and request.scope["query_string"] else {}
+            parameters = {name: asked[name] for name in known if name in asked}
             call = Call(request, parameters, limit, seconds, key)
             response = await self.handle(server, call)
             if audited is not None and key is not None and response.status_code < 400:
                 await asyncio.to_thread(server.note, key, audited, call, response)
-            response.headers.update(headers)
+            response.raw_headers += [(name.encode(), value.encode()) for name, value in headers.items()]
             return response
 
         return DescribedRoute(self, answered)
@@ -195,6 +195,7 @@ class DescribedRoute(Route):
     def __init__(self, operation: Operation[Any], endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(operation.path, endpoint, methods=[operation.method], name=operation.name)
         self.operation = operation
+        self.answered = endpoint
         self.others: frozenset[str] = frozenset()
         """Paths of other operations that this one's would match as well, its parameters being any text."""
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import shutil
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,9 +26,11 @@ from afterword.intake.accepted import DIALECT, Accepted
 from afterword.intake.bodies import Policy as IntakePolicy
 from afterword.interfaces.api.access import shown
 from afterword.interfaces.api.audited import Audited, Told, noted
+from afterword.interfaces.api.counts import Counts, counts_of
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.limits import Rate, RateLimits
 from afterword.interfaces.api.metrics import Metrics
+from afterword.interfaces.api.together import Together
 from afterword.interfaces.oidc.settings import Oidc
 from afterword.log import MAX_CONTENT_BYTES, Frame, FrameTooLargeError, LogBusyError, LogClosedError, LogFailedError
 from afterword.settings import TRUSTED_PROXIES, networks, rate_of, size_bytes
@@ -288,6 +289,7 @@ class Receiving(Gate):
         self._space_at = float("-inf")
         self._space = 0
         self._threads = ThreadPoolExecutor(THREADS, "afterword-metadata")
+        self._log = Together[int]()
         self._announce()
 
     def _announce(self) -> None:
@@ -335,23 +337,25 @@ class Receiving(Gate):
             message = f"only {self._space / 2**20:.1f} MiB of the disk are free, {needed / 2**20:.1f} must be"
             raise Refused(503, message, {"Retry-After": RETRY_SECONDS})
 
-    async def keep(self, accepted: Accepted, key: Key, received_at: int) -> int | None:
-        """Write what was accepted to the log; returns its position when it is durable, None if there is nothing.
+    def keep(self, accepted: Accepted, key: Key, received_at: int) -> Awaitable[int | None]:
+        """Write what was accepted to the log; awaited, gives its position when it is durable, None if there is nothing.
+
+        What was accepted is not held on to meanwhile: the next request then is read into memory that is still near.
 
         Raises:
-            Refused: 413 too large for one request, 429 the disk is behind, 503 the log cannot be written.
+            Refused: when awaited; 413 too large for one request, 429 the disk is behind, 503 the log cannot be written.
 
         """
         body = msgspec.json.encode(accepted)
         if len(body) == 2:
-            return None
+            return _nothing()
         append = partial(self.data.log.append, Frame(received_at, DIALECT, key.id, body))
-        return await self.append(append, len(body), accepted)
+        return self.append(append, len(body), counts_of(accepted))
 
-    async def append(self, append: Callable[[], Future[int]], size: int, accepted: Accepted) -> int:
+    async def append(self, append: Callable[[], Future[int]], size: int, counts: Counts) -> int:
         """Have a body of some size appended, and return its position when it is durable; raises as `keep` does."""
         try:
-            position = await asyncio.wrap_future(append())
+            position = await self._log.wait(append())
         except FrameTooLargeError:
             raise Refused(413, "the request is too large for the log: send it in two") from None
         except LogBusyError:
@@ -359,19 +363,15 @@ class Receiving(Gate):
         except (LogFailedError, LogClosedError) as error:
             raise Refused(503, str(error), {"Retry-After": RETRY_SECONDS}) from None
         self.data.keeper.wake(position, size)
-        self._count(accepted)
+        for kind, count in counts.accepted:
+            self.metrics.add("afterword_accepted_total", count, kind=kind)
+        for reason, count in counts.rejected:
+            self.metrics.add("afterword_rejected_total", count, reason=reason)
         return position
 
-    def _count(self, accepted: Accepted) -> None:
-        for kind in ("events", "exposures", "step_messages", "attributes", "merges", "deletions"):
-            if count := len(getattr(accepted, kind)):
-                self.metrics.add("afterword_accepted_total", count, kind=kind)
-        for usual in (accepted.usual_events, accepted.usual_purchases):
-            if usual is not None:
-                self.metrics.add("afterword_accepted_total", len(usual.objects), kind="events")
-        if accepted.rejected:
-            for reason, count in Counter(one.reason.value for one in accepted.rejected).items():
-                self.metrics.add("afterword_rejected_total", count, reason=reason)
+
+async def _nothing() -> None:
+    """Wait for nothing."""
 
 
 def _of_webhooks(keeper: LoadState, name: str) -> dict[str, float]:

@@ -18,6 +18,7 @@ from afterword.intake.braze_usual import unfold
 from afterword.intake.native_users import Deletions
 from afterword.interfaces.api.answers import JSON, answer
 from afterword.interfaces.api.faults import Refused, bad_request
+from afterword.interfaces.api.headers import header
 from afterword.interfaces.api.operations import BEARER, Answered, Body, Call, Operation, Scheme
 from afterword.interfaces.api.server import Receiving
 from afterword.store.idempotency import Answer, IdempotencyConflict
@@ -25,7 +26,7 @@ from afterword.store.keys import Key
 from afterword.store.metadata_database import MetadataUnavailable
 from afterword.store.permissions import Permission
 
-IDEMPOTENCY = "idempotency-key"
+IDEMPOTENCY = b"idempotency-key"
 
 
 class Read(Protocol):
@@ -108,13 +109,14 @@ def taking_operation(
     async def take(server: Receiving, call: Call) -> Response:
         server.ready_to_accept()
         content = await call.body()
-        headers = call.request.headers
-        sent = Sent(content, headers.get("content-type"), server.clock(), call.key, headers.get(IDEMPOTENCY))
+        scope = call.request.scope
+        sent = Sent(content, header(scope, b"content-type"), server.clock(), call.key, header(scope, IDEMPOTENCY))
         if sent.name is not None:
             return await _take_once(server, sent, sent.name, call.request, taking)
         found = await _made(taking, server, sent)
-        position = await server.keep(found.accepted, sent.key, sent.at)
-        return answer(found.status, _told(found, position))
+        keeping, status, told = server.keep(found.accepted, sent.key, sent.at), found.status, _telling(found)
+        del found  # before the wait, see `keep`
+        return answer(status, told(await keeping))
 
     known = {409: "the same `Idempotency-Key` with another body, or while the first request is still at work"}
     refused = {**known, **(refusals or {})}
@@ -130,11 +132,10 @@ async def _made(taking: Taking, server: Receiving, sent: Sent) -> Read:
         raise bad_request(str(error)) from None
 
 
-def _told(found: Read, position: int | None) -> Mapping[str, Any]:
-    """Return the answer; who asks for persons to be erased is told by what to know when that is done."""
-    if isinstance(found, Deletions) and position is not None:
-        return {**found.answer, "position": position}
-    return found.answer
+def _telling(found: Read) -> Callable[[int | None], Mapping[str, Any]]:
+    """Return what answers, given the position: who asks for persons to be erased must know when that is done."""
+    told, asks_to_erase = found.answer, isinstance(found, Deletions)
+    return lambda position: {**told, "position": position} if asks_to_erase and position is not None else told
 
 
 async def _take_once(server: Receiving, sent: Sent, name: str, request: Request, taking: Taking) -> Response:
@@ -158,7 +159,7 @@ async def _take_once(server: Receiving, sent: Sent, name: str, request: Request,
     except BaseException:
         await server.in_thread(store.abandon, key.id, name, sent.at)
         raise
-    response = answer(found.status, _told(found, position))
+    response = answer(found.status, _telling(found)(position))
     given = Answer(found.status, bytes(response.body))
     await server.in_thread(store.finish, key.id, name, sent.at, given)
     return response
