@@ -292,17 +292,43 @@ def _read(kind: str, document: str) -> tuple[Campaign, str]:
 
 
 def _from_row(row: Any, adopted: list[str]) -> StoredCampaign:
-    campaign, version = _read(row.kind, row.definition)
+    launch_version = adopted[0] if adopted else None
+    return _made(
+        row.kind,
+        row.definition,
+        row.description,
+        row.status,
+        row.created_at,
+        row.updated_at,
+        row.launched_at,
+        launch_version,
+        len(adopted) > 1,
+    )
+
+
+@lru_cache(KEPT_DOCUMENTS)  # every page of the dashboard asks for all of them
+def _made(
+    kind: str,
+    document: str,
+    description: str,
+    status: str,
+    created_at: int,
+    updated_at: int,
+    launched_at: int | None,
+    launch_version: str | None,
+    redefined: bool,
+) -> StoredCampaign:
+    campaign, version = _read(kind, document)
     return StoredCampaign(
         campaign=campaign,
-        description=row.description,
-        status=Status(row.status),
+        description=description,
+        status=Status(status),
         version=version,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        launched_at=row.launched_at,
-        launch_version=adopted[0] if adopted else None,
-        redefined=len(adopted) > 1,
+        created_at=created_at,
+        updated_at=updated_at,
+        launched_at=launched_at,
+        launch_version=launch_version,
+        redefined=redefined,
     )
 
 

@@ -65,6 +65,8 @@ class Exploration:
 
     id: str
     question: Question | CreditQuestion
+    key: str
+    """The question's."""
     stage: Stage = Stage.WAITING
     doing: str | None = None
     """What is being done, in words."""
@@ -113,16 +115,16 @@ class Explorations:
             TooMany: enough others wait.
 
         """
-        now, state = self._clock(), self._live.state
+        now, state, key = self._clock(), self._live.state, question.key
         with self._changed:
-            same = [one for one in self._known.values() if one.question.key == question.key]
+            same = [one for one in self._known.values() if one.key == key]
             for one in reversed(same):
                 if not one.is_over or (one.stage is Stage.DONE and _is_fresh(one, state, now)):
                     return one
             if len(self._waiting) >= WAITING:
                 raise TooMany(f"{len(self._waiting)} questions wait already: come again when one is answered")
             self._taken += 1
-            taken = Exploration(f"{question.key[:16]}-{self._taken}", question)
+            taken = Exploration(f"{key[:16]}-{self._taken}", question, key)
             self._known[taken.id] = taken
             self._waiting.append(taken)
             self._forget()

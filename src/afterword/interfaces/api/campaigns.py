@@ -6,8 +6,8 @@ What asks a database runs in a thread, so that the acknowledgement of facts neve
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import count, takewhile
 from typing import Any, TypeVar
 
 from starlette.responses import Response
@@ -81,10 +81,8 @@ def _all(server: Answers) -> list[dict[str, Any]]:
 
 
 def stored_campaigns(server: Answers) -> list[StoredCampaign]:
-    """Return all campaigns and Canvases, drafts and archived ones too."""
-    store = server.data.metadata.campaigns
-    pages = (store.list(include_archived=True, page=page) for page in count())
-    return [stored for page in takewhile(bool, pages) for stored in page]
+    """Return all campaigns and Canvases, drafts and archived ones too, in the order of creation."""
+    return list(server.data.metadata.campaigns.list(include_archived=True, page_size=sys.maxsize))
 
 
 async def _told(server: Answers, call: Call) -> Response:

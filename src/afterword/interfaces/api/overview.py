@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta
@@ -110,18 +111,30 @@ async def _told(server: Answers, _call: Call) -> Response:
 
 
 def overview_of(
-    server: Answers, patience: float = PATIENCE_SECONDS, *, must: bool = True
+    server: Answers,
+    patience: float = PATIENCE_SECONDS,
+    *,
+    must: bool = True,
+    stored: Sequence[StoredCampaign] | None = None,
 ) -> LatestAnswer[dict[str, Any]]:
-    """Return all campaigns with their headlines, as the API tells them; raises as `from_results` and `Latest.ask`."""
+    """Return all campaigns with their headlines, as the API tells them; raises as `from_results` and `Latest.ask`.
+
+    Args:
+        server: whose campaigns.
+        patience: how many seconds to wait for newer numbers.
+        must: whether to wait for the first ones as long as it takes.
+        stored: the campaigns as `stored_campaigns` has them, where they were asked for already.
+
+    """
     must_be_up_to_date(server)
-    stored = stored_campaigns(server)
+    stored = stored_campaigns(server) if stored is None else stored
     # Of other definitions the last one is still shown: what is new in it says that it has no results yet.
     key = (server.data.live.state.version, tuple((one.campaign.id, one.updated_at, one.status) for one in stored))
     latest = _KEPT.of(server)
     return latest.ask("overview", key, server.clock, lambda: _make(server, stored), patience=patience, must=must)
 
 
-def _make(server: Answers, stored: list[StoredCampaign]) -> dict[str, Any]:
+def _make(server: Answers, stored: Sequence[StoredCampaign]) -> dict[str, Any]:
     histories = server.data.histories()
 
     def ask(live: Live, definitions: Definitions, now: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from afterword.interfaces.api.campaigns import stored_campaigns
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.overview import overview_of
 from afterword.interfaces.web import words, written
@@ -22,7 +23,6 @@ from afterword.store.campaign_rules import Status
 from afterword.store.campaigns import StoredCampaign
 from afterword.workspace.latest import StillMaking
 
-PER_PAGE = 10_000
 SORTS = (
     ("newest", "Newest first"),
     ("name", "Name"),
@@ -126,8 +126,9 @@ def show(web: Web, visit: Visit) -> Response:
 
 
 def _overview(web: Web, visit: Visit) -> Overview:
-    stored = web.server.data.metadata.campaigns.list(page_size=PER_PAGE, include_archived=True, newest_first=True)
-    told, waiting, newer_comes = _told(web, visit)
+    created = stored_campaigns(web.server)
+    told, waiting, newer_comes = _told(web, visit, created)
+    stored = created[::-1]
     results = {one["id"]: one["results"] for one in told["campaigns"] if one["results"]} if told else {}
     tags = sorted({tag for one in stored for tag in one.campaign.tags})
     filters = Filters(
@@ -158,10 +159,10 @@ def _overview(web: Web, visit: Visit) -> Overview:
     )
 
 
-def _told(web: Web, visit: Visit) -> tuple[Mapping[str, Any] | None, str, bool]:
+def _told(web: Web, visit: Visit, stored: Sequence[StoredCampaign]) -> tuple[Mapping[str, Any] | None, str, bool]:
     """Return the numbers or else why there are none, and whether others come soon."""
     try:
-        found = overview_of(web.server, visit.patience, must=False)
+        found = overview_of(web.server, visit.patience, must=False, stored=stored)
     except StillMaking:
         return None, "They are being counted; this page shows them as soon as they are.", True
     except Refused as refused:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from afterword.interfaces.web.manners import USUAL, Manner
@@ -100,11 +101,16 @@ def rewritten(text: str) -> str:
 
 def sentence(text: str, names: Iterable[str]) -> str:
     """Return a sentence with its numbers as the reader writes them; names in it stay as they are."""
+    return _sentence(manner(), text, tuple(names))
+
+
+@lru_cache(maxsize=1 << 11)  # verdicts, which pages show again and again
+def _sentence(how: Manner, text: str, names: tuple[str, ...]) -> str:
     known = sorted(filter(None, set(names)), key=len, reverse=True)
     if not known:
-        return rewritten(text)
+        return how.rewritten(text)
     parts = re.split(f"({'|'.join(map(re.escape, known))})", text)
-    return "".join(part if at % 2 else rewritten(part) for at, part in enumerate(parts))
+    return "".join(part if at % 2 else how.rewritten(part) for at, part in enumerate(parts))
 
 
 def day(iso: str, year: bool = False) -> str:

@@ -27,6 +27,10 @@ def who(web: Web, visit: Visit, actor: str) -> str:
 
 def moment_of(web: Web, at: int) -> str:
     """Return a time in the workspace's zone, which it says: `28 Nov 2026, 14:03 Europe/Berlin`."""
-    zone = web.server.data.metadata.workspace().timezone
+    return moment_in(web.server.data.metadata.workspace().timezone, at)
+
+
+def moment_in(zone: str, at: int) -> str:
+    """Return a time in a zone, as `moment_of` does."""
     value = datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(ZoneInfo(zone))
     return f"{written.date_of(value)}, {value:%H:%M} {zone}"

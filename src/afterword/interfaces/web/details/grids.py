@@ -54,6 +54,10 @@ class Line:
     """The name where it was cut."""
     address: str = ""
 
+    def __post_init__(self) -> None:
+        """Let it be a key, see `rendering.row`."""
+        object.__setattr__(self, "cells", tuple(self.cells))
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
