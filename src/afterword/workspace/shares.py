@@ -22,6 +22,7 @@ from afterword.workspace.seen import SPAN
 LOOKED_INTO: Final = 300_000
 """Events with versions among which upgrades are looked for: to put so many in order takes a quarter of a second."""
 _KINDS: Final = "('session', 'purchase', 'custom', 'upgrade')"
+_WITH_VERSION: Final = "kind IN ('session', 'upgrade') AND app_version IS NOT NULL AND occurred_at <= $as_of"
 _MESSAGES: Final = (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
 
 
@@ -48,11 +49,13 @@ class Shares:
 def shares(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int) -> Shares:
     """Return how many persons were seen in the last 30 days, and how many of them did what is asked for."""
     upgrades = [event for event in events if event.kind is ConversionKind.UPGRADE]
-    seen, *found = _count(
-        con, [event for event in events if event.kind not in (*_MESSAGES, ConversionKind.UPGRADE)], as_of
+    one_in = _one_in(con, as_of) if upgrades else 1
+    seen, looked_into, *found = _count(
+        con, [event for event in events if event.kind not in (*_MESSAGES, ConversionKind.UPGRADE)], as_of, one_in
     )
-    upgraded, one_in = _count_upgrades(con, upgrades, as_of, seen) if upgrades else ([], 1)
-    others, of_upgrades = iter(found), iter(upgraded)
+    upgraded = _count_upgrades(con, upgrades, as_of, one_in) if upgrades else []
+    others = iter(found)
+    of_upgrades = iter([round(users * seen / looked_into) if looked_into else 0 for users in upgraded])
     users = [
         None if event.kind in _MESSAGES else next(of_upgrades if event.kind is ConversionKind.UPGRADE else others)
         for event in events
@@ -60,21 +63,26 @@ def shares(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as
     return Shares(as_of, seen, tuple(users), one_in)
 
 
+def _one_in(con: duckdb.DuckDBPyConnection, as_of: int) -> int:
+    """Return in the history of one person in how many upgrades are looked for: an even part where it is long."""
+    sql = f"SELECT count(*) FROM main.events WHERE {_WITH_VERSION}"
+    ((events,),) = con.execute(sql, {"as_of": as_of}).fetchall()
+    return max(1, -(-int(events) // LOOKED_INTO))
+
+
 def _count_upgrades(
-    con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, seen: int
-) -> tuple[list[int], int]:
-    """Count who did what is asked for of upgrades, in an even part of the persons where their history is long."""
-    with_version = "kind IN ('session', 'upgrade') AND app_version IS NOT NULL AND occurred_at <= $as_of"
-    n = con.execute(f"SELECT count(*) FROM main.events WHERE {with_version}", {"as_of": as_of}).fetchall()[0][0]
-    one_in = max(1, -(-n // LOOKED_INTO))
+    con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, one_in: int
+) -> list[int]:
+    """Count the persons of the part that is looked into who did what is asked for of upgrades."""
     _find_upgrades(con, as_of, one_in)
-    looked_at, *found = _count(con, events, as_of, one_in)
-    return [round(users * seen / looked_at) if looked_at else 0 for users in found], one_in
+    counted = ", ".join(f"count(DISTINCT person) FILTER ({_condition(event)})" for event in events)
+    # Nothing more of an event is read than what is asked about it.
+    facts = "JOIN main.events e ON e.rowid = row" if any(event.apps or event.where for event in events) else ""
+    return list(con.execute(f"SELECT {counted} FROM found_upgrades {facts}").fetchall()[0])
 
 
-def _count(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, one_in: int = 1) -> list[int]:
-    """Count the persons who were seen, and who did each, among all or one in so many."""
-    upgraded = any(event.kind is ConversionKind.UPGRADE for event in events)
+def _count(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as_of: int, one_in: int) -> list[int]:
+    """Count the persons who were seen, those of the part of one in so many, and who did each."""
     conditions = [_condition(event) for event in events]
     did = "".join(f", bool_or({condition}) AS did_{i}" for i, condition in enumerate(conditions))
     counted = "".join(f", count(*) FILTER (did_{i})" for i in range(len(conditions)))
@@ -83,13 +91,12 @@ def _count(con: duckdb.DuckDBPyConnection, events: Sequence[ConversionEvent], as
         WITH persons AS (
             SELECT person{did}
             FROM (
-                SELECT e.*{", e.rowid IN (SELECT row FROM found_upgrades) AS upgraded" if upgraded else ""},
-                    {person} AS person FROM main.events e {aliases}
-                WHERE kind IN {_KINDS} AND occurred_at >= $since AND occurred_at <= $as_of AND {_part(person, one_in)}
+                SELECT e.*, {person} AS person FROM main.events e {aliases}
+                WHERE kind IN {_KINDS} AND occurred_at >= $since AND occurred_at <= $as_of
             )
             GROUP BY person
         )
-        SELECT count(*){counted} FROM persons"""
+        SELECT count(*), count(*) FILTER ({_part("person", one_in)}){counted} FROM persons"""
     return list(con.execute(sql, {"since": as_of - SPAN, "as_of": as_of}).fetchall()[0])
 
 
@@ -106,11 +113,11 @@ def _part(person: str, one_in: int) -> str:
 
 
 def _condition(event: ConversionEvent) -> str:
-    """SQL: an event is what the conversion event asks for."""
+    """SQL: an event is what the conversion event asks for; of upgrades, one that was found to be one."""
     kind = event.kind
     if kind in _MESSAGES:
         return "false"
-    asked = ["upgraded" if kind is ConversionKind.UPGRADE else f"kind = {literal(kind.value)}"]
+    asked = ["true" if kind is ConversionKind.UPGRADE else f"kind = {literal(kind.value)}"]
     if event.name is not None:
         asked.append(f"name = {literal(event.name)}")
     for column, listed in (("app_id", event.apps), ("product_id", event.products)):
@@ -122,10 +129,9 @@ def _condition(event: ConversionEvent) -> str:
 
 def _find_upgrades(con: duckdb.DuckDBPyConnection, as_of: int, one_in: int) -> None:
     """Find the events of the last 30 days that show an upgrade (rules 20-25): the temporary table `found_upgrades`."""
-    looked_at = "kind IN ('session', 'upgrade') AND app_version IS NOT NULL AND occurred_at <= $as_of"
     said = f"""
-        SELECT DISTINCT app_version FROM main.events WHERE {looked_at}
-        UNION SELECT DISTINCT from_version FROM main.events WHERE {looked_at} AND kind = 'upgrade'"""
+        SELECT DISTINCT app_version FROM main.events WHERE {_WITH_VERSION}
+        UNION SELECT DISTINCT from_version FROM main.events WHERE {_WITH_VERSION} AND kind = 'upgrade'"""
     versions = encode_versions(name for (name,) in con.execute(said, {"as_of": as_of}).fetchall() if name is not None)
     table = pa.table({"name": pa.array(versions, pa.string()), "code": pa.array(versions.values(), pa.int32())})
     con.register("version_codes", table)
@@ -135,7 +141,7 @@ def _find_upgrades(con: duckdb.DuckDBPyConnection, as_of: int, one_in: int) -> N
         CREATE OR REPLACE TEMP TABLE found_upgrades AS
         WITH shown AS (
             SELECT e.rowid AS row, {person} AS person, e.* FROM main.events e {aliases}
-            WHERE {looked_at} AND {_part(person, one_in)}
+            WHERE {_WITH_VERSION} AND {_part(person, one_in)}
         ), coded AS (
             SELECT row, person, app_id, device_id, occurred_at, event_id, kind, n.code AS now, f.code AS stated
             FROM shown
@@ -143,11 +149,11 @@ def _find_upgrades(con: duckdb.DuckDBPyConnection, as_of: int, one_in: int) -> N
             LEFT JOIN version_codes f ON f.name = from_version
             WHERE n.code <> {NO_VERSION}
         ), changes AS (
-            SELECT row, occurred_at, now, CASE kind WHEN 'upgrade' THEN stated ELSE
+            SELECT row, person, occurred_at, now, CASE kind WHEN 'upgrade' THEN stated ELSE
                 lag(now) OVER (PARTITION BY person, app_id, device_id ORDER BY occurred_at, event_id) END AS before
             FROM coded
         )
-        SELECT row FROM changes
+        SELECT row, person FROM changes
         WHERE occurred_at >= $since AND before <> now AND NOT (before >= 0 AND now >= 0 AND now < before)""",
         {"since": as_of - SPAN, "as_of": as_of},
     )
