@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +15,7 @@ from afterword.intake.definitions import canonical_form, definition_version
 from afterword.model import Campaign, ConversionEvent, ConversionKind, Definitions, Op, PropertyFilter, Workspace
 from afterword.store.campaign_rules import Status
 from afterword.store.differences import FieldChange, campaign_changes
+from afterword.store.exchange_rates import ExchangeRate
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.plans import PlanOutdated
 from tests.intake.test_definition_forms import all_definitions
@@ -76,6 +79,23 @@ def test_settings_that_the_file_does_not_name_stay(metadata: Metadata) -> None:
     assert metadata.workspace() == Workspace("Europe/Berlin", "EUR")
     apply(metadata, file(campaign(), workspace=Workspace("Asia/Tokyo")), 20, settings=("timezone",))
     assert metadata.workspace() == Workspace("Asia/Tokyo", "EUR")
+
+
+def test_the_reporting_currency_stays_while_there_are_rates_in_it(metadata: Metadata) -> None:
+    apply(metadata, file(workspace=Workspace("UTC", "EUR")), 10, settings=("currency",))
+    dollars = file(workspace=Workspace("UTC", "USD"))
+    planned = metadata.plan(dollars, settings=("currency",))
+    one = ExchangeRate("GBP", date(2026, 1, 2), Decimal("1.15"))
+    metadata.exchange_rates.take([one], "EUR", 20)
+    sentence = r'currency is "USD", but an exchange rate is in EUR: remove it first \(Settings, Exchange rates\)'
+    with pytest.raises(DefinitionError, match=sentence):
+        metadata.plan(dollars, settings=("currency",))
+    with pytest.raises(PlanOutdated):
+        metadata.apply(planned, 30)
+    assert said(metadata, dollars, settings=("timezone",)) == ["workspace unchanged"]
+    metadata.exchange_rates.remove("GBP", one.day, one.day)
+    apply(metadata, dollars, 40, settings=("currency",))
+    assert metadata.workspace().currency == "USD"
 
 
 def test_drafts_stay_drafts_if_asked(metadata: Metadata) -> None:

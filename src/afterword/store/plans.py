@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from afterword.errors import DefinitionError
@@ -15,6 +16,7 @@ from afterword.store.campaign_rules import Status, noun, refusals
 from afterword.store.campaigns import CampaignRefused, StoredCampaign
 from afterword.store.differences import WORKSPACE, Action, Difference, FieldChange, campaign_changes
 from afterword.store.metadata_database import Database
+from afterword.store.metadata_tables import exchange_rates
 from afterword.store.settings_table import read_workspace, write_workspace
 
 SETTINGS = ("timezone", "currency")
@@ -54,17 +56,18 @@ def make_plan(
         steps.storable(campaign.id, "the id of a campaign")
     plan = Plan(definitions, tuple(name for name in SETTINGS if name in settings), launch, ())
     with database.reading() as connection:
-        kept = _kept(connection, definitions)
-        if problems := _refusals(definitions, kept):
+        kept, workspace = _kept(connection, definitions), read_workspace(connection)
+        if problems := [*_currency_refusals(connection, plan, workspace), *_refusals(definitions, kept)]:
             raise DefinitionError(source, problems)
-        return replace(plan, differences=_differences(plan, kept, read_workspace(connection)))
+        return replace(plan, differences=_differences(plan, kept, workspace))
 
 
 def apply_plan(database: Database, plan: Plan, now: int) -> None:
     """Do what the plan says, all or nothing. Raises `PlanOutdated` if that is no longer the same."""
     with database.writing() as connection:
         kept, workspace = _kept(connection, plan.definitions), read_workspace(connection)
-        if _refusals(plan.definitions, kept) or _differences(plan, kept, workspace) != plan.differences:
+        refused = [*_currency_refusals(connection, plan, workspace), *_refusals(plan.definitions, kept)]
+        if refused or _differences(plan, kept, workspace) != plan.differences:
             raise PlanOutdated("the definitions were changed by someone else since the plan was made; make it again")
         differences = {difference.id: difference for difference in plan.differences if difference.does_something}
         if "" in differences:
@@ -103,6 +106,18 @@ def _differences(plan: Plan, kept: dict[str, StoredCampaign], workspace: Workspa
     if plan.settings:
         found.insert(0, _settings_difference(workspace, plan.definitions.workspace, plan.settings))
     return tuple(found)
+
+
+def _currency_refusals(connection: Connection, plan: Plan, workspace: Workspace) -> list[str]:
+    """Refuse another reporting currency while there are rates in the old one, which would be read as if in the new."""
+    new, old = plan.definitions.workspace.currency, workspace.currency
+    if "currency" not in plan.settings or new == old:
+        return []
+    count = connection.execute(sa.select(sa.func.count()).select_from(exchange_rates)).scalar_one()
+    if not count:
+        return []
+    rates, them = ("an exchange rate is", "it") if count == 1 else (f"{count:,} exchange rates are", "them")
+    return [f'currency is "{new}", but {rates} in {old}: remove {them} first (Settings, Exchange rates)']
 
 
 def _refusals(definitions: Definitions, kept: dict[str, StoredCampaign]) -> list[str]:
