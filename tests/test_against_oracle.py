@@ -39,7 +39,7 @@ RUNS = max(12, HISTORIES // 1_000)
 """At 50,000 histories 50 runs; each run has its own definitions, so that more is not merely more of the same."""
 QUICK = HISTORIES <= QUICK_HISTORIES
 EXPLAINED = 1 if QUICK else 10
-"""Users explained per run: each takes a reading of the files."""
+"""Users explained per run."""
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
@@ -50,8 +50,10 @@ def test_engine_equals_oracle(seed: int, tmp_path: Path) -> None:
     layout = engine.Layout(formats, seed=rng.choice((None, seed)))
     ran = engine.run(world.definitions, world.facts, tmp_path, as_of=world.as_of, layout=layout)
     found = compare(world, ran)
-    compare_lists(found, ran, rng)
-    people = rng.sample(found.whole, min(EXPLAINED, len(found.whole)))
+    # In the quick ones either of them: each takes a reading of the files.
+    if seed % 2 or not QUICK:
+        compare_lists(found, ran, rng)
+    people = rng.sample(found.whole, min(EXPLAINED, len(found.whole))) if not (seed % 2 and QUICK) else []
     for scope in people:
         expected = verdicts_of_oracle(found, scope.person, scope.campaign.id)
         assert verdicts(ran, scope.campaign.id, scope.person) == expected, f"{scope.campaign.id} {scope.person}"
@@ -59,7 +61,7 @@ def test_engine_equals_oracle(seed: int, tmp_path: Path) -> None:
 
 @given(worlds())
 @settings(
-    max_examples=10 if QUICK else 200,
+    max_examples=7 if QUICK else 200,
     derandomize=QUICK,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
@@ -105,7 +107,7 @@ def compare_lists(found: Answer, ran: engine.Ran, rng: random.Random) -> None:
     letter = rng.choice("ABCD"[: len(campaign.conversion_events)])
     counts = campaign_counts(found, campaign)[variant or TOTAL_WITH_CONTROL].letters[letter]
     states = ("converted", "pending", "not_converted")
-    for state in rng.sample(states, 1) if QUICK else states:  # each takes a reading of the files, too
+    for state in rng.sample(states, 1) if QUICK else states:
         assert members(ran, campaign, variant, letter, state) == sorted(getattr(counts, state))
 
 
