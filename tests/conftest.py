@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -41,3 +42,13 @@ settings.load_profile("afterword")
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AFTERWORD_") and name not in FOR_TESTS]:
         monkeypatch.delenv(name)
+
+
+def pytest_collection_finish() -> None:
+    """Let searches for garbage pass by what was collected, hundreds of thousands of objects that stay to the end."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let it go, so that libraries find nothing of theirs left at the end."""
+    gc.unfreeze()
