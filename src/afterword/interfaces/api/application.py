@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -32,10 +33,9 @@ HEADERS = (
 
 def application(server: Gate, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """Return an application with these routes; `server` is started and stopped by who runs it."""
-    handlers = {Refused: _refused, HTTPException: _unrouted, MetadataUnavailable: _unavailable}
     described = [route for route in routes if isinstance(route, DescribedRoute)]
     keep_apart(described)
-    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
     # A redirect would send a client, and its key, to where its own Host header says.
     app.router.redirect_slashes = False
     app.add_middleware(_Direct, routes=described)
@@ -71,6 +71,14 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     return answer_refused(form_of(request.scope["path"]), refused)
 
 
+HANDLERS: Final[Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]] = {
+    Refused: _refused,
+    HTTPException: _unrouted,
+    MetadataUnavailable: _unavailable,
+}
+"""What is answered to errors, whichever way a request took."""
+
+
 class _Direct:
     """Answers by the routes whose paths are whole texts, without the way through all routes and layers.
 
@@ -86,7 +94,8 @@ class _Direct:
                 self._routes.setdefault((route.operation.method, route.path.encode()), route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.get((scope["method"], scope["raw_path"])) if scope["type"] == "http" else None
+        is_http = scope["type"] == "http"
+        route = self._routes.get((scope["method"], scope.get("raw_path", b""))) if is_http else None
         if route is None:
             await self._app(scope, receive, send)
             return
@@ -94,10 +103,9 @@ class _Direct:
         request = Request(scope, receive)
         try:
             response = await route.answered(request)
-        except Refused as error:
-            response = await _refused(request, error)
-        except MetadataUnavailable as error:
-            response = await _unavailable(request, error)
+        except tuple(HANDLERS) as error:
+            handle = next(handle for kind, handle in HANDLERS.items() if isinstance(error, kind))
+            response = await handle(request, error)
         await response(scope, receive, send)
 
 
