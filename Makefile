@@ -4,8 +4,9 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
 CODE := src tests benchmarks examples
-# One for each core that it is made for; each stays on its own (tests/conftest.py).
-PYTEST := $(PY) -m pytest -n 2 --dist worksteal
+# One for each core, up to four; each stays on its own (tests/conftest.py).
+WORKERS := $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores : 4)))
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 # Tests that between them compile everything.
 COMPILES := "tests/workspace/test_live.py::test_any_batching_gives_what_a_run_gives[3]" tests/reports/test_counted.py \
