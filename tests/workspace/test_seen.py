@@ -161,7 +161,9 @@ def test_shares_are_what_a_campaign_that_reached_everybody_would_have(tmp_path: 
         for event in one.conversion_events
         if event.kind not in (ConversionKind.MESSAGE_OPEN, ConversionKind.MESSAGE_CLICK)
     ]
-    asked = [*others[:3], ConversionEvent(ConversionKind.UPGRADE, 30 * 86_400)]
+    app = min(fact.app_id for fact in events if fact.app_id and fact.app_version)
+    upgrade = ConversionEvent(ConversionKind.UPGRADE, 30 * 86_400)
+    asked = [*others[:2], upgrade, replace(upgrade, apps=(app,))]
     live = LiveWorld(tmp_path)
     users = sorted({fact.user_id for fact in events})
     variant = campaign.variants[0].id
