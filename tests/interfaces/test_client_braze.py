@@ -39,14 +39,14 @@ def bought(user: Any, price: float = 2.5, **fields: Any) -> dict[str, Any]:
 
 
 def test_what_it_tracks_counts(client: Client, braze: BrazeClient) -> None:
-    watched(client, "braze-client", ["bc-1", "bc-2", "17"])
+    watched(client, "braze-client", ["bc-1", "bc-2", "1017"])
     answer = braze.user_track(
         attributes=[{"external_id": "bc-1", "first_name": "Ann", "shoe_size": 41, "email": "ann@example.org"}],
         events=[
             {"external_id": "bc-2", "name": "added_to_cart", "time": instant(60), "properties": {"total": 9.5}},
-            {"external_id": 17, "name": "added_to_cart", "time": instant(60), "app_id": "shop"},
+            {"external_id": 1017, "name": "added_to_cart", "time": instant(60), "app_id": "shop"},
         ],
-        purchases=[bought("bc-1", quantity=2), bought("bc-1"), bought(17, price=1)],
+        purchases=[bought("bc-1", quantity=2), bought("bc-1"), bought(1017, price=1)],
     )
     counts = {"attributes_processed": 1, "events_processed": 2, "purchases_processed": 3}
     assert answer == {"errors": [], "message": "success", "status_code": 201, "success": True, **counts}
