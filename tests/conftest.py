@@ -30,8 +30,9 @@ if WORKER is not None:
         shutil.copytree(shared, own)
     os.environ["NUMBA_CACHE_DIR"] = str(own)
     # On one core each, what a test and its server do does not wait for, or spin beside, threads of another test's.
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
 
 # Before any test module is read: how long an example takes says something about the machine only.
 settings.register_profile("afterword", deadline=None)

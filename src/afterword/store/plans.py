@@ -117,7 +117,8 @@ def _currency_refusals(connection: Connection, plan: Plan, workspace: Workspace)
     if not count:
         return []
     rates, them = ("an exchange rate is", "it") if count == 1 else (f"{count:,} exchange rates are", "them")
-    return [f'currency is "{new}", but {rates} in {old}: remove {them} first (Settings, Exchange rates)']
+    way = "Settings, Exchange rates, or DELETE /api/exchange-rates"
+    return [f'currency is "{new}", but {rates} in {old}: remove {them} first ({way})']
 
 
 def _refusals(definitions: Definitions, kept: dict[str, StoredCampaign]) -> list[str]:
