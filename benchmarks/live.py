@@ -27,6 +27,7 @@ import afterword
 from afterword.attribution.gather import Limits
 from afterword.intake.definitions import parse_definitions
 from afterword.model import Definitions
+from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.live import Live
 from benchmarks.machine import described
 
@@ -38,8 +39,8 @@ DAY = 86_400 * 1_000_000
 SPAN = 60 * DAY
 T = TypeVar("T")
 
-EVENTS = """
-INSERT INTO events BY NAME
+EVENTS = f"""
+INSERT INTO events BY NAME SELECT *, {user_hash_sql("user_id")} AS user_hash FROM (
 SELECT $prefix || i AS event_id, 'user-' || (hash(i, $seed) % $users)::VARCHAR AS user_id,
     CASE WHEN what < 45 THEN 'session' WHEN what < 85 THEN 'custom' ELSE 'purchase' END AS kind,
     $start + i * ($span // $n) AS occurred_at,
@@ -51,16 +52,16 @@ SELECT $prefix || i AS event_id, 'user-' || (hash(i, $seed) % $users)::VARCHAR A
     CASE WHEN what >= 85 THEN (hash(i, 7) % 10000 + 1)::DECIMAL(18, 6) / 100 END AS price, 1 AS quantity,
     CASE WHEN what >= 85 THEN 'EUR' END AS currency, false AS machine,
     0 AS digest, $position + i // 200 AS position, i % 200 AS item, 0 AS arrived_at
-FROM (SELECT i, hash(i, 2) % 100 AS what FROM range($n) t(i))
+FROM (SELECT i, hash(i, 2) % 100 AS what FROM range($n) t(i)))
 """
-EXPOSURES = """
-INSERT INTO exposures BY NAME
+EXPOSURES = f"""
+INSERT INTO exposures BY NAME SELECT *, {user_hash_sql("user_id")} AS user_hash FROM (
 SELECT 'exposure-' || i AS exposure_id, 'user-' || (hash(i, 8) % $exposed)::VARCHAR AS user_id,
     'campaign-' || (hash(i, 9) % $campaigns)::VARCHAR AS campaign_id,
     CASE WHEN user_part < 45 THEN 'a' WHEN user_part < 90 THEN 'b' ELSE 'control' END AS variant_id,
     $start + i * ($span // $n) AS exposed_at, 'email' AS channel,
     0 AS digest, i // 200 AS position, i % 200 AS item, 0 AS arrived_at
-FROM (SELECT i, hash(hash(i, 8) % $exposed, hash(i, 9) % $campaigns) % 100 AS user_part FROM range($n) t(i))
+FROM (SELECT i, hash(hash(i, 8) % $exposed, hash(i, 9) % $campaigns) % 100 AS user_part FROM range($n) t(i)))
 """
 
 

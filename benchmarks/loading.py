@@ -70,7 +70,8 @@ def fill(con: duckdb.DuckDBPyConnection, rows: int) -> None:
             NULL, 'SKU-' || hash(range) % 1000, NULL, NULL, NULL, NULL, NULL, (hash(range + 1) % 10000) / 100, 1, 'EUR',
             NULL, NULL, NULL, false,
             '{"total":' || hash(range + 2) % 500 || ',"cart":{"sku":"SKU-1","n":2},"channel":"web"}',
-            NULL, hash(range + 3), 0, 0, $start
+            NULL, hash(range + 3), 0, 0, $start,
+            (hash('user-' || hash(range) % 1000000) >> 32)::UINTEGER
         FROM range($rows)""",
         {"start": START, "day": DAY, "rows": rows},
     ).fetchall()

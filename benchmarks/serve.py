@@ -18,6 +18,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -31,13 +32,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 
 from benchmarks.machine import described
 from benchmarks.serve_probes import change_definition, prepare_probe, watch_visible
 
 CONNECTIONS = 64
 POOL = 400
-"""Different bodies; what the server keeps of each request is a fact of its own all the same."""
+"""Bodies that differ in all but their users' ids, which are drawn anew for each request."""
 NAMES = ("added_to_cart", "opened_page", "searched", "signed_up", "shared", "rated")
 BATCH = 10_000
 READ_EVERY = 2.0
@@ -84,33 +86,54 @@ def bodies(objects: int, users: int, seed: int) -> list[bytes]:
     return pool
 
 
+class Requests:
+    """Bodies without end, each object of each about another user: the digits of the ids are drawn anew every time."""
+
+    def __init__(self, pool: list[bytes], users: int, seed: int) -> None:
+        """Take bodies whose ids are `u-` and as many digits as the highest one has."""
+        self._digits = len(f"{users - 1:06}")
+        self._users = users
+        self._rng = np.random.default_rng(seed)
+        self._bodies = [np.frombuffer(body, np.uint8).copy() for body in pool]
+        within = np.arange(self._digits)
+        self._places = [
+            np.array([found.end() for found in re.finditer(rb'"external_id":"u-', body)])[:, None] + within
+            for body in pool
+        ]
+        self._powers = 10 ** np.arange(self._digits)[::-1]
+
+    def body(self, number: int) -> bytes:
+        """Return the body of a request."""
+        at = number % len(self._bodies)
+        body, places = self._bodies[at], self._places[at]
+        ids = self._rng.integers(self._users, size=len(places))
+        body[places] = ids[:, None] // self._powers % 10 + ord("0")
+        return body.tobytes()
+
+
 async def connection(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open one connection."""
     return await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
 
 
-async def send(port: int, key: str, pool: list[bytes], rate: float, seconds: float) -> Sent:
+async def send(port: int, key: str, requests: Requests, rate: float, seconds: float) -> Sent:
     """Send requests at a rate, each on the next free connection."""
     sent = Sent()
     free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(await connection(port))
     begin = time.perf_counter()
-    heads = [
-        f"POST /users/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Length: {len(b)}\r\n\r\n".encode()
-        for b in pool
-    ]
+    head = f"POST /users/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: ".encode()
 
     async def one(number: int, intended: float) -> None:
         reader, writer = await free.get()
         try:
-            at = number % len(pool)
-            writer.write(heads[at] + pool[at])
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = requests.body(number)
+            writer.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            answer = await reader.readuntil(b"\r\n\r\n")
+            length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)
-            sent.statuses[head[9:12].decode()] += 1
+            sent.statuses[answer[9:12].decode()] += 1
         except (OSError, asyncio.IncompleteReadError) as error:
             sent.statuses[type(error).__name__] += 1
             reader, writer = await connection(port)
@@ -252,7 +275,7 @@ class Seen:
 
 
 async def load(
-    port: int, key: str, pool: list[bytes], rate: float, seconds: float, *, visible: bool, change: bool
+    port: int, key: str, requests: Requests, rate: float, seconds: float, *, visible: bool, change: bool
 ) -> tuple[Sent, Seen]:
     """Send, and read meanwhile."""
     done, seen = asyncio.Event(), Seen()
@@ -261,7 +284,7 @@ async def load(
         tasks.append(asyncio.create_task(watch_visible(port, key, done, seen.visible)))
     if change:
         tasks.append(asyncio.create_task(change_definition(port, key, seconds / 3, seen.change)))
-    sent = await send(port, key, pool, rate, seconds)
+    sent = await send(port, key, requests, rate, seconds)
     done.set()
     await asyncio.gather(*tasks)
     return sent, seen
@@ -305,7 +328,15 @@ def main() -> None:
             own = resource.getrusage(resource.RUSAGE_SELF)
             begin = time.perf_counter()
             sent, seen = asyncio.run(
-                load(port, key, pool, told.rate, told.seconds, visible=told.visible, change=told.change)
+                load(
+                    port,
+                    key,
+                    Requests(pool, told.users, seed=4),
+                    told.rate,
+                    told.seconds,
+                    visible=told.visible,
+                    change=told.change,
+                )
             )
             wall = time.perf_counter() - begin
             cpu, used = usage(server.pid)[0] - before, resource.getrusage(resource.RUSAGE_SELF)

@@ -29,9 +29,9 @@ def main() -> int:
     loading = faults.during("loading", faults.before("load", loader.Loader._load))
     loader.Loader._load = then_checkpoint(faults, loading)  # type: ignore[method-assign]
 
-    def rederive(*arguments: Any) -> Any:
+    def rederive(*arguments: Any, **named: Any) -> Any:
         faults.begin("rederiving")
-        return gather_campaigns(*arguments)
+        return gather_campaigns(*arguments, **named)
 
     def refresh(*arguments: Any, **named: Any) -> Any:
         try:

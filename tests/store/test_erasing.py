@@ -17,6 +17,7 @@ from afterword.store.erasing import erase_waiting, forget, unfinished
 from afterword.store.erasing_log import change, known
 from afterword.store.loader import Loader
 from afterword.store.statements import transaction
+from afterword.store.user_hashes import user_hash_sql
 from tests.store.world import KEY, TABLES, Request, bought, loaded, opened, rows, write
 
 NAME = "Zoë-Quixote"
@@ -167,6 +168,8 @@ def test_counts_stay_and_references_follow(tmp_path: Path) -> None:
         )
         assert rows(con, "attributes", "user_id, name, value") == [("bob", "n", "1")]
         assert rows(con, "merges") == []
+        for table in ("events", "exposures", "step_messages"):  # a hash of the old id would tell of the person
+            assert rows(con, table, f"user_hash = {user_hash_sql('user_id')}").count((False,)) == 0
 
 
 def test_a_refund_of_anothers_purchase_goes_on_to_refund_it(tmp_path: Path) -> None:

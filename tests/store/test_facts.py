@@ -25,6 +25,7 @@ def test_tables_are_made_once_and_stay(tmp_path: Path) -> None:
             "erasures",
             "refused",
             "old_blocks",
+            "hashing",
         }
         assert con.execute("SELECT user_id FROM deletions").fetchall() == [("ann",)]
         assert con.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)

@@ -89,7 +89,7 @@ def test_an_item_becomes_a_row(tmp_path: Path) -> None:
         exposure_id="x", machine=True, properties={"b": [1.50, None]}, refund_of="r",
     )  # fmt: skip
     with loaded(tmp_path, [{"events": [event]}]) as con:
-        (row,) = rows(con, "events", "* EXCLUDE (digest)")
+        (row,) = rows(con, "events", "* EXCLUDE (digest, user_hash)")
         assert [str(value) for value in row] == [
             *("e", "änn", "purchase", "7", "n", "p", "o", "a", "017", "1", "d", "12.500000", "2", "EUR", "c", "email"),
             *("x", "True", '{"b":[1.5,null]}', "r", "0", "3", str(RECEIVED)),

@@ -18,6 +18,7 @@ from afterword.intake.definitions import load_definitions
 from afterword.model import Campaign, Counting, Definitions
 from afterword.store.connection import open_memory
 from afterword.store.erasing import Erasure, erase
+from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.live import Live
 from afterword.workspace.live.refreshing import Erased
 from tests.engine import EPOCH, plain_json, write_definitions
@@ -62,8 +63,12 @@ class LiveWorld:
         if table != "merges":
             log["digest"] = 0
         values = row | log
-        marks = ", ".join("?" for _ in values)
-        self.con.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+        columns, marks = ", ".join(values), ", ".join("?" for _ in values)
+        known, given = list(values.values()), ""
+        if table != "merges":
+            columns, given = f"{columns}, user_hash", f", {user_hash_sql('?')}"
+            known.append(row["user_id"])
+        self.con.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks}{given})", known)
 
     def restart(self) -> None:
         """Open the results again, as the next process does."""
@@ -100,7 +105,9 @@ class LiveWorld:
         paths = {}
         for name in ("exposures", "events", "step_messages", "merges"):
             paths[name] = directory / f"{name}.parquet"
-            columns = "digest, position, item, arrived_at" if name != "merges" else "position, item, arrived_at"
+            columns = (
+                "digest, position, item, arrived_at, user_hash" if name != "merges" else "position, item, arrived_at"
+            )
             self.con.execute(f"COPY (SELECT * EXCLUDE ({columns}) FROM {name}) TO '{paths[name]}' (FORMAT parquet)")
         return afterword.run(
             write_definitions(definitions, directory),

@@ -16,6 +16,7 @@ import pytest
 import afterword
 from afterword.errors import UserError
 from afterword.model import LETTERS, Definitions
+from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.live.exporting import Form, Rows, Wanted
 from tests.extent import slow_but
 from tests.histories import generate_world
@@ -166,10 +167,12 @@ def test_more_than_a_row_group_stays_in_order(tmp_path: Path) -> None:
         f"""
         INSERT INTO exposures BY NAME SELECT 'x' || i AS exposure_id, 'u' || (i * 7919 % 140000) AS user_id,
             '{campaign}' AS campaign_id, '{definitions.campaigns[0].variants[0].id}' AS variant_id, 1000 AS exposed_at,
-            'email' AS channel, 0 AS digest, 1 AS position, i AS item, 0 AS arrived_at FROM range(140000) r(i);
+            'email' AS channel, 0 AS digest, 1 AS position, i AS item, 0 AS arrived_at,
+            {user_hash_sql("'u' || (i * 7919 % 140000)")} AS user_hash FROM range(140000) r(i);
         INSERT INTO events BY NAME SELECT 'p' || i AS event_id, 'u' || i AS user_id, 'purchase' AS kind,
             2000 AS occurred_at, 1 AS price, 1 AS quantity, 'EUR' AS currency, false AS machine,
-            0 AS digest, 1 AS position, i AS item, 0 AS arrived_at FROM range(140000) r(i)"""
+            0 AS digest, 1 AS position, i AS item, 0 AS arrived_at,
+            {user_hash_sql("'u' || i")} AS user_hash FROM range(140000) r(i)"""
     )
     live.live.refresh(definitions, as_of=3000)
     expected = sorted(f"u{number}" for number in range(140_000))

@@ -15,6 +15,7 @@ from afterword.errors import UserError
 from afterword.intake.definitions import parse_definitions
 from afterword.model import LETTERS, Campaign, Definitions
 from afterword.reports.report import iso_time
+from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.listing import EVERYBODY, STATES, Narrow, Page
 from afterword.workspace.live import NotDerived, refreshing
 from afterword.workspace.live.state import TABLES
@@ -207,7 +208,8 @@ def test_more_rows_than_a_row_group_are_all_there(tmp_path: Path) -> None:
         live.con.execute(
             f"""
             INSERT INTO {name} BY NAME SELECT 'f' || i AS {id_}, 'u' || i AS user_id, {rest},
-                1700000000000000 + i AS {time}, 0 AS digest, 1 AS position, i AS item, 0 AS arrived_at
+                1700000000000000 + i AS {time}, 0 AS digest, 1 AS position, i AS item, 0 AS arrived_at,
+                {user_hash_sql("'u' || i")} AS user_hash
             FROM range(130000) t(i)"""
         )
     as_of = 1700000000000000 + 10**6

@@ -121,8 +121,8 @@ def test_columns_have_values_too(tmp_path: Path) -> None:
     con = LiveWorld(tmp_path).con
     con.execute(
         "INSERT INTO events (event_id, user_id, kind, occurred_at, product_id, price, quantity, currency, machine, "
-        "digest, position, item, arrived_at) SELECT 'p' || i, 'u', 'purchase', ?, 'tea', 100.50, 2, 'EUR', false, i, "
-        "i, 0, 0 FROM range(3) t(i)",
+        "digest, position, item, arrived_at, user_hash) SELECT 'p' || i, 'u', 'purchase', ?, 'tea', 100.50, 2, 'EUR', "
+        "false, i, i, 0, 0, 0 FROM range(3) t(i)",
         [NOW - DAY],
     )
     look = Look(NOW, 20, kind="purchase")
@@ -135,8 +135,8 @@ def test_of_many_events_an_even_part_is_looked_into(tmp_path: Path) -> None:
     con = LiveWorld(tmp_path).con
     con.execute(
         "INSERT INTO events (event_id, user_id, kind, occurred_at, name, quantity, machine, properties, digest, "
-        "position, item, arrived_at) SELECT 'e' || i, 'u' || i, 'custom', ?, 'a', 1, false, "
-        'CASE WHEN i % 4 = 0 THEN \'{"rare":1,"plan":"pro"}\' ELSE \'{"plan":"free"}\' END, hash(i), i, 0, 0 '
+        "position, item, arrived_at, user_hash) SELECT 'e' || i, 'u' || i, 'custom', ?, 'a', 1, false, "
+        'CASE WHEN i % 4 = 0 THEN \'{"rare":1,"plan":"pro"}\' ELSE \'{"plan":"free"}\' END, hash(i), i, 0, 0, 0 '
         "FROM range(250000) t(i)",
         [NOW - DAY],
     )
@@ -200,8 +200,8 @@ def test_upgrades_are_looked_for_in_an_even_part_of_many_persons(tmp_path: Path)
     con = LiveWorld(tmp_path).con
     con.execute(
         "INSERT INTO events (event_id, user_id, kind, occurred_at, app_id, app_version, quantity, machine, digest, "
-        "position, item, arrived_at) SELECT 'e' || i, 'u' || (i % 150000), 'session', ? + i, 'app', "
-        "CASE WHEN i >= 1350000 AND i % 3 = 0 THEN '2.0' ELSE '1.0' END, 1, false, hash(i), i, 0, 0 "
+        "position, item, arrived_at, user_hash) SELECT 'e' || i, 'u' || (i % 150000), 'session', ? + i, 'app', "
+        "CASE WHEN i >= 1350000 AND i % 3 = 0 THEN '2.0' ELSE '1.0' END, 1, false, hash(i), i, 0, 0, 0 "
         "FROM range(1500000) t(i)",
         [NOW - DAY],
     )

@@ -174,6 +174,7 @@ class Matching:
         role: U8 = np.zeros(len(classes), np.uint8)
         message: I32 = np.full(len(classes), -1, np.int32)
         guard: U8 = np.zeros(len(classes), np.uint8)
+        asked = [(i, n, event) for i, one in enumerate(campaigns) for n, event in enumerate(one.conversion_events)]
         for row, (token_index, *bits) in enumerate(classes):
             if token_index == IRRELEVANT:
                 continue
@@ -181,15 +182,10 @@ class Matching:
             role[row] = _role(token)
             message[row] = token.campaign
             guard[row] = GUARDS.get(token.kind, 0)
-            self._match_class(match[row], token, bits)
-        return Rules(counting, deadline, window, match, role, message, guard)
-
-    def _match_class(self, row: U8, token: Token, bits: Sequence[int]) -> None:
-        for index, campaign in enumerate(self.definitions.campaigns):
-            for letter, event in enumerate(campaign.conversion_events):
+            for index, letter, event in asked:
                 if self._meets(token, bits, index, event):
-                    shift = 4 if event.kind is ConversionKind.UPGRADE else 0
-                    row[index] |= 1 << (letter + shift)
+                    match[row, index] |= 1 << (letter + (4 if event.kind is ConversionKind.UPGRADE else 0))
+        return Rules(counting, deadline, window, match, role, message, guard)
 
     def _meets(self, token: Token, bits: Sequence[int], campaign: int, event: ConversionEvent) -> bool:
         if token.kind not in EVENT_KINDS[event.kind]:

@@ -24,6 +24,7 @@ from afterword.store.people import TOMBSTONE_SQL
 from afterword.store.shapes import EVENTS, EXPOSURES, SHAPES, STEP_MESSAGES, Shape
 from afterword.store.sql import literal
 from afterword.store.statements import first_row, is_empty, run, transaction
+from afterword.store.user_hashes import user_hash_sql
 
 ERASED_MESSAGE: Final = "(erased)"
 """Stands for a sentence that named an erased person."""
@@ -334,7 +335,8 @@ def _update(con: duckdb.DuckDBPyConnection, shape: Shape, mapped: dict[str, str]
         CREATE OR REPLACE TEMP TABLE replaced AS SELECT t.rowid AS row, k.replacement AS user_id, {", ".join(columns)}
         FROM {shape.table} t JOIN kept_users k ON k.id = t.user_id {" ".join(joins)}""",
     )
-    sets = ["user_id = r.user_id", *(f"{column} = r.{column}" for column in mapped)]
+    sets = ["user_id = r.user_id", f"user_hash = {user_hash_sql('r.user_id')}"]
+    sets += [f"{column} = r.{column}" for column in mapped]
     sets += [f"{column} = NULL" for column in removed]
     rows = run(con, f"UPDATE {shape.table} SET {', '.join(sets)} FROM replaced r WHERE {shape.table}.rowid = r.row")
     run(

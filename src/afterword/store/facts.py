@@ -12,10 +12,14 @@ import duckdb
 from afterword.errors import UserError
 from afterword.store.connection import configuration
 from afterword.store.statements import run
+from afterword.store.user_hashes import complete_user_hashes
 
 CHECKPOINT_THRESHOLD: Final = "256MB"
 """Of changes in the write-ahead log. A checkpoint compresses the last rows again: with DuckDB's 16 MB they take as long
 as all the rest of loading (decision 0022). The price is some catching up when a killed server starts again."""
+VACUUM_TASKS: Final = 2
+"""Per checkpoint, of DuckDB's 100: nobody can load or refresh while rows move together, which took up to 4 s. Two keep
+files as small (decision 0070)."""
 
 
 def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> duckdb.DuckDBPyConnection:
@@ -30,18 +34,27 @@ def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> d
         temp_dir: where it spills to.
 
     Raises:
-        UserError: another process has the file open, it is no DuckDB file, or it cannot be written.
+        UserError: another process has the file open, it is no DuckDB file, or it cannot be written or brought up to
+            this version.
 
     """
     if path.exists() and not os.access(path, os.W_OK):
         raise UserError(f"{path} cannot be written: loading facts needs write access to it")
     try:
-        config = configuration(memory_bytes, threads, temp_dir) | {"checkpoint_threshold": CHECKPOINT_THRESHOLD}
+        config = configuration(memory_bytes, threads, temp_dir) | {
+            "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+            "max_vacuum_tasks": VACUUM_TASKS,
+        }
         connection = duckdb.connect(str(path), config=config)
     except duckdb.Error as error:
         raise UserError(_explained(path, str(error))) from error
     run(connection, "SET enable_progress_bar = false")
     run(connection, facts_sql())
+    try:
+        complete_user_hashes(connection)
+    except duckdb.Error as error:
+        connection.close()
+        raise UserError(f"{path} cannot be brought up to this version: {str(error).splitlines()[0]}") from error
     return connection
 
 

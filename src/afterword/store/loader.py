@@ -26,6 +26,7 @@ from afterword.store.repetitions import known_keys, take_out_repetitions
 from afterword.store.shapes import SHAPES, Shape
 from afterword.store.staging import derive_ids, stage
 from afterword.store.statements import first_row, is_empty, run, transaction
+from afterword.store.user_hashes import user_hash_sql
 
 BATCH_BYTES: Final = 32 * 2**20
 REMEMBERED: Final = 2_000
@@ -185,7 +186,9 @@ class Loader:
         repetitions, keys = take_out_repetitions(self._con, shape, self._known[shape.table])
         counts.repetitions += repetitions
         columns = ", ".join([*shape.own, "digest", "position", "item", "arrived_at"])
-        insert = f"INSERT INTO {shape.table} ({columns}) SELECT {columns} FROM staged"
+        insert = (
+            f"INSERT INTO {shape.table} ({columns}, user_hash) SELECT {columns}, {user_hash_sql('user_id')} FROM staged"
+        )
         counts.rows[shape.table] = run(self._con, insert)
         return keys
 

@@ -31,6 +31,7 @@ from afterword.workspace.explorations import Explorations
 from afterword.workspace.exports import Exports
 from afterword.workspace.keeper import Keeper
 from afterword.workspace.live import Live
+from afterword.workspace.live.refreshing import nothing
 from afterword.workspace.live.settled import Settled
 from afterword.workspace.reopened_log import ReopenedLog
 from afterword.workspace.verdicts import History
@@ -116,7 +117,7 @@ class _Work:
             for loaded in parts:
                 yield loaded.position
 
-    def refresh(self, as_of: int) -> None:
+    def refresh(self, as_of: int, meanwhile: Callable[[], None]) -> None:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
         definitions = self._metadata.campaigns.definitions()
@@ -128,9 +129,12 @@ class _Work:
         if erase is None and self._settled is not None and self._live.stands(self._settled, definitions, as_of):
             return
         self._settled = None
-        # In one transaction with the facts, the results know nothing more of persons who were deleted.
-        self._live.refresh(definitions, as_of=as_of, erase=erase)
-        self._settled = self._live.settle(definitions, as_of)
+        known = self._loader.position
+        # In one transaction with the facts, the results know nothing more of persons who were deleted. Erasing and
+        # loading both change rows of the facts: they take turns.
+        self._live.refresh(definitions, as_of=as_of, erase=erase, meanwhile=meanwhile if erase is None else nothing)
+        if self._loader.position == known:
+            self._settled = self._live.settle(definitions, as_of)
 
     def look_after(self, as_of: int) -> None:
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:

@@ -12,12 +12,10 @@ from afterword.workspace.backlog import Progress
 
 PERIOD = 0.5
 """Seconds between two rounds while nothing comes in; also how long requests gather before they are loaded."""
+PATIENCE = 2.0
+"""Seconds after which a refresh lets facts be loaded in between, every PERIOD; a quick one would only end later."""
 RETRY_PERIOD = 2.0
 """Seconds to the next round after one that failed."""
-REST = 3
-"""While loading is behind, results rest so many times as long as the last refresh took."""
-BEHIND = 1_000_000
-"""Loading is behind when what had gathered took this long to load, in microseconds."""
 
 
 class Work(Protocol):
@@ -26,8 +24,8 @@ class Work(Protocol):
     def load(self, up_to: int) -> Generator[int, None, None]:
         """Load the log before a position part by part; yield the position reached after each."""
 
-    def refresh(self, as_of: int) -> None:
-        """Bring the results up to what is loaded."""
+    def refresh(self, as_of: int, meanwhile: Callable[[], None]) -> None:
+        """Bring the results up to what is loaded; call `meanwhile` between parts, which may load more."""
 
     def look_after(self, as_of: int) -> None:
         """Do what can wait, and whose failing does no harm."""
@@ -90,7 +88,8 @@ class Keeper:
         self._waiting_since: int | None = None
         self._loading_since: int | None = None
         self._told: dict[str, str] = {}
-        self._rest = (0, 0)
+        self._load_began = 0
+        self._load_again = 0
         self._thread = threading.Thread(target=self._run, name="afterword-keeper", daemon=True)
 
     def start(self) -> None:
@@ -155,23 +154,21 @@ class Keeper:
                     continue
                 self._rounds += 1
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._stopping or self._wanted > self._rounds, PERIOD)
+                self._changed.wait_for(lambda: self._stopping or self._wanted > self._rounds, self._pause())
+
+    def _pause(self) -> float:
+        """Return the seconds to the next round; what waits has gathered since the last load began."""
+        if self._durable() <= self.loaded:
+            return PERIOD
+        gathered = (self._clock() - self._load_began) / 1_000_000
+        return max(0.0, PERIOD - max(0.0, gathered))
 
     def _round(self) -> None:
-        began = self._clock()
         self.failure = self._tried("loading", self._load)
         if self.failure is None:
             as_of = self._clock()
-            if not self._rests(began, as_of):
-                self.stale = self._tried("attribution", lambda: self._refresh(as_of))
-                ended = self._clock()
-                self._rest = ended, ended + REST * (ended - as_of)
+            self.stale = self._tried("attribution", lambda: self._refresh(as_of))
             self._tried("upkeep", lambda: self._work.look_after(as_of))
-
-    def _rests(self, began: int, now: int) -> bool:
-        """Return whether results wait while facts are loaded; nobody waits for them, and not after a failure."""
-        behind = now - began >= BEHIND and self._durable() > self.loaded
-        return behind and self._rest[0] <= now < self._rest[1] and self._wanted <= self._rounds and self.stale is None
 
     def _tried(self, what: str, work: Callable[[], None]) -> str | None:
         """Do a part of a round; return in a sentence why it failed. The same failure again is not told again."""
@@ -188,7 +185,7 @@ class Keeper:
         return None
 
     def _load(self) -> None:
-        target = self._durable()
+        self._load_began, target = self._clock(), self._durable()
         with self._changed:
             size = self._waiting_bytes
             if self._loading_since is None:
@@ -201,8 +198,18 @@ class Keeper:
         with self._changed:
             self._waiting_bytes -= size
             self._loading_since = None
+        self._load_again = self._clock() + int(PERIOD * 1_000_000)
 
     def _refresh(self, as_of: int) -> None:
         loaded = self.loaded
-        self._work.refresh(as_of)
+        self._load_again = self._clock() + int(PATIENCE * 1_000_000)
+        self._work.refresh(as_of, self._load_meanwhile)
         self.as_of, self.attributed = as_of, loaded
+
+    def _load_meanwhile(self) -> None:
+        """Load what has come in since; the refresh under way goes on with what it knew when it began.
+
+        Otherwise what came in while many users are swept would wait for all of them.
+        """
+        if not self._stopping and self.failure is None and self._clock() >= self._load_again:
+            self.failure = self._tried("loading", self._load)

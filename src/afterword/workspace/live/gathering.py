@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from afterword.attribution.facts import Source
+from afterword.attribution.matching import Matching
 from afterword.attribution.people import persons_of
 from afterword.attribution.persons import LOOKED_BACK
 from afterword.attribution.reading import Scans
@@ -16,6 +17,8 @@ from afterword.intake.fact_tables import FactTables
 from afterword.intake.facts import TIMES
 from afterword.intake.sources import Kind
 from afterword.model import Campaign, ConversionKind, Definitions, EventKind
+from afterword.store.sql import literal
+from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.live.state import State
 
 KINDS: tuple[Kind, ...] = ("exposures", "events", "step_messages")
@@ -173,26 +176,27 @@ def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions:
 
     A refund counts whoever sent it and whenever, so those of the users' purchases come along (rule 28).
     """
-    _gather_exposures(con, facts, f"SEMI JOIN swept_ids USING (user_id) {OF_CAMPAIGNS}")
-    exposed = "SEMI JOIN exposed_ids USING (user_id)"
+    _gather_exposures(con, facts, f"{OF_CAMPAIGNS} {of_users(con, facts, 'exposures', 'swept_ids')}")
     unread = unread_columns(definitions)
-    events = [exposed]
+    counting = counting_events(definitions)
     if "from_version" in unread:
         # Without upgrades nothing counts that came more than two weeks before the first exposure, but opens and clicks
         # that name theirs.
         first = con.execute("SELECT min(exposed_at) FROM gathered_exposures WHERE reason = 0").fetchall()[0][0] or 0
         first -= LOOKED_BACK
         named = "exposure_id IS NOT NULL AND kind IN ('message_open', 'message_click')"
-        events = [f"{exposed} WHERE occurred_at >= {first}", f"{exposed} WHERE occurred_at < {first} AND {named}"]
-    relations = [facts.relation("events", only, without=unread) for only in events]
+        counting = f"(occurred_at >= {first} AND {counting} OR occurred_at < {first} AND {named})"
+    exposed = of_users(con, facts, "events", "exposed_ids", counting)
+    events = facts.relation("events", exposed, without=unread)
     others = facts.relation(
         "events",
         f"SEMI JOIN (SELECT event_id AS refund_of FROM gathered_events WHERE kind = {int(EventKind.PURCHASE)}) "
         "USING (refund_of) WHERE kind = 'refund' AND rowid + 1 NOT IN (SELECT record FROM gathered_events)",
         without=unread,
     )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_events AS {' UNION ALL '.join(relations)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_events AS {events}")
     con.execute(f"INSERT INTO gathered_events {others}")
+    exposed = of_users(con, facts, "step_messages", "exposed_ids")
     con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {facts.relation('step_messages', exposed)}")
     return _scans(facts, "FROM gathered_events", unread)
 
@@ -204,6 +208,7 @@ def gather_campaigns(
     *,
     known: str = "TRUE",
     exposed: str = "TRUE",
+    every_event: bool = False,
 ) -> Scans:
     """Copy the exposures and step messages of the definitions' campaigns; events are read where they are.
 
@@ -213,13 +218,15 @@ def gather_campaigns(
         definitions: whose facts are read.
         known: SQL that says which facts are looked at, all by default.
         exposed: SQL that says which of the exposures.
+        every_event: also read the events that count for nothing, so that a comparison does not rely on their choice.
 
     """
     _gather_exposures(con, facts, f"{OF_CAMPAIGNS} WHERE {known} AND {exposed}")
     steps = facts.relation("step_messages", f"{OF_CAMPAIGNS} WHERE {known}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE gathered_step_messages AS {steps}")
     unread = unread_columns(definitions)
-    only = f"WHERE (user_id IN (SELECT user_id FROM exposed_ids) OR kind = 'refund') AND {known}"
+    counting = "TRUE" if every_event else counting_events(definitions)
+    only = f"WHERE (user_id IN (SELECT user_id FROM exposed_ids) OR kind = 'refund') AND {known} AND {counting}"
     return _scans(facts, facts.relation("events", only, without=unread), unread)
 
 
@@ -236,6 +243,27 @@ def _gather_exposures(con: duckdb.DuckDBPyConnection, facts: FactTables, only: s
         CREATE OR REPLACE TEMP TABLE exposed_ids AS SELECT person AS user_id FROM exposed_persons
         UNION SELECT from_user_id FROM merges"""
     )
+
+
+def of_users(con: duckdb.DuckDBPyConnection, facts: FactTables, kind: Kind, ids: str, only: str = "TRUE") -> str:
+    """Return SQL after FROM that restricts facts to those of some users, found by hash: others' ids are not read.
+
+    Args:
+        con: where a temporary table `near_` and the kind is made, of the rows with the users' hashes.
+        facts: the tables of facts.
+        kind: of fact.
+        ids: a table of the users' ids, `user_id`.
+        only: what else the facts must meet.
+
+    """
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE sought AS SELECT DISTINCT {user_hash_sql("user_id")} AS user_hash FROM {ids};
+        CREATE OR REPLACE TEMP TABLE near_{kind} AS SELECT rowid AS row FROM {facts.table(kind)}
+        WHERE user_hash IN (SELECT user_hash FROM sought) AND {only}"""
+    )
+    # Of the column itself the database would make a filter of the scan, and read everybody's ids for it.
+    return f"WHERE rowid IN (SELECT row FROM near_{kind}) AND concat(user_id, '') IN (SELECT user_id FROM {ids})"
 
 
 def _scans(facts: FactTables, events: str, unread: frozenset[str]) -> Scans:
@@ -258,3 +286,19 @@ def unread_columns(definitions: Definitions) -> frozenset[str]:
     if all(event.kind is not ConversionKind.UPGRADE for event in events):
         unread |= {"from_version", "device_id"} | ({"app_version"} - {name[1:] for name in asked})
     return frozenset(unread)
+
+
+def counting_events(definitions: Definitions) -> str:
+    """Return the SQL condition on the table of events that everything meets which may count for a campaign.
+
+    Most events of most people are none that a conversion event asks for, such as pages that were opened.
+    """
+    tokens = Matching(definitions).tokens
+    kinds = {token.kind.label for token in tokens if token.key is None} | {EventKind.REFUND.label}
+    names = {token.key for token in tokens if token.kind is EventKind.CUSTOM and token.key is not None}
+    condition = f"kind IN ({_listed(kinds)})"
+    return f"({condition} OR (kind = 'custom' AND name IN ({_listed(names)})))" if names else condition
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(literal(text) for text in sorted(texts))

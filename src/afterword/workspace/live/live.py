@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -36,7 +36,7 @@ from afterword.workspace.live.feed import Feed
 from afterword.workspace.live.holding_out import HoldoutQuestion, measure
 from afterword.workspace.live.overview import read_once
 from afterword.workspace.live.person import PersonFacts
-from afterword.workspace.live.refreshing import Erase, Refreshed
+from afterword.workspace.live.refreshing import Erase, Refreshed, nothing
 from afterword.workspace.live.reporting import Reports
 from afterword.workspace.live.series import read_series
 from afterword.workspace.live.settled import Settled, settle
@@ -84,6 +84,7 @@ class Live:
         *,
         as_of: int,
         erase: Erase | None = None,
+        meanwhile: Callable[[], None] = nothing,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
 
@@ -96,11 +97,13 @@ class Live:
             touched_users: any ids of users whose facts changed in another way.
             as_of: now, in epoch microseconds. Later facts wait. It never goes back.
             erase: erases persons from the facts, in the same transaction.
+            meanwhile: called between parts of the work; more facts may be loaded by it, which this refresh does not
+                see, and nothing may be erased.
 
         """
         cursor = self._con.cursor()
         try:
-            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, erase=erase)
+            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, meanwhile, erase=erase)
         finally:
             cursor.close()
 

@@ -10,7 +10,7 @@ from afterword.attribution.facts import FactTable, Source
 from afterword.attribution.gather import Limits
 from afterword.intake.fact_tables import FactTables
 from afterword.intake.sources import Kind
-from afterword.workspace.live.gathering import KINDS
+from afterword.workspace.live.gathering import KINDS, of_users
 from afterword.workspace.live.state import State
 
 
@@ -47,7 +47,7 @@ class PersonFacts:
         )
         self._known = f"position <= {-1 if state.position is None else state.position}"
         for kind in KINDS:
-            relation = facts.relation(kind, f"SEMI JOIN told USING (user_id) WHERE {self._known}")
+            relation = facts.relation(kind, of_users(con, facts, kind, "told", self._known))
             con.execute(f"CREATE OR REPLACE TEMP TABLE told_{kind} AS {relation}")
 
     def relation(self, kind: Kind, users: Sequence[str] | None = None) -> str:

@@ -63,6 +63,10 @@ Erase = Callable[[duckdb.DuckDBPyConnection], Erased]
 """Erases persons from the facts, in the transaction that derives the results again."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Which campaigns keep their rows, and which are derived again."""
@@ -84,6 +88,7 @@ def refresh(
     users: Iterable[str],
     as_of: int,
     limits: Limits,
+    meanwhile: Callable[[], None] = nothing,
     *,
     erase: Erase | None = None,
 ) -> Refreshed:
@@ -95,7 +100,7 @@ def refresh(
     try:
         erased = erase(con) if erase is not None else Erased()
         named = [*users, *erased.others, *erased.ids, *(one.replacement for one in erased.persons if one.replacement)]
-        done = _refresh(con, definitions, named, as_of, limits, erased.persons)
+        done = _refresh(con, definitions, named, as_of, limits, meanwhile, erased.persons)
         _forget(con, erased)
         con.execute("COMMIT")
     except BaseException:
@@ -110,6 +115,7 @@ def _refresh(
     users: Iterable[str],
     as_of: int,
     limits: Limits,
+    meanwhile: Callable[[], None],
     erasures: Sequence[Erasure],
 ) -> Refreshed:
     state, plan = read_state(con), _plan(con, definitions)
@@ -126,13 +132,14 @@ def _refresh(
         names = reached(con, touched, defined) if touched.persons else set()
         swept = touched.persons if names else 0
         if swept:
-            _replace_users(con, _only(definitions, names), plan.kept, limits, as_of)
+            _replace_users(con, _only(definitions, names), plan.kept, limits, as_of, meanwhile)
     _remember_campaigns(con, definitions, plan)
     if plan.changed:
         changed = _only(definitions, plan.changed)
         scans = gather_campaigns(con, fact_tables(con, changed), changed)
-        _derive(con, changed, scans, limits, as_of, plan.changed)
+        _derive(con, changed, scans, limits, as_of, plan.changed, meanwhile)
         place_staged(con, "derived.")
+        meanwhile()
         changes.collect(con, "after", list(plan.changed.values()))
     told = changes.record(con, as_of, erasures)
     if merged:
@@ -181,32 +188,43 @@ def _derive(
     limits: Limits,
     as_of: int,
     numbers: Mapping[str, int],
+    meanwhile: Callable[[], None],
     *,
     remember: bool = True,
 ) -> None:
     """Sweep and leave the rows, staged and numbered."""
-    found = attribute(con, definitions, scans, limits, as_of, lambda _what, _done: None, Staged())
+    found = attribute(con, definitions, scans, limits, as_of, lambda _what, _done: meanwhile(), Staged())
     campaigns = {place: numbers[campaign.id] for place, campaign in enumerate(definitions.campaigns)}
     number_staged(con, found.results.users, campaigns, remember=remember)
     found.results.close()
 
 
 def derive_all(con: duckdb.DuckDBPyConnection, definitions: Definitions, state: State, limits: Limits) -> None:
-    """Derive all campaigns from all facts, as of the state's time, and leave the rows staged and numbered."""
+    """Derive all campaigns from all facts that the state knows, as of its time; leave the rows staged and numbered."""
     numbers = {one.id: one.number for one in read_known(con)}
-    scans = gather_campaigns(con, fact_tables(con, definitions), definitions)
-    _derive(con, definitions, scans, limits, state.as_of, numbers, remember=False)
+    known = f"position <= {-1 if state.position is None else state.position}"  # more may be loaded by now
+    scans = gather_campaigns(con, fact_tables(con, definitions), definitions, known=known, every_event=True)
+    _derive(con, definitions, scans, limits, state.as_of, numbers, nothing, remember=False)
 
 
 def _replace_users(
-    con: duckdb.DuckDBPyConnection, definitions: Definitions, numbers: Mapping[str, int], limits: Limits, as_of: int
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    numbers: Mapping[str, int],
+    limits: Limits,
+    as_of: int,
+    meanwhile: Callable[[], None],
 ) -> None:
     """Sweep the users to be swept and replace their rows in the definitions' campaigns."""
+    meanwhile()
     scans = gather_users(con, fact_tables(con, definitions), definitions)
-    _derive(con, definitions, scans, limits, as_of, numbers)
+    meanwhile()
+    _derive(con, definitions, scans, limits, as_of, numbers, meanwhile)
+    meanwhile()
     campaigns = [numbers[campaign.id] for campaign in definitions.campaigns]
     _remove_users(con, campaigns)
     place_staged(con, "derived.")
+    meanwhile()
     changes.collect(con, "after", campaigns, "staged_users")
 
 
