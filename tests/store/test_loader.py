@@ -18,6 +18,10 @@ def one(**more: Any) -> Request:
     return {"events": [bought(event_id="1", **more)]}
 
 
+def named(event_id: str, **more: Any) -> Request:
+    return {"events": [bought(event_id=event_id, **more)]}
+
+
 REPETITION, CONFLICT, ANOTHER = "repetition", "conflict", "another"
 SECOND = [
     pytest.param(one(), one(), REPETITION, id="same"),
@@ -57,6 +61,29 @@ def test_an_item_that_looks_like_one_before(
         assert con.execute("SELECT repetitions FROM loaded").fetchone() == (expected == REPETITION,)
         conflicts = rows(con, "rejected", "position, kind, reason")
         assert conflicts == ([(1, "events", "id_conflict")] if expected == CONFLICT else [])
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one-loader", "opened-anew"])
+@pytest.mark.parametrize("together", [True, False], ids=["one-batch", "two-batches"])
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param({"events": [bought(once=False)]}, named("~0-0"), REPETITION, id="the-same"),
+        pytest.param({"events": [bought(once=False)]}, named("~0-0", at=6), CONFLICT, id="another"),
+        pytest.param({"events": [bought(once=False)]}, named("~0-1"), ANOTHER, id="of-nobody"),
+        pytest.param(named("~1-0"), {"events": [bought(once=False)]}, REPETITION, id="before-the-same"),
+        pytest.param(named("~1-0", at=6), {"events": [bought(once=False)]}, CONFLICT, id="before-another"),
+    ],
+)
+def test_a_senders_id_that_looks_like_one_of_ours_is_an_id_like_any(
+    tmp_path: Path, first: Request, second: Request, expected: str, together: bool, apart: bool
+) -> None:
+    if apart:
+        loaded(tmp_path, [first]).close()
+    with loaded(tmp_path, [second] if apart else [first, second], 1 << 20 if together else 1) as con:
+        assert rows(con, "events", "position") == ([(0,), (1,)] if expected == ANOTHER else [(0,)])
+        assert con.execute("SELECT repetitions FROM loaded").fetchone() == (expected == REPETITION,)
+        assert len(rows(con, "rejected")) == (expected == CONFLICT)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from tests.store.world import KEY, Request, opened, rows, write
 
 USERS = st.sampled_from(["ann", "bob"])
 IDS = st.sampled_from([None, "1", "2"])
+EVENT_IDS = IDS | st.sampled_from(["~0-0", "~1-0", "~1-1", "~2-0", "~x"])
+"""Some look like those that the loader gives."""
 AT = st.sampled_from([0, 1, 1_790_000_000_000_000])
 PROPERTIES: list[Any] = [None, {"a": 1, "b": [1, "x"]}, {"b": [1.0, "x"], "a": 1e0}, {"a": "1"}, {}]
 
@@ -31,7 +33,7 @@ def both(first: st.SearchStrategy[dict[str, Any]], second: st.SearchStrategy[dic
 EVENTS = both(
     st.fixed_dictionaries({"user_id": USERS, "kind": st.sampled_from(["purchase", "session"]), "occurred_at": AT}),
     maybe(
-        event_id=IDS,
+        event_id=EVENT_IDS,
         once=st.booleans(),
         corrected=st.booleans(),
         price=st.sampled_from(["10", "10.0", "7.5", "much"]),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from afterword.workspace import keeper as room
-from afterword.workspace.keeper import Keeper
+from afterword.workspace.keeper import Keeper, Part
 from tests.interfaces.serving import wait_for
 
 SECOND = 1_000_000
@@ -27,21 +27,28 @@ class Work:
     done: list[str] = field(default_factory=list)
     parts: int = 1
     """Of a refresh; between two of them, after a second each, more may be loaded."""
+    facts: int = 1
+    """In each request."""
+    loaded: int = 0
 
-    def load(self, up_to: int) -> Generator[int, None, None]:
+    def load(self, up_to: int) -> Generator[Part, None, None]:
         self.clock += SECOND
         self.durable += self.flows
         self.done.append("load")
-        yield up_to
+        part, self.loaded = Part(up_to, self.facts * (up_to - self.loaded)), up_to
+        yield part
 
-    def refresh(self, _as_of: int, meanwhile: Callable[[], None]) -> None:
+    def refresh(self, _as_of: int, meanwhile: Callable[[], bool]) -> bool:
         for _ in range(self.parts - 1):
             self.clock += SECOND
             self.durable += self.flows
             self.done.append("part")
-            meanwhile()
+            if meanwhile():
+                self.done.append("given up")
+                return False
         self.clock += 4 * SECOND
         self.done.append("refresh")
+        return True
 
     def look_after(self, as_of: int) -> None:
         pass
@@ -106,9 +113,9 @@ def test_results_know_what_was_loaded_when_their_refresh_began() -> None:
     with kept(work) as keeper:
         refresh = work.refresh
 
-        def seen(as_of: int, meanwhile: Callable[[], None]) -> None:
+        def seen(as_of: int, meanwhile: Callable[[], bool]) -> bool:
             began.append((keeper.attributed, keeper.loaded))
-            refresh(as_of, meanwhile)
+            return refresh(as_of, meanwhile)
 
         work.refresh = seen  # type: ignore[method-assign, assignment]
         until(lambda: len(began) > 2)
@@ -121,7 +128,7 @@ def test_a_failure_while_loading_in_between_does_not_spoil_the_refresh() -> None
     keeper = Keeper(work, lambda: work.durable, lambda: work.clock, 0, lambda message, _error: told.append(message))
     load, calls = work.load, 0
 
-    def fails(up_to: int) -> Generator[int, None, None]:
+    def fails(up_to: int) -> Generator[Part, None, None]:
         nonlocal calls
         calls += 1
         if calls == 2:
@@ -155,3 +162,52 @@ def test_what_waits_has_gathered_while_results_were_brought_up_to_date(monkeypat
     with kept(work):
         until(lambda: work.done.count("refresh") >= 10)
     assert time.monotonic() - began < 10
+
+
+def test_many_facts_do_not_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "PATIENCE", 60.0)
+    work = Work(durable=1, parts=5, facts=room.ENOUGH)
+    with kept(work):
+        until(lambda: work.done.count("refresh") > 3)
+    done = work.done[: work.done.index("refresh")]  # afterwards it may be stopping
+    assert {done[number + 1] for number, what in enumerate(done) if what == "part"} == {"load"}
+
+
+@dataclass
+class Burst(Work):
+    """Requests stop coming in while the second refresh is under way."""
+
+    def refresh(self, as_of: int, meanwhile: Callable[[], bool]) -> bool:
+        def stops() -> bool:
+            if self.done.count("part") >= 6:
+                self.flows = False
+            return meanwhile()
+
+        return super().refresh(as_of, stops)
+
+
+@pytest.mark.parametrize(("facts", "times"), [(room.ENOUGH, 1), (10, 0)], ids=["many", "few"])
+def test_a_refresh_begins_again_when_a_burst_has_ended(facts: int, times: int) -> None:
+    work = Burst(durable=1, parts=5, facts=facts)
+    with kept(work) as keeper:
+        until(lambda: not work.flows and keeper.attributed == work.durable)
+        assert keeper.stale is None
+    assert work.done.count("given up") == times
+    assert work.done[-1] == "refresh"
+
+
+def test_a_refresh_that_began_again_goes_on_whatever_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "QUIET", 0.0)
+    work = Work(durable=1, parts=5, facts=room.ENOUGH)
+    load = work.load
+
+    def caught_up(up_to: int) -> Generator[Part, None, None]:
+        work.flows = False  # nothing comes in while something is loaded, only between two loads
+        yield from load(up_to)
+        work.flows = True
+
+    work.load = caught_up  # type: ignore[method-assign]
+    with kept(work):
+        until(lambda: work.done.count("refresh") > 3)
+    ended = [what for what in work.done if what in ("given up", "refresh")]
+    assert ended[:6] == ["given up", "refresh"] * 3

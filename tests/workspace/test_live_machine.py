@@ -7,11 +7,13 @@ import random
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from afterword.store.erasing import Erasure, Policy
+from afterword.workspace.live import gathering
 from tests.extent import THOROUGH
 from tests.histories import generate_world
 from tests.oracle_facts import Fact
@@ -22,8 +24,10 @@ from tests.workspace.live_world import LiveWorld, all_of, changed
 class LiveMachine(RuleBasedStateMachine):
     """A server that gets a world's facts in pieces; after every step its rows are held against a recomputation."""
 
-    @initialize(seed=st.integers(0, 10_000), batch_rows=st.sampled_from([3, 1 << 18]))
-    def begin(self, seed: int, batch_rows: int) -> None:
+    @initialize(seed=st.integers(0, 10_000), batch_rows=st.sampled_from([3, 1 << 18]), many=st.sampled_from([2, 1_000]))
+    def begin(self, seed: int, batch_rows: int, many: int) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(gathering, "MANY", many)
         self.rng = random.Random(seed)
         self.world = generate_world(self.rng, users=6)
         self.waiting: list[Fact] = all_of(self.world.facts)
@@ -89,6 +93,7 @@ class LiveMachine(RuleBasedStateMachine):
             self.live.check(self.definitions, self.as_of, Path(self.directory.name) / "run")
             self.live.con.close()
             self.directory.cleanup()
+            self.patch.undo()
 
 
 LiveMachine.TestCase.settings = settings(

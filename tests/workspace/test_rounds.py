@@ -17,7 +17,8 @@ from afterword.intake.definitions import parse_definitions
 from afterword.log import Frame
 from afterword.workspace import keeper as room
 from afterword.workspace.answering import DataDirectory, open_data_directory
-from afterword.workspace.live import Live
+from afterword.workspace.live import Live, refreshing
+from afterword.workspace.live.refreshing import Superseded
 
 SECOND = 1_000_000
 NOW = 1_790_000_000 * SECOND
@@ -72,23 +73,24 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     monkeypatch.setattr(room, "PERIOD", 0.0)
     monkeypatch.setattr(room, "PATIENCE", 0.0)
 
-    def watched(live: Live, *rest: Any, meanwhile: Callable[[], None], **more: Any) -> Any:
+    def watched(live: Live, *rest: Any, meanwhile: Callable[[], bool], **more: Any) -> Any:
         coming: Callable[[], None] | None = getattr(live, "coming", None)
         if coming is None:
             return refresh(live, *rest, meanwhile=meanwhile, **more)
         live.coming = None  # type: ignore[attr-defined]
         before = live.loaded()  # type: ignore[attr-defined]
 
-        def between() -> None:
+        def between() -> bool:
             nonlocal coming
             if coming is not None:
                 coming()
                 coming = None
-            meanwhile()
+            return meanwhile()
 
-        done = refresh(live, *rest, meanwhile=between, **more)
-        found.append((before, live.loaded()))  # type: ignore[attr-defined]
-        return done
+        try:
+            return refresh(live, *rest, meanwhile=between, **more)
+        finally:
+            found.append((before, live.loaded()))  # type: ignore[attr-defined]
 
     monkeypatch.setattr(Live, "refresh", watched)
     return found
@@ -128,3 +130,24 @@ def test_nothing_is_loaded_while_persons_are_erased(tmp_path: Path, seen: list[t
         assert converted(data) == 1
     ((before, after),) = seen
     assert after == before
+
+
+def test_a_refresh_begins_again_with_all_of_a_burst_that_ended(
+    tmp_path: Path, seen: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as data:
+        monkeypatch.setattr(room, "ENOUGH", 1)
+        monkeypatch.setattr(room, "QUIET", 0.0)
+        given_up: list[int] = []
+
+        class Counted(Superseded):
+            def __init__(self) -> None:
+                given_up.append(data.keeper.loaded)
+
+        monkeypatch.setattr(refreshing, "Superseded", Counted)
+        comes_in_between(data, bought("bob"))
+        append(data, bought("ann"))
+        assert converted(data) == 2
+        assert data.live.feed.state.last == 2  # told of once
+    assert given_up == [3]
+    assert seen == [(2, 3)]

@@ -17,8 +17,15 @@ class KnownKeys:
     is moved few times. Merging two sorted runs is what numpy's stable sort (timsort) does in one pass.
     """
 
-    def __init__(self, keys: Keys | None = None) -> None:
-        """Take over keys in any order; they are sorted in place."""
+    def __init__(self, keys: Keys | None = None, *, whole: bool = True) -> None:
+        """Take over keys in any order; they are sorted in place.
+
+        Args:
+            keys: none if None.
+            whole: whether they are all; otherwise ids that the loader generated are not among them.
+
+        """
+        self.whole = whole
         self._runs: list[Keys] = []
         if keys is not None and keys.size:
             keys.sort()

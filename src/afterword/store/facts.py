@@ -54,7 +54,10 @@ def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> d
         complete_user_hashes(connection)
     except duckdb.Error as error:
         connection.close()
-        raise UserError(f"{path} cannot be brought up to this version: {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"{path} cannot be brought up to this version: {str(error).splitlines()[0]}; nothing is lost, "
+            "make room on the disk or give --memory more, then start again"
+        ) from error
     return connection
 
 

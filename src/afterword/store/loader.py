@@ -22,7 +22,7 @@ from afterword.store.people import (
     load_tombstones,
     refuse,
 )
-from afterword.store.repetitions import known_keys, take_out_repetitions
+from afterword.store.repetitions import imitates, known_keys, take_out_repetitions
 from afterword.store.shapes import SHAPES, Shape
 from afterword.store.staging import derive_ids, stage
 from afterword.store.statements import first_row, is_empty, run, transaction
@@ -183,6 +183,8 @@ class Loader:
         counts.refused += refuse(self._con, self._key)
         if not is_empty(self._con, f"staged WHERE {shape.id} IS NULL"):
             derive_ids(self._con, shape)
+        if not self._known[shape.table].whole and imitates(self._con, shape):
+            self._known[shape.table] = known_keys(self._con, shape, whole=True)
         repetitions, keys = take_out_repetitions(self._con, shape, self._known[shape.table])
         counts.repetitions += repetitions
         columns = ", ".join([*shape.own, "digest", "position", "item", "arrived_at"])

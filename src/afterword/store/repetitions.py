@@ -8,13 +8,41 @@ import pyarrow as pa
 from afterword.errors import Reason
 from afterword.store.canonical import canonical_or_same
 from afterword.store.fact_keys import Keys, KnownKeys, suspicious
-from afterword.store.shapes import Shape
+from afterword.store.shapes import GENERATED, Shape
 from afterword.store.statements import count, first_row, is_empty, run
 
 
-def known_keys(con: duckdb.DuckDBPyConnection, shape: Shape) -> KnownKeys:
-    """Return the hashes of all ids that a table holds."""
+def known_keys(con: duckdb.DuckDBPyConnection, shape: Shape, *, whole: bool = False) -> KnownKeys:
+    """Return the hashes of the ids that a table holds.
+
+    Ids that the loader generated are no sender's, and none comes twice: where they are most, to look for each among
+    millions would cost a tenth of all loading. So they are left out, until somebody sends an id that looks like one.
+
+    Args:
+        con: with the tables of facts.
+        shape: of the table.
+        whole: take them in all the same.
+
+    """
+    if shape.generates and not whole:
+        others = f"{shape.table} WHERE NOT ({shape.id} ^@ '~' AND {shape.id} = {GENERATED})"
+        whole = imitates(con, shape, others)
+        if not whole:
+            return KnownKeys(_keys(con, shape, others), whole=False)
     return KnownKeys(_keys(con, shape, shape.table))
+
+
+def imitates(con: duckdb.DuckDBPyConnection, shape: Shape, others: str = "staged WHERE NOT generated") -> bool:
+    """Return whether a sender's id looks as if the loader had generated it, such as one that was exported.
+
+    Args:
+        con: has the items.
+        shape: of the items.
+        others: SQL after FROM, of those whose id is not generated.
+
+    """
+    alike = f"{shape.id} ^@ '~' AND regexp_full_match({shape.id}, '~[0-9]+-[0-9]+')"
+    return shape.generates and not is_empty(con, f"{others} AND {alike}")
 
 
 def take_out_repetitions(con: duckdb.DuckDBPyConnection, shape: Shape, known: KnownKeys) -> tuple[int, Keys]:
@@ -26,7 +54,7 @@ def take_out_repetitions(con: duckdb.DuckDBPyConnection, shape: Shape, known: Kn
         How many items were repetitions, and the sorted keys that are new, for `known.add` after the commit.
 
     """
-    look = suspicious(_keys(con, shape, "staged"), known)
+    look = suspicious(_keys(con, shape, "staged" if known.whole else "staged WHERE NOT generated"), known)
     if not (look.known.size or look.double.size):
         return 0, look.new
     _gather_suspects(con, shape, look.known, look.double)

@@ -14,6 +14,8 @@ from afterword.store.sql import literal
 
 SEPARATOR = "chr(31)"
 ABSENT = "chr(1)"
+GENERATED = "concat('~', position, '-', item)"
+"""SQL for the id of an item that has none and equals no other: unique, unless a sender gives such ids."""
 KINDS_SQL = ", ".join(literal(kind.label) for kind in EventKind)
 
 
@@ -85,7 +87,7 @@ class Shape:
         """Return the SELECT that judges items and gives them id and digest.
 
         `fault` says what is wrong with an item, NULL if nothing is. `id` is NULL where it is still to be derived from
-        the content.
+        the content; `generated` says whether it is `GENERATED`.
 
         Args:
             typed: a SELECT of position, arrived_at, item, given (the id), columns and flags; and for each column that
@@ -93,13 +95,19 @@ class Shape:
 
         """
         columns = ", ".join(f"{self._value(name)} AS {name}" for name in self.columns)
-        given = "CASE WHEN NOT once THEN concat('~', position, '-', item) END" if "once" in self.flags else "NULL"
+        generates = "given IS NULL AND NOT once" if self.generates else "false"
         return f"""
             SELECT *, {self.digest_sql()} AS digest FROM (
                 SELECT position, arrived_at, coalesce(item, -1) AS item, {self._fault()} AS fault,
-                    coalesce(given, {given}) AS {self.id}, {columns}{"".join(f", {flag}" for flag in self.flags)}
+                    {generates} AS generated, CASE WHEN {generates} THEN {GENERATED} ELSE given END AS {self.id},
+                    {columns}{"".join(f", {flag}" for flag in self.flags)}
                 FROM ({typed})
             )"""
+
+    @property
+    def generates(self) -> bool:
+        """Whether some items are given an id of where they stand in the log, as none equals another (`GENERATED`)."""
+        return "once" in self.flags
 
     def digest_sql(self) -> str:
         """Return SQL for the digest of the content as it was logged; a time that we corrected is not the sender's.

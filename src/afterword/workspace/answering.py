@@ -29,9 +29,9 @@ from afterword.workspace.data_directory import AUDIT_DAYS, CHANGES_DAYS, DAY, FA
 from afterword.workspace.erasing import Erasing
 from afterword.workspace.explorations import Explorations
 from afterword.workspace.exports import Exports
-from afterword.workspace.keeper import Keeper
+from afterword.workspace.keeper import Keeper, Part
 from afterword.workspace.live import Live
-from afterword.workspace.live.refreshing import nothing
+from afterword.workspace.live.refreshing import Superseded, nothing
 from afterword.workspace.live.settled import Settled
 from afterword.workspace.reopened_log import ReopenedLog
 from afterword.workspace.verdicts import History
@@ -112,12 +112,12 @@ class _Work:
         self._settled: Settled | None = None
         self._rates: tuple[int, int] | None = None
 
-    def load(self, up_to: int) -> Generator[int, None, None]:
+    def load(self, up_to: int) -> Generator[Part, None, None]:
         with closing(self._loader.batches(up_to)) as parts:
             for loaded in parts:
-                yield loaded.position
+                yield Part(loaded.position, loaded.rows.total())
 
-    def refresh(self, as_of: int, meanwhile: Callable[[], None]) -> None:
+    def refresh(self, as_of: int, meanwhile: Callable[[], bool]) -> bool:
         # A clock that was set back must not make results that know less than those before.
         as_of = max(as_of, self._live.state.as_of)
         definitions = self._metadata.campaigns.definitions()
@@ -127,14 +127,19 @@ class _Work:
             self._rates = rates
         # Most rounds find nothing new, and to look closely costs more than all else that a server at rest does.
         if erase is None and self._settled is not None and self._live.stands(self._settled, definitions, as_of):
-            return
+            return True
         self._settled = None
         known = self._loader.position
         # In one transaction with the facts, the results know nothing more of persons who were deleted. Erasing and
         # loading both change rows of the facts: they take turns.
-        self._live.refresh(definitions, as_of=as_of, erase=erase, meanwhile=meanwhile if erase is None else nothing)
+        between = meanwhile if erase is None else nothing
+        try:
+            self._live.refresh(definitions, as_of=as_of, erase=erase, meanwhile=between)
+        except Superseded:
+            return False
         if self._loader.position == known:
             self._settled = self._live.settle(definitions, as_of)
+        return True
 
     def look_after(self, as_of: int) -> None:
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:

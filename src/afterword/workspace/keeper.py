@@ -6,26 +6,42 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from afterword.workspace.backlog import Progress
 
 PERIOD = 0.5
 """Seconds between two rounds while nothing comes in; also how long requests gather before they are loaded."""
 PATIENCE = 2.0
-"""Seconds after which a refresh lets facts be loaded in between, every PERIOD; a quick one would only end later."""
+"""Seconds that facts wait to be loaded while results are brought up to date, if no more than ENOUGH come in."""
+ENOUGH = 245_760
+"""Facts that need wait for no others: two row groups of the tables. What does not fill one is compressed twice."""
+QUIET = 1.0
+"""Seconds without new requests that end a burst."""
 RETRY_PERIOD = 2.0
 """Seconds to the next round after one that failed."""
+
+
+class Part(NamedTuple):
+    """What was loaded at once."""
+
+    position: int
+    """Reached."""
+    facts: int
+    """New ones."""
 
 
 class Work(Protocol):
     """What the keeper has done, round by round."""
 
-    def load(self, up_to: int) -> Generator[int, None, None]:
-        """Load the log before a position part by part; yield the position reached after each."""
+    def load(self, up_to: int) -> Generator[Part, None, None]:
+        """Load the log before a position part by part; yield each."""
 
-    def refresh(self, as_of: int, meanwhile: Callable[[], None]) -> None:
-        """Bring the results up to what is loaded; call `meanwhile` between parts, which may load more."""
+    def refresh(self, as_of: int, meanwhile: Callable[[], bool]) -> bool:
+        """Bring the results up to what is loaded; return whether they are.
+
+        Calls `meanwhile` between parts, which may load more; when it says so, everything is left as it was.
+        """
 
     def look_after(self, as_of: int) -> None:
         """Do what can wait, and whose failing does no harm."""
@@ -90,6 +106,9 @@ class Keeper:
         self._told: dict[str, str] = {}
         self._load_began = 0
         self._load_again = 0
+        self._facts = 0
+        self._facts_each = 0.0
+        self._seen = (0, 0)
         self._thread = threading.Thread(target=self._run, name="afterword-keeper", daemon=True)
 
     def start(self) -> None:
@@ -192,24 +211,49 @@ class Keeper:
                 self._loading_since, self._waiting_since = self._waiting_since, None
         if self.loaded < target:
             with closing(self._work.load(target)) as parts:
-                for self.loaded in parts:
+                for part in parts:
+                    self._facts += part.facts
+                    self._facts_each = part.facts / max(1, part.position - self.loaded)
+                    self.loaded = part.position
                     if self._stopping:
                         return
         with self._changed:
             self._waiting_bytes -= size
             self._loading_since = None
-        self._load_again = self._clock() + int(PERIOD * 1_000_000)
+        self._load_again = self._clock() + int(PATIENCE * 1_000_000)
 
     def _refresh(self, as_of: int) -> None:
-        loaded = self.loaded
+        loaded, facts = self.loaded, self._facts
         self._load_again = self._clock() + int(PATIENCE * 1_000_000)
-        self._work.refresh(as_of, self._load_meanwhile)
+        if not self._work.refresh(as_of, lambda: self._load_meanwhile(facts)):
+            as_of, loaded = self._clock(), self.loaded
+            self._work.refresh(as_of, lambda: self._load_meanwhile(None))  # the next burst waits
         self.as_of, self.attributed = as_of, loaded
 
-    def _load_meanwhile(self) -> None:
+    def _load_meanwhile(self, facts: int | None) -> bool:
         """Load what has come in since; the refresh under way goes on with what it knew when it began.
 
         Otherwise what came in while many users are swept would wait for all of them.
+
+        Args:
+            facts: how many had been loaded when the refresh began; None if it is to go on in any case.
+
+        Returns:
+            Whether the refresh had better begin again: a burst has ended, and all of it is in the results sooner if
+            they are not brought up to a part of it first.
+
         """
-        if not self._stopping and self.failure is None and self._clock() >= self._load_again:
+        if self._stopping or self.failure is not None:
+            return False
+        self._is_quiet()  # since when, if loading takes long
+        waiting = (self._durable() - self.loaded) * self._facts_each
+        if waiting >= ENOUGH or self._clock() >= self._load_again:
             self.failure = self._tried("loading", self._load)
+        is_much = facts is not None and self._facts - facts >= ENOUGH
+        return is_much and self.loaded == self._durable() and self._is_quiet()
+
+    def _is_quiet(self) -> bool:
+        durable, now = self._durable(), self._clock()
+        if durable != self._seen[0]:
+            self._seen = durable, now
+        return now - self._seen[1] >= QUIET * 1_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -22,6 +22,10 @@ from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.live.state import State
 
 KINDS: tuple[Kind, ...] = ("exposures", "events", "step_messages")
+NAMING: tuple[Kind, ...] = ("exposures", "step_messages")
+"""Kinds of facts that all name a campaign."""
+MANY = 10_000
+"""From so many users on their rows are in nearly every part of a table, which has to be read in any case."""
 NEVER_READ = frozenset({"order_id"})
 """Columns that only tell repetitions from conflicts; the tables of facts have neither."""
 OF_CAMPAIGNS = "SEMI JOIN intake_campaigns USING (campaign_id)"
@@ -100,12 +104,17 @@ def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since
     con.execute("CREATE OR REPLACE TEMP TABLE named AS SELECT DISTINCT user_id FROM named_users")
     con.unregister("named_users")
     for kind in KINDS:
-        _find_new(con, facts, kind, since)
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE new_{kind} AS
+            SELECT user_id, min(time) AS time FROM ({_new(facts, kind, since, "user_id")}) GROUP BY user_id"""
+        )
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE refunded AS SELECT user_id, occurred_at AS time FROM {facts.table("events")} e
-        SEMI JOIN new_events n ON n.refund_of = e.event_id WHERE kind = 'purchase'"""
-        if con.execute("SELECT count(*) FROM new_events WHERE refund_of IS NOT NULL").fetchall()[0][0]
+        SEMI JOIN ({_new(facts, "events", since, "refund_of", "kind = 'refund'")}) n ON n.refund_of = e.event_id
+        WHERE kind = 'purchase'"""
+        if _are_any(con, f"FROM {facts.table('events')} WHERE kind = 'refund'")
         else "CREATE OR REPLACE TEMP TABLE refunded (user_id VARCHAR, time BIGINT)"
     )
     selects = [f"SELECT user_id, time FROM {name}" for name in (*(f"new_{kind}" for kind in KINDS), "refunded")]
@@ -118,30 +127,34 @@ def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since
         CREATE OR REPLACE TEMP TABLE swept_ids AS SELECT user_id FROM swept
         UNION SELECT a.user_id FROM derived.aliases a SEMI JOIN swept s ON s.user_id = a.person"""
     )
-    campaigns = con.execute(
-        f"""
-        SELECT campaign_id FROM new_exposures UNION SELECT campaign_id FROM new_step_messages
-        UNION SELECT campaign_id FROM {facts.table("exposures")} SEMI JOIN new_events ON trigger_event_id = event_id"""
-    ).fetchall()
     persons, everything = con.execute("SELECT (SELECT count(*) FROM swept), (SELECT count(*) FROM named)").fetchall()[0]
     earliest = con.execute(f"SELECT min(time) FROM {news}").fetchall()[0][0]
-    return Touched(int(persons), bool(everything), earliest, frozenset(name for (name,) in campaigns))
+    return Touched(int(persons), bool(everything), earliest, _named_campaigns(con, facts, since))
 
 
-def _find_new(con: duckdb.DuckDBPyConnection, facts: FactTables, kind: Kind, since: Since) -> None:
-    """Copy what must be known of new facts and of those whose time has come."""
+def _named_campaigns(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> frozenset[str]:
+    """Return the campaigns that new facts name, and those of exposures that name a new event."""
+    parts = [f"SELECT campaign_id FROM ({_new(facts, kind, since, 'campaign_id')})" for kind in NAMING]
+    triggered = f"FROM {facts.table('exposures')} WHERE trigger_event_id IS NOT NULL"
+    if _are_any(con, triggered):  # few workspaces have any; the ids of all new events need not be read for them
+        events = f"SELECT event_id FROM ({_new(facts, 'events', since, 'event_id')})"
+        parts.append(f"SELECT campaign_id {triggered} AND trigger_event_id IN ({events})")
+    return frozenset(name for (name,) in con.execute(" UNION ".join(parts)).fetchall())
+
+
+def _new(facts: FactTables, kind: Kind, since: Since, column: str, only: str = "TRUE") -> str:
+    """Return the SELECT of a column and the `time` of new facts and of those whose time has come."""
     time = TIMES[kind]
-    columns = (
-        "event_id, CASE WHEN kind = 'refund' THEN refund_of END AS refund_of" if kind == "events" else "campaign_id"
-    )
     # Two queries and no OR: each is answered from the row groups that can have such rows.
-    select = f"SELECT user_id, {time} AS time, {columns} FROM {facts.table(kind)} WHERE"
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE new_{kind} AS {select} position > $position AND {time} <= $as_of
-        UNION ALL {select} position <= $position AND {time} > $after AND {time} <= $as_of""",
-        {"position": since.position, "after": since.after, "as_of": since.as_of},
+    select = f"SELECT {column}, {time} AS time FROM {facts.table(kind)} WHERE {time} <= {since.as_of} AND {only} AND"
+    return (
+        f"{select} position > {since.position} "
+        f"UNION ALL {select} position <= {since.position} AND {time} > {since.after}"
     )
+
+
+def _are_any(con: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    return bool(con.execute(f"SELECT EXISTS (SELECT 1 {rows})").fetchall()[0][0])
 
 
 def reached(
@@ -171,12 +184,15 @@ def reached(
     return found
 
 
-def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions) -> Scans:
+def gather_users(
+    con: duckdb.DuckDBPyConnection, facts: FactTables, definitions: Definitions, meanwhile: Callable[[], None]
+) -> Scans:
     """Copy the facts of the swept users: exposures, and of those who have any the rest.
 
     A refund counts whoever sent it and whenever, so those of the users' purchases come along (rule 28).
     """
     _gather_exposures(con, facts, f"{OF_CAMPAIGNS} {of_users(con, facts, 'exposures', 'swept_ids')}")
+    meanwhile()
     unread = unread_columns(definitions)
     counting = counting_events(definitions)
     if "from_version" in unread:
@@ -187,6 +203,7 @@ def gather_users(con: duckdb.DuckDBPyConnection, facts: FactTables, definitions:
         named = "exposure_id IS NOT NULL AND kind IN ('message_open', 'message_click')"
         counting = f"(occurred_at >= {first} AND {counting} OR occurred_at < {first} AND {named})"
     exposed = of_users(con, facts, "events", "exposed_ids", counting)
+    meanwhile()
     events = facts.relation("events", exposed, without=unread)
     others = facts.relation(
         "events",
@@ -249,7 +266,8 @@ def of_users(con: duckdb.DuckDBPyConnection, facts: FactTables, kind: Kind, ids:
     """Return SQL after FROM that restricts facts to those of some users, found by hash: others' ids are not read.
 
     Args:
-        con: where a temporary table `near_` and the kind is made, of the rows with the users' hashes.
+        con: where a temporary table `sought` is made of the users' hashes, which is read by the SQL; and where they are
+            few, one `near_` and the kind of the rows that have them.
         facts: the tables of facts.
         kind: of fact.
         ids: a table of the users' ids, `user_id`.
@@ -257,13 +275,16 @@ def of_users(con: duckdb.DuckDBPyConnection, facts: FactTables, kind: Kind, ids:
 
     """
     con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE sought AS SELECT DISTINCT {user_hash_sql("user_id")} AS user_hash FROM {ids};
-        CREATE OR REPLACE TEMP TABLE near_{kind} AS SELECT rowid AS row FROM {facts.table(kind)}
-        WHERE user_hash IN (SELECT user_hash FROM sought) AND {only}"""
+        f"CREATE OR REPLACE TEMP TABLE sought AS SELECT DISTINCT {user_hash_sql('user_id')} AS user_hash FROM {ids}"
     )
+    near = f"user_hash IN (SELECT user_hash FROM sought) AND {only}"
+    if con.execute("SELECT count(*) FROM sought").fetchall()[0][0] < MANY:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE near_{kind} AS SELECT rowid AS row FROM {facts.table(kind)} WHERE {near}"
+        )
+        near = f"rowid IN (SELECT row FROM near_{kind})"
     # Of the column itself the database would make a filter of the scan, and read everybody's ids for it.
-    return f"WHERE rowid IN (SELECT row FROM near_{kind}) AND concat(user_id, '') IN (SELECT user_id FROM {ids})"
+    return f"WHERE {near} AND concat(user_id, '') IN (SELECT user_id FROM {ids})"
 
 
 def _scans(facts: FactTables, events: str, unread: frozenset[str]) -> Scans:

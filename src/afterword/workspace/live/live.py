@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -84,7 +85,7 @@ class Live:
         *,
         as_of: int,
         erase: Erase | None = None,
-        meanwhile: Callable[[], None] = nothing,
+        meanwhile: Callable[[], bool] = nothing,
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
 
@@ -95,17 +96,16 @@ class Live:
         Args:
             definitions: all campaigns.
             touched_users: any ids of users whose facts changed in another way.
-            as_of: now, in epoch microseconds. Later facts wait. It never goes back.
+            as_of: now, in epoch microseconds; later facts wait. It never goes back.
             erase: erases persons from the facts, in the same transaction.
-            meanwhile: called between parts of the work; more facts may be loaded by it, which this refresh does not
-                see, and nothing may be erased.
+            meanwhile: called between parts; may load more facts, not seen by this refresh; says whether to give up.
+
+        Raises:
+            Superseded: it gave up, and changed nothing.
 
         """
-        cursor = self._con.cursor()
-        try:
-            return refreshing.refresh(cursor, definitions, touched_users, as_of, self._limits, meanwhile, erase=erase)
-        finally:
-            cursor.close()
+        with closing(self._con.cursor()) as con:
+            return refreshing.refresh(con, definitions, touched_users, as_of, self._limits, meanwhile, erase=erase)
 
     def convert_by(self, rates: Sequence[ExchangeRate]) -> None:
         """Convert revenue by these rates from now on; to be called by the thread that refreshes."""

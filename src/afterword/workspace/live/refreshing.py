@@ -63,8 +63,18 @@ Erase = Callable[[duckdb.DuckDBPyConnection], Erased]
 """Erases persons from the facts, in the transaction that derives the results again."""
 
 
-def nothing() -> None:
-    """Do nothing."""
+def nothing() -> bool:
+    """Do nothing, and let the refresh go on."""
+    return False
+
+
+class Superseded(Exception):
+    """A refresh gave up, as what it would have found is not worth waiting for; nothing of it is left."""
+
+
+def _pause(meanwhile: Callable[[], bool]) -> None:
+    if meanwhile():
+        raise Superseded
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ def refresh(
     users: Iterable[str],
     as_of: int,
     limits: Limits,
-    meanwhile: Callable[[], None] = nothing,
+    meanwhile: Callable[[], bool] = nothing,
     *,
     erase: Erase | None = None,
 ) -> Refreshed:
@@ -115,7 +125,7 @@ def _refresh(
     users: Iterable[str],
     as_of: int,
     limits: Limits,
-    meanwhile: Callable[[], None],
+    meanwhile: Callable[[], bool],
     erasures: Sequence[Erasure],
 ) -> Refreshed:
     state, plan = read_state(con), _plan(con, definitions)
@@ -139,7 +149,7 @@ def _refresh(
         scans = gather_campaigns(con, fact_tables(con, changed), changed)
         _derive(con, changed, scans, limits, as_of, plan.changed, meanwhile)
         place_staged(con, "derived.")
-        meanwhile()
+        _pause(meanwhile)
         changes.collect(con, "after", list(plan.changed.values()))
     told = changes.record(con, as_of, erasures)
     if merged:
@@ -188,12 +198,16 @@ def _derive(
     limits: Limits,
     as_of: int,
     numbers: Mapping[str, int],
-    meanwhile: Callable[[], None],
+    meanwhile: Callable[[], bool],
     *,
     remember: bool = True,
 ) -> None:
     """Sweep and leave the rows, staged and numbered."""
-    found = attribute(con, definitions, scans, limits, as_of, lambda _what, _done: meanwhile(), Staged())
+
+    def step(_what: str, _done: float | None) -> None:
+        meanwhile()  # the next pause gives up if need be: here files would be left open
+
+    found = attribute(con, definitions, scans, limits, as_of, step, Staged())
     campaigns = {place: numbers[campaign.id] for place, campaign in enumerate(definitions.campaigns)}
     number_staged(con, found.results.users, campaigns, remember=remember)
     found.results.close()
@@ -213,18 +227,18 @@ def _replace_users(
     numbers: Mapping[str, int],
     limits: Limits,
     as_of: int,
-    meanwhile: Callable[[], None],
+    meanwhile: Callable[[], bool],
 ) -> None:
     """Sweep the users to be swept and replace their rows in the definitions' campaigns."""
-    meanwhile()
-    scans = gather_users(con, fact_tables(con, definitions), definitions)
-    meanwhile()
+    _pause(meanwhile)
+    scans = gather_users(con, fact_tables(con, definitions), definitions, lambda: _pause(meanwhile))
+    _pause(meanwhile)
     _derive(con, definitions, scans, limits, as_of, numbers, meanwhile)
-    meanwhile()
+    _pause(meanwhile)
     campaigns = [numbers[campaign.id] for campaign in definitions.campaigns]
     _remove_users(con, campaigns)
     place_staged(con, "derived.")
-    meanwhile()
+    _pause(meanwhile)
     changes.collect(con, "after", campaigns, "staged_users")
 
 
