@@ -265,9 +265,11 @@ def _gather_exposures(con: duckdb.DuckDBPyConnection, facts: FactTables, only: s
 def of_users(con: duckdb.DuckDBPyConnection, facts: FactTables, kind: Kind, ids: str, only: str = "TRUE") -> str:
     """Return SQL after FROM that restricts facts to those of some users, found by hash: others' ids are not read.
 
+    It is to be used before this is called again with the same connection.
+
     Args:
-        con: where a temporary table `sought` is made of the users' hashes, which is read by the SQL; and where they are
-            few, one `near_` and the kind of the rows that have them.
+        con: where a temporary table `sought` is made of the users' hashes, and where they are few, one `near_` and the
+            kind of the rows that have them; the SQL reads them.
         facts: the tables of facts.
         kind: of fact.
         ids: a table of the users' ids, `user_id`.
