@@ -19,8 +19,8 @@ SOURCE = ROOT / "src" / "afterword"
 ROOMS = ("intake", "log", "store", "attribution", "reports", "selection", "workspace", "demo", "interfaces")
 """The way the data goes; a room imports only rooms to its left. `demo` stands before its only user."""
 
-FOUNDATIONS = ("model", "errors", "settings", "versions", "money", "durations", "store.sql")
-"""Pure and importable from everywhere; they import only each other."""
+FOUNDATIONS = ("model", "errors", "settings", "versions", "money", "durations", "precedence", "store.sql")
+"""Importable from everywhere; they import only each other. All but `precedence` are pure."""
 
 PURE = "stats"
 """Mathematics on counts and sums: imports foundations, is imported from everywhere."""

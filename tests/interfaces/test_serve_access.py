@@ -12,8 +12,9 @@ import pytest
 from afterword.interfaces.api.operations import Operation
 from afterword.store.metadata import FILE_NAME, open_metadata
 from afterword.store.permissions import Permission
+from tests.interfaces.conftest import Serving
 from tests.interfaces.describing import OPERATIONS, operation_of
-from tests.interfaces.serving import Client, Served
+from tests.interfaces.serving import Client, Served, wait_for
 
 OPEN = [each for each in OPERATIONS if each.permission is None]
 """What needs no key."""
@@ -67,6 +68,27 @@ def test_a_key_for_everything_else_is_403(shared: Served, client: Client, operat
 def test_a_key_for_this_alone_is_let_in(shared: Served, client: Client, operation: Operation[Any]) -> None:
     answer = ask(client, operation, shared.make_key(str(operation.permission)))
     assert answer.status_code in (200, 201, 202, 303, 400, 404, 409, 428)
+
+
+def test_who_may_not_ask_is_told_so_while_the_process_that_answers_is_away(serving: Serving) -> None:
+    served = serving()
+    client = served.start()
+    every = [each for each in Permission if each != "admin"]
+    keys = {one.permission: served.make_key(*(each for each in every if each != one.permission)) for one in NEEDS}
+    served.fault("no-start")
+    served.kill_answering()
+    wait_for(lambda: "cannot be started" in client.get("/readyz").text, 20)
+    for operation in NEEDS:
+        place = operation.path.replace("{id}", "no-such-campaign")
+        found = [ask(client, operation, key) for key in (None, WRONG, keys[operation.permission])]
+        assert [one.status_code for one in found] == [401, 401, 403], place
+        assert found[0].json()["message"].startswith("Invalid API key: ")
+        wrong = client.http.request("TRACE", place, headers=client.bearer())
+        assert wrong.status_code == 405, place
+        assert operation.method in wrong.headers["allow"].split(", ")
+    served.mend()
+    wait_for(lambda: client.get("/readyz").status_code == 200, 40)
+    assert ask(client, NEEDS[0], None).status_code == 401
 
 
 def test_a_revoked_key_is_refused_within_a_second_or_so(shared: Served, client: Client) -> None:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
 from afterword.interfaces.api.openapi import document
 from tests.interfaces.describing import OPERATIONS
-from tests.interfaces.serving import Client, Served, campaign, exposures, purchase, wait_for
+from tests.interfaces.serving import Client, Served, campaign, exposures, purchase
 
 Test = TypeVar("Test", bound=Callable[..., None])
 SECONDS = 15.0
@@ -91,24 +89,8 @@ def ask(client: Client, case: schemathesis.Case[Any]) -> None:
     for known in (False, True):
         if known and not about_a_known_campaign(case):
             return
-        answered(client, case)
-
-
-def answered(client: Client, case: schemathesis.Case[Any]) -> None:
-    """Make a request, and judge the answer; once more if the server said that it was away.
-
-    Some of what is sent here erases persons. While the facts' file is rewritten it says so to everybody, also to who
-    has no key and by any method.
-    """
-    headers = client.basic() if case.path.startswith("/v1/") else client.bearer()
-    call = partial(case.call_and_validate, client.address, headers=headers, checks=CHECKED, timeout=SECONDS)
-    try:
-        call()
-    except FailureGroup as failure:
-        if not any("503" in str(one) for one in (failure, *failure.exceptions)):
-            raise
-        wait_for(lambda: client.http.get("/readyz").status_code == 200, 60.0)
-        call()
+        headers = client.basic() if case.path.startswith("/v1/") else client.bearer()
+        case.call_and_validate(base_url=client.address, headers=headers, checks=CHECKED, timeout=SECONDS)
 
 
 def about_a_known_campaign(case: schemathesis.Case[Any]) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from afterword.store import statements, user_hashes
+from afterword.errors import UserError
+from afterword.store import facts, statements, user_hashes
 from afterword.store.facts import facts_sql
 from afterword.store.user_hashes import complete_user_hashes, user_hash_sql
 from tests.store.world import opened
@@ -77,3 +78,24 @@ def test_after_a_crash_the_rest_is_done(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_fact_without_one_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path) as con, pytest.raises(duckdb.ConstraintException):
         con.execute(STEP.format(hash=", NULL", rows=1))
+
+
+@pytest.mark.parametrize(
+    ("error", "way_out"),
+    [
+        (duckdb.OutOfMemoryException("could not allocate block of size 256.0 KiB"), "give --memory more"),
+        (duckdb.IOException("Could not write file: No space left on device"), "make room on the disk"),
+        (duckdb.IOException("Corrupt database file: computed checksum 1 does not match 2"), "put back the last backup"),
+    ],
+)
+def test_what_keeps_a_file_from_being_completed_names_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: duckdb.Error, way_out: str
+) -> None:
+    def fails(_con: duckdb.DuckDBPyConnection) -> None:
+        raise error
+
+    monkeypatch.setattr(facts, "complete_user_hashes", fails)
+    with pytest.raises(UserError) as raised, opened(tmp_path):
+        pass
+    assert way_out in str(raised.value)
+    assert str(error) in str(raised.value)

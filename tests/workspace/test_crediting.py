@@ -81,7 +81,10 @@ def check(seed: int, *, once_per_user: bool) -> None:
         world.load(facts, generated.facts.merges)
         world.live.refresh(definitions, as_of=as_of)
         found = asked(world, CreditQuestion(definitions, event, period[0], period[1], once_per_user), as_of)
+        reported = world.live.report(definitions, as_of)
         world.con.close()
+    brought = {campaign["id"]: campaign["incremental"] for campaign in reported["campaigns"]}
+    assert {campaign["id"]: campaign["incremental"] for campaign in found["campaigns"]} == brought
     logged = first_of_each(generated.facts)
     naive = answer(definitions, logged, as_of)
     expected = share_out(naive, event, period, once_per_user=once_per_user)

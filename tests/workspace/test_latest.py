@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import count
 
 import pytest
@@ -80,3 +81,22 @@ def test_a_failure_is_told_only_where_there_is_nothing_older() -> None:
     assert makes.ask(1) == (1, False)
     makes.now += FRESH_MICROSECONDS + 1
     assert makes.latest.ask("all", 2, makes.clock, fails, patience=LONG).data == 1
+
+
+def test_nobody_waits_for_what_has_been_made_for_longer_than_they_would() -> None:
+    makes, goes = Makes(), threading.Event()
+    assert makes.ask(1) == (1, False)
+    makes.now += FRESH_MICROSECONDS + 1
+
+    def waits() -> int:
+        assert goes.wait(LONG)
+        return makes.make()
+
+    older = makes.latest.ask("all", 2, makes.clock, waits, patience=0.01)
+    assert (older.data, older.newer_comes) == (1, True)
+    makes.now += int(LONG * 1_000_000)
+    began = time.monotonic()
+    older = makes.latest.ask("all", 2, makes.clock, waits, patience=LONG)
+    assert (older.data, older.newer_comes) == (1, True)
+    assert time.monotonic() - began < LONG / 2
+    goes.set()

@@ -25,7 +25,8 @@ from starlette.routing import Route
 
 from afterword.errors import UserError
 from afterword.interfaces.api.answers import answer
-from afterword.interfaces.api.app import make_reading_app
+from afterword.interfaces.api.app import ASKING, DESCRIPTION, make_reading_app
+from afterword.interfaces.api.entrances import entrances
 from afterword.interfaces.api.selection import selecting_of
 from afterword.interfaces.api.server import Policy, Reading
 from afterword.interfaces.garbage import search_seldom
@@ -33,7 +34,7 @@ from afterword.interfaces.logs import log_to_stderr
 from afterword.interfaces.moments import now
 from afterword.interfaces.posting import post
 from afterword.interfaces.rewriting import in_process_of_its_own
-from afterword.interfaces.two_processes import AGAIN, FIRST_VARIANTS, STATE, AskedFirst, Configuration
+from afterword.interfaces.two_processes import AGAIN, ENTRANCES, FIRST_VARIANTS, STATE, AskedFirst, Configuration
 from afterword.workspace.answering import is_beyond_repair, open_answering
 from afterword.workspace.data_directory import LOG
 from afterword.workspace.delivering import Deliverer
@@ -112,7 +113,11 @@ def _run(told: Configuration) -> bool:
             asked = msgspec.json.decode(await request.body(), type=AskedFirst)
             return answer(200, await asyncio.to_thread(data.first_variants, asked.campaign_id, asked.users))
 
+        async def doors(_request: Request) -> Response:
+            return answer(200, entrances((*ASKING, DESCRIPTION)))
+
         app.router.routes.insert(0, Route(STATE, state))
+        app.router.routes.insert(0, Route(ENTRANCES, doors))
         app.router.routes.insert(0, Route(FIRST_VARIANTS, first_variants, methods=["POST"]))
         config = uvicorn.Config(
             app,

@@ -14,9 +14,10 @@ import h11
 import msgspec
 
 from afterword.errors import UserError
+from afterword.interfaces.api.entrances import Entrance
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.forwarding import UNAVAILABLE, exchange
-from afterword.interfaces.two_processes import AGAIN, FIRST_VARIANTS, STATE, AskedFirst
+from afterword.interfaces.two_processes import AGAIN, ENTRANCES, FIRST_VARIANTS, STATE, AskedFirst
 from afterword.log import LogError
 from afterword.workspace.backlog import Backlog, Progress
 
@@ -40,6 +41,7 @@ class Companion:
         durable: Callable[[], int],
         seal: Callable[[], int],
         backlog: Backlog,
+        learn: Callable[[list[Entrance]], None],
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -49,6 +51,7 @@ class Companion:
             durable: up to where the log may be read.
             seal: completes the last segment of the log and returns where the next one begins.
             backlog: told how far the other process is.
+            learn: told, after each start, who may ask it.
 
         """
         self._socket = socket
@@ -57,6 +60,7 @@ class Companion:
         self._seal = seal
         self._sealed = 0
         self._backlog = backlog
+        self._learn = learn
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -137,9 +141,13 @@ class Companion:
 
     async def _ask(self) -> None:
         """Tell the other process how far the log is, and hear how far it is."""
+        learnt = False
         while True:
             with suppress(OSError, TimeoutError, h11.RemoteProtocolError):
                 async with asyncio.timeout(ASK_SECONDS):
+                    if not learnt:
+                        self._learn(msgspec.json.decode(await self._exchanged("GET", ENTRANCES), type=list[Entrance]))
+                        learnt = True
                     await self._ask_once()
             await asyncio.sleep(POLL_SECONDS)
 

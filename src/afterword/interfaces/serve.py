@@ -17,6 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from afterword.errors import UserError
+from afterword.interfaces.api.entrances import Entrances
 from afterword.interfaces.api.forwarding import Forwarder
 from afterword.interfaces.api.receiving import make_receiving_app
 from afterword.interfaces.api.server import Policy, Receiving
@@ -145,11 +146,12 @@ def serve(
             lambda: intake.log.durable,
             intake.log.seal,
             backlog,
+            lambda told: entrances.learn(told),
         )
         server = Receiving(
             Front(intake.path, intake.log, intake.metadata, backlog), policy, now, companion.first_variants
         )
-
+        entrances = Entrances(server)
         keeping = LogUpkeep(intake.log, backlog, upkeep, now, server.metrics)
 
         @asynccontextmanager
@@ -163,7 +165,7 @@ def serve(
                     task.cancel()
 
         config = uvicorn.Config(
-            make_receiving_app(server, Forwarder(local, policy, lambda: backlog.renewing), running),
+            make_receiving_app(server, Forwarder(local, policy, backlog, entrances), running),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -13,6 +13,7 @@ from afterword.interfaces.oidc.settings import Oidc
 
 STATE = "/internal/state"
 FIRST_VARIANTS = "/internal/first-variants"
+ENTRANCES = "/internal/entrances"
 CLIENT, SCHEME = "x-afterword-client", "x-afterword-scheme"
 """Headers of a request that is handed on: who sent it, as the network or a trusted proxy says, and by http or https."""
 AGAIN = 75

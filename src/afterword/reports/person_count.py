@@ -14,6 +14,7 @@ from afterword.attribution.compiled import I64
 from afterword.attribution.derive import Rows
 from afterword.attribution.stored import stacked
 from afterword.model import LETTERS, Campaign, Definitions
+from afterword.precedence import give_way
 from afterword.reports.person_cells import CAPPED, DAY_BITS, MONEY, WORD, PersonCells
 from afterword.reports.person_money import LINE_COLUMNS, PERSON_COLUMNS, Apart, Products, add_apart, rates_of
 from afterword.reports.persons import GUARDRAILS, NO_DAYS, REVENUE, WINSORISED, DaySums, PersonDays
@@ -74,6 +75,7 @@ class PersonCount:
         first = _by_day(key, n[np.newaxis].astype(np.float64))
         days = []
         for index, campaign in enumerate(self._campaigns):
+            give_way()
             places = [index << 4 | variant for variant in range(len(campaign.variants))]
             metrics = [_metrics(campaign, place << 3, letters, money) for place in places]
             if self._caps[index] is not None:
@@ -149,6 +151,7 @@ def query_persons(
     count = PersonCount(definitions, as_of, caps)
     lines = _columns(con.sql(query("person_money")).to_arrow_table())
     for batch in con.sql(query("persons")).to_arrow_reader(QUERY_ROWS):
+        give_way()
         count.add(_columns(pa.Table.from_batches([batch])), lines)
         lines = {name: column[:0] for name, column in lines.items()}
     return count.days(con)

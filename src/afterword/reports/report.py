@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from afterword.model import LETTERS, Campaign, ConversionEvent, ConversionKind, Definitions, Outcome, Workspace
+from afterword.precedence import give_way
 from afterword.reports import ages, person_json, series, steps, units
 from afterword.reports.adapted import adapted_comparison
 from afterword.reports.facts import FactCounts
@@ -56,10 +57,11 @@ def campaigns_of(
     tables: Tables, definitions: Definitions, versions: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Return what report.json says of each campaign."""
-    return [
-        _campaign(tables, definitions, index, versions[index] if versions else None)
-        for index in range(len(definitions.campaigns))
-    ]
+    told = []
+    for index in range(len(definitions.campaigns)):
+        give_way()
+        told.append(_campaign(tables, definitions, index, versions[index] if versions else None))
+    return told
 
 
 def iso_time(us: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from afterword.precedence import give_way
 from afterword.reports.exchange import Money, load_rates
 from afterword.reports.sql import query
 
@@ -54,4 +55,5 @@ def load_revenue(
 
 
 def _rows(con: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+    give_way()
     return con.execute(query(name), parameters or None).fetchall()

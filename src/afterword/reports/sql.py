@@ -12,6 +12,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from afterword.precedence import give_way
+
 Ints: TypeAlias = NDArray[np.int64]
 
 
@@ -44,6 +46,7 @@ C = TypeVar("C", bound=Columns)
 
 def fetch(con: duckdb.DuckDBPyConnection, kind: type[C], name: str, **parameters: object) -> C:
     """Run a named query whose columns are all integers (or booleans) and never NULL."""
+    give_way()
     result: dict[str, NDArray[Any]] = con.execute(query(name), parameters or None).fetchnumpy()
     return sorted_columns(kind, *(np.asarray(result[field.name]).astype(np.int64) for field in fields(kind)))
 

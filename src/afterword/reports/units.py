@@ -136,13 +136,33 @@ def load_persons(con: duckdb.DuckDBPyConnection, campaigns: tuple[Campaign, ...]
 
 def scope_units(tables: UnitTables, index: int, campaign: Campaign) -> list[ScopeUnits]:
     """The counts of one campaign: its variants, total, total with control."""
+    cells, persons = _scoped(tables, index, campaign)
+    letters = len(campaign.conversion_events)
+    return [_scope(cells, persons, scope, letters) for scope in range(len(campaign.variants) + 2)]
+
+
+def sizes(tables: UnitTables, index: int, campaign: Campaign) -> list[tuple[int, int]]:
+    """Return units and persons of one campaign's scopes, as `scope_units` does, and nothing else."""
+    cells, persons = _scoped(tables, index, campaign)
+    return [_size(cells, persons, scope)[:2] for scope in range(len(campaign.variants) + 2)]
+
+
+def _scoped(tables: UnitTables, index: int, campaign: Campaign) -> tuple[Cells, PersonSums | None]:
     control = np.array([variant.control for variant in campaign.variants], dtype=bool)
     cells = _with_totals(tables.cells.of(index), tables.several.of(index), control)
-    persons = None
-    if campaign.counting is not Counting.ONCE_PER_USER:
-        persons = _with_totals(tables.persons.of(index), tables.several_persons.of(index), control)
-    letters = len(campaign.conversion_events)
-    return [_scope(cells, persons, scope, letters) for scope in range(len(control) + 2)]
+    if campaign.counting is Counting.ONCE_PER_USER:
+        return cells, None
+    return cells, _with_totals(tables.persons.of(index), tables.several_persons.of(index), control)
+
+
+def _size(cells: Cells, persons: PersonSums | None, scope: int) -> tuple[int, int, int]:
+    """Return units, persons, and persons of several variants."""
+    here = cells.scope == scope
+    exposed = int(cells.n[here].sum())
+    if persons is None:
+        return exposed, exposed, int((cells.n * cells.several)[here].sum())
+    here = persons.scope == scope
+    return exposed, int(persons.persons[here].sum()), int((persons.persons * persons.several)[here].sum())
 
 
 def _with_totals(rows: T, several: T, control: NDArray[np.bool_]) -> T:
@@ -165,15 +185,8 @@ def _with_totals(rows: T, several: T, control: NDArray[np.bool_]) -> T:
 
 
 def _scope(cells: Cells, persons: PersonSums | None, scope: int, letters: int) -> ScopeUnits:
-    mine = _rows_of(cells, scope)
-    exposed = int(mine.n.sum())
-    if persons is None:
-        several = int((mine.n * mine.several).sum())
-        all_persons = exposed
-    else:
-        persons = _rows_of(persons, scope)
-        several = int((persons.persons * persons.several).sum())
-        all_persons = int(persons.persons.sum())
+    exposed, all_persons, several = _size(cells, persons, scope)
+    mine, persons = _rows_of(cells, scope), None if persons is None else _rows_of(persons, scope)
     return ScopeUnits(
         exposed=exposed,
         persons=all_persons,

@@ -231,6 +231,22 @@ def _weighted(stretches: Sequence[Sums], weights: Sequence[float]) -> Sums:
     return Sums(n, *(of(one.name) for one in fields(Sums)[1:]))
 
 
+def metrics_of(campaign: Campaign) -> tuple[Metric, ...]:
+    """Return what is measured of a campaign's persons: the conversion events, the primary first, and revenue last."""
+    events = zip(LETTERS, campaign.conversion_events, strict=False)
+    metrics = [Metric(name, event.deadline_seconds, event.kind not in WITHOUT_MESSAGE) for name, event in events]
+    metrics.append(Metric(REVENUE, campaign.revenue_window_seconds))
+    if campaign.analysis.winsorize is not None:
+        metrics.append(Metric(WINSORISED, campaign.revenue_window_seconds))
+    return tuple(metrics)
+
+
+def planned_of(campaign: Campaign, epochs: Sequence[Epoch]) -> set[str]:
+    """Return the ids of the variants that have a share, or had one."""
+    planned = {variant.id for variant in campaign.variants if variant.share_hundredths}
+    return planned | {name for epoch in epochs for name, share in epoch.shares.items() if share}
+
+
 def experiment_of(
     campaign: Campaign,
     report: Mapping[str, Any],
@@ -251,14 +267,8 @@ def experiment_of(
         epochs: the history of its shares.
 
     """
-    events = zip(LETTERS, campaign.conversion_events, strict=False)
-    metrics = [Metric(name, event.deadline_seconds, event.kind not in WITHOUT_MESSAGE) for name, event in events]
-    metrics.append(Metric(REVENUE, campaign.revenue_window_seconds))
-    if campaign.analysis.winsorize is not None:
-        metrics.append(Metric(WINSORISED, campaign.revenue_window_seconds))
     delays = report["delays"]["variants"]
-    planned = {variant.id for variant in campaign.variants if variant.share_hundredths}
-    planned |= {name for epoch in epochs for name, share in epoch.shares.items() if share}
+    planned = planned_of(campaign, epochs)
     arms = [
         Arm(
             id=variant.id,
@@ -286,7 +296,7 @@ def experiment_of(
         id=campaign.id,
         kind=campaign.kind,
         plan=campaign.analysis,
-        metrics=tuple(metrics),
+        metrics=metrics_of(campaign),
         arms=tuple(arms),
         today=today,
         persons=everyone["persons"],

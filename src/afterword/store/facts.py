@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ as all the rest of loading (decision 0022). The price is some catching up when a
 VACUUM_TASKS: Final = 2
 """Per checkpoint, of DuckDB's 100: nobody can load or refresh while rows move together, which took up to 4 s. Two keep
 files as small (decision 0070)."""
+_DAMAGED: Final = re.compile("Corrupt database|Could not read enough bytes|Checksum")
 
 
 def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> duckdb.DuckDBPyConnection:
@@ -54,10 +56,7 @@ def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> d
         complete_user_hashes(connection)
     except duckdb.Error as error:
         connection.close()
-        raise UserError(
-            f"{path} cannot be brought up to this version: {str(error).splitlines()[0]}; nothing is lost, "
-            "make room on the disk or give --memory more, then start again"
-        ) from error
+        raise UserError(_not_brought_up(path, str(error))) from error
     return connection
 
 
@@ -66,12 +65,21 @@ def facts_sql() -> str:
     return (resources.files("afterword.store") / "facts.sql").read_text(encoding="utf-8")
 
 
+def _not_brought_up(path: Path, message: str) -> str:
+    if _DAMAGED.search(message):
+        return _explained(path, message)
+    return (
+        f"{path} cannot be brought up to this version: {message.splitlines()[0]}; nothing is lost, "
+        "make room on the disk or give --memory more, then start again"
+    )
+
+
 def _explained(path: Path, message: str) -> str:
     if "Could not set lock" in message:  # not "lock": a damaged file's message names its block
         return f"{path} is open in another process: stop that one first, or ask it through its API"
     if "not a valid DuckDB" in message:
         return f"{path} is no DuckDB file: name another file, or move this one away"
-    if "Corrupt database" in message or "Could not read enough bytes" in message:
+    if _DAMAGED.search(message):
         return (
             f"{path} is damaged ({message.splitlines()[0]}): put back the last backup, or, if no old part of the log "
             "was ever removed, move this file away, and the facts are loaded again from the log"

@@ -16,6 +16,7 @@ from afterword.attribution.gather import Limits
 from afterword.errors import UserError
 from afterword.log import begins_at
 from afterword.model import Definitions
+from afterword.precedence import Precedence
 from afterword.selection.named_queries import first_variants
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.database_file import rewrite_database
@@ -66,6 +67,8 @@ class Answering:
     secret: bytes
     """By which the ids of erased persons are hashed."""
     loader: Loader
+    precedence: Precedence
+    """Of who looks at a page."""
 
     def definitions(self) -> Definitions:
         """Return the campaigns that have results: all but drafts."""
@@ -205,11 +208,14 @@ def open_answering(
         keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days, audit_days), durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
-        explorations = Explorations(live, clock, tell)
+        precedence = Precedence(clock)
+        explorations = Explorations(live, clock, tell, precedence.behind)
         stack.callback(explorations.stop)
         cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
         exports = Exports(temporary)
-        yield Answering(path, facts, metadata, live, keeper, erasing, cleaning, explorations, exports, secret, loader)
+        yield Answering(
+            path, facts, metadata, live, keeper, erasing, cleaning, explorations, exports, secret, loader, precedence
+        )
 
 
 @contextmanager

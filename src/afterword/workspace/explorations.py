@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ import duckdb
 
 from afterword.attribution.reading import Step
 from afterword.errors import UserError
+from afterword.precedence import give_way
 from afterword.workspace.live import Live, NotDerived
 from afterword.workspace.live.crediting import CreditQuestion
 from afterword.workspace.live.exploring import COPYING, COUNTING, Question
@@ -88,15 +89,23 @@ class Exploration:
 class Explorations:
     """Takes questions, lets one thread of low priority work on them in turn, and keeps the last answers."""
 
-    def __init__(self, live: Live, clock: Callable[[], int], tell: Callable[[str, BaseException | None], None]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        clock: Callable[[], int],
+        tell: Callable[[str, BaseException | None], None],
+        behind: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Prepare; the thread begins with the first question.
 
         Args:
             live: the results.
             clock: the time, in microseconds since 1970.
             tell: told what fails, with the error.
+            behind: in which questions are worked on, see `Precedence.behind`.
 
         """
+        self._behind = behind
         self._live = live
         self._clock = clock
         self._tell = tell
@@ -179,6 +188,7 @@ class Explorations:
 
     def _answer(self, one: Exploration) -> None:
         def step(what: str, share: float | None) -> None:
+            give_way()
             if self._stopping:
                 raise _Stopped
             begin = BEGINS.get(what, one.progress)
@@ -187,7 +197,8 @@ class Explorations:
 
         try:
             one.at = self._clock()
-            one.result, one.state = self._result(one, step)
+            with self._behind():
+                one.result, one.state = self._result(one, step)
             one.doing, one.progress, one.stage = None, 1.0, Stage.DONE
         except Exception as error:  # whatever it is, who asked must hear of it, and the next question be answered
             one.failure, one.stage = (str(error) or type(error).__name__).splitlines()[0], Stage.FAILED

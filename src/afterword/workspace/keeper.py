@@ -245,15 +245,16 @@ class Keeper:
         """
         if self._stopping or self.failure is not None:
             return False
-        self._is_quiet()  # since when, if loading takes long
+        self._notice()  # before loading, which may take long
         waiting = (self._durable() - self.loaded) * self._facts_each
         if waiting >= ENOUGH or self._clock() >= self._load_again:
             self.failure = self._tried("loading", self._load)
         is_much = facts is not None and self._facts - facts >= ENOUGH
-        return is_much and self.loaded == self._durable() and self._is_quiet()
+        self._notice()
+        durable, since = self._seen
+        return is_much and self.loaded == durable and self._clock() - since >= QUIET * 1_000_000
 
-    def _is_quiet(self) -> bool:
-        durable, now = self._durable(), self._clock()
-        if durable != self._seen[0]:
-            self._seen = durable, now
-        return now - self._seen[1] >= QUIET * 1_000_000
+    def _notice(self) -> None:
+        """Note since when nothing has come in."""
+        if (durable := self._durable()) != self._seen[0]:
+            self._seen = durable, self._clock()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from afterword.errors import UserError
+from afterword.precedence import waiting
 
 PATIENCE_SECONDS = 0.1
 """How long who asks waits for a new one, where there is an older one."""
@@ -52,6 +54,8 @@ class _Made(Generic[T]):
 class _Question(Generic[T]):
     made: _Made[T] | None = None
     is_making: bool = False
+    began: int = 0
+    """When."""
     failure: Exception | None = None
     waiting: int = field(default=0)
     """How many wait for it; while somebody does, it is not forgotten."""
@@ -60,16 +64,20 @@ class _Question(Generic[T]):
 class Latest(Generic[T]):
     """Keeps the last answer to each of some questions; for each, one thread at a time makes the next."""
 
-    def __init__(self, kept: int = 1, makers: int = 1) -> None:
+    def __init__(
+        self, kept: int = 1, makers: int = 1, behind: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         """Prepare.
 
         Args:
             kept: to how many questions the answers are kept, those asked last.
             makers: how many questions are worked on at a time.
+            behind: in which they are worked on, see `Precedence.behind`.
 
         """
         self._kept = kept
         self._makers = threading.Semaphore(makers)
+        self._behind = behind
         self._changed = threading.Condition()
         self._questions: OrderedDict[Hashable, _Question[T]] = OrderedDict()
 
@@ -90,7 +98,8 @@ class Latest(Generic[T]):
             key: of the state of the results; whoever asks by another one has a new one made.
             clock: the time, in microseconds since 1970.
             make: makes one; what it raises is raised here where there is no older one.
-            patience: how many seconds to wait for a new one; `FIRST` times as many where there is no older one.
+            patience: how many seconds after its beginning to wait for a new one; `FIRST` times as many where there is
+                no older one.
             must: wait for as long as it takes where there is no older one.
 
         Raises:
@@ -105,7 +114,12 @@ class Latest(Generic[T]):
             if made is None or not made.rests(now):
                 self._begin(asked, key, clock, make)
                 asked.waiting += 1
-                self._changed.wait_for(lambda: not asked.is_making, _seconds(patience, must=must, first=made is None))
+                seconds = _seconds(patience, must=must, first=made is None)
+                if seconds is not None:
+                    # What has taken longer already than anybody would wait will hardly be there now.
+                    seconds -= min(seconds, abs(now - asked.began) / 1_000_000)
+                with waiting():
+                    self._changed.wait_for(lambda: not asked.is_making, seconds)
                 asked.waiting -= 1
             if asked.made is None:
                 raise asked.failure or StillMaking("the numbers are being counted")
@@ -123,13 +137,13 @@ class Latest(Generic[T]):
 
     def _begin(self, asked: _Question[T], key: Hashable, clock: Callable[[], int], make: Callable[[], T]) -> None:
         if not asked.is_making:
-            asked.is_making, asked.failure = True, None
+            asked.is_making, asked.failure, asked.began = True, None, clock()
             threading.Thread(target=self._make, args=(asked, key, clock, make), daemon=True).start()
 
     def _make(self, asked: _Question[T], key: Hashable, clock: Callable[[], int], make: Callable[[], T]) -> None:
         made, failure = None, None
         try:
-            with self._makers:
+            with self._makers, self._behind():
                 began = clock()
                 data = make()
                 ended = clock()

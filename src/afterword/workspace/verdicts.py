@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from afterword.model import Campaign, Definitions
+from afterword.precedence import give_way
 from afterword.reports.person_json import read_json
 from afterword.reports.persons import PersonDays
 from afterword.selection.experiment import Epoch, Experiment, experiment_of
-from afterword.selection.incremental import incremental_data
+from afterword.selection.incremental import Reached, incremental_data
 from afterword.selection.permuting import Outcomes, Permuted, permuted
 from afterword.selection.sizing import Sizing, Wish, sized_by, terms_of
 from afterword.selection.told import comparisons_data, forecast_data, verdict_data
@@ -54,11 +55,13 @@ def add_verdicts(
     """
     zone = ZoneInfo(definitions.workspace.timezone)
     for campaign, told, days in zip(definitions.campaigns, campaigns, persons, strict=True):
+        give_way()
         history = (histories or {}).get(campaign.id, NO_HISTORY)
         experiment = _experiment(campaign, told, days, as_of, zone, history)
         told["verdict"] = verdict_data(experiment)
         told["comparisons"] = comparisons_data(experiment)
-        told["incremental"] = incremental_data(experiment, told, definitions.workspace.currency)
+        reached = Reached(told["total"]["exposed"], told["total"]["persons"])
+        told["incremental"] = incremental_data(experiment, reached, definitions.workspace.currency)
         told["forecast"] = forecast_data(campaign, told)
 
 
@@ -124,11 +127,15 @@ def _experiment(
         persons,
         _day(as_of, zone),
         redefined=exposed_from is not None and any(at > exposed_from for at in history.redefined_at),
-        epochs=[
-            Epoch(_day(at, zone), {name: share / 10_000 for name, share in shares.items()})
-            for at, shares in history.shares
-        ],
+        epochs=epochs_of(history, zone),
     )
+
+
+def epochs_of(history: History, zone: ZoneInfo) -> list[Epoch]:
+    """Return the history of a campaign's shares by day."""
+    return [
+        Epoch(_day(at, zone), {name: share / 10_000 for name, share in shares.items()}) for at, shares in history.shares
+    ]
 
 
 def _day(at: int, zone: ZoneInfo) -> int:

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from afterword.interfaces.api.answers import answer_refused, form_of
+from afterword.interfaces.api.entrances import wrong_method
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.metrics import Metrics
 from afterword.interfaces.api.operations import DescribedRoute, keep_apart
@@ -58,12 +59,7 @@ async def _unrouted(request: Request, error: Exception) -> Response:
         for route in request.app.routes
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
     ]
-    # What is found first hides what another path, with any name in it, would answer.
-    allowed = sorted({method for route in matching if route.path == matching[0].path for method in route.methods or ()})
-    refused = Refused(
-        error.status_code, f"{request.method} is not answered at {path[:100]}", {"Allow": ", ".join(allowed)}
-    )
-    return answer_refused(form_of(path), refused)
+    return answer_refused(form_of(path), wrong_method(request, matching))
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

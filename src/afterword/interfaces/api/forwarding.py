@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from afterword.interfaces.api.bodies import read_body
+from afterword.interfaces.api.entrances import Entrances
 from afterword.interfaces.api.faults import Refused
 from afterword.interfaces.api.server import Policy
 from afterword.interfaces.two_processes import CLIENT, SCHEME
+from afterword.workspace.backlog import Backlog
 
 SECONDS = 300.0
 """How long an answer may take to begin, a report over much or an export, and each part of it to be taken."""
@@ -30,18 +31,29 @@ UNAVAILABLE = "the process that answers is starting or was just lost: come again
 class Forwarder:
     """An ASGI application that lets another process answer; one connection per request."""
 
-    def __init__(self, socket: Path, policy: Policy, renewing: Callable[[], bool] = lambda: False) -> None:
-        """Take the socket of the other process, how large and slow a body may be, and what says that it is away."""
+    def __init__(self, socket: Path, policy: Policy, backlog: Backlog, entrances: Entrances) -> None:
+        """Prepare.
+
+        Args:
+            socket: of the other process.
+            policy: how large and slow a body may be.
+            backlog: whether the other process is there.
+            entrances: refuses for it while it is not.
+
+        """
         self._socket = socket
         self._policy = policy
-        self._renewing = renewing
+        self._backlog = backlog
+        self._entrances = entrances
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand one request on and its answer back."""
         request = Request(scope, receive)
         if scope["path"].startswith("/internal/"):
             raise Refused(404, f"there is nothing at {scope['path'][:100]}")
-        if self._renewing():
+        if not self._backlog.heard:
+            self._entrances.check(request)
+        if self._backlog.renewing:
             raise Refused(503, RENEWING, {"Retry-After": "5"})
         body = await read_body(request, self._policy.body_bytes, self._policy.body_seconds)
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
@@ -63,6 +75,7 @@ class Forwarder:
         except (ConnectionError, FileNotFoundError, h11.RemoteProtocolError):
             if started:
                 raise  # half an answer is out: the connection ends, which says so
+            self._entrances.check(request)
             raise Refused(503, UNAVAILABLE, {"Retry-After": "2"}) from None
         except TimeoutError:
             if started:

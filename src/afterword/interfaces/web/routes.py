@@ -149,6 +149,11 @@ def _route(web: Web, page: Page) -> Route:
 
 
 def _answered(web: Web, asked: Page, request: Request, body: bytes) -> Response:
+    with web.server.data.precedence.first():
+        return _made(web, asked, request, body)
+
+
+def _made(web: Web, asked: Page, request: Request, body: bytes) -> Response:
     visit = _visit(web, request, body)
     accepted = request.headers.get("accept-language", "")
     manner = manner_of(visit.cookies.get(MANNER, ""), accepted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -16,14 +17,17 @@ from afterword.intake.fact_tables import FactTables
 from afterword.intake.facts import TIMES
 from afterword.model import Definitions
 from afterword.reports.facts import FactCounts
-from afterword.reports.queried import query_tables
+from afterword.reports.person_count import query_persons
+from afterword.reports.queried import describe, query_tables
 from afterword.reports.report import campaigns_of
+from afterword.reports.units import load_units, sizes
+from afterword.selection.incremental import Reached, incremental_of
 from afterword.workspace.listing import Asked, Page, list_page
 from afterword.workspace.live.breaking_down import find_values
 from afterword.workspace.live.daily import find_reported
 from afterword.workspace.live.gathering import KINDS, next_due
 from afterword.workspace.live.state import State, by_number
-from afterword.workspace.verdicts import History, add_verdicts
+from afterword.workspace.verdicts import NO_HISTORY, History, add_verdicts, epochs_of
 
 
 def seen_until(con: duckdb.DuckDBPyConnection, facts: FactTables, state: State, as_of: int) -> int:
@@ -61,6 +65,24 @@ def campaigns(
     add_verdicts(told, places, tables.persons, as_of, histories)
     by_id = {campaign["id"]: campaign for campaign in told}
     return [by_id[campaign.id] for campaign in wanted]
+
+
+def incrementals(
+    con: duckdb.DuckDBPyConnection, definitions: Definitions, as_of: int, histories: Mapping[str, History]
+) -> dict[str, Any]:
+    """Return what the messages of each campaign brought, by its id, as `campaigns` does; the arguments are the same."""
+    places = by_number(con, definitions)
+    describe(con, places.campaigns)
+    tables, persons = load_units(con, places.campaigns, as_of), query_persons(con, places, as_of)
+    zone, found = ZoneInfo(definitions.workspace.timezone), {}
+    for index, (campaign, days) in enumerate(zip(places.campaigns, persons, strict=True)):
+        *variants, messaged, _everybody = sizes(tables, index, campaign)
+        epochs = epochs_of(histories.get(campaign.id, NO_HISTORY), zone)
+        exposed = [each for _, each in variants]
+        found[campaign.id] = incremental_of(
+            campaign, days, exposed, Reached(*messaged), epochs, definitions.workspace.currency
+        )
+    return found
 
 
 _OF_CAMPAIGNS = ("recipients", "exposures", "conversions", "credited", "received", "persons", "person_money")

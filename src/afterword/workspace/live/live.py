@@ -336,9 +336,9 @@ class Live:
             watch(con)
             at = answering.seen_until(con, facts, state, as_of)
             found = answered(con, question, facts, state, at, step)
-        told = self.report(question.definitions, as_of, question.histories)
-        for campaign, report in zip(found["campaigns"], told["campaigns"], strict=True):
-            campaign["incremental"] = report["incremental"]
+            brought = answering.incrementals(con, question.definitions, at, question.histories)
+        for campaign in found["campaigns"]:
+            campaign["incremental"] = brought[campaign["id"]]
         return found, state
 
     def breakdown(self, definitions: Definitions, as_of: int, campaign_id: str, letter: str, by: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from afterword.model import Definitions
+from afterword.precedence import give_way
 from afterword.reports.exchange import Money, load_rates
 from afterword.workspace.live.crediting import place_campaigns
 
@@ -35,6 +36,7 @@ def read_once(con: duckdb.DuckDBPyConnection, definitions: Definitions) -> dict[
         SELECT count(DISTINCT "user") FROM derived.conversions JOIN placed USING (campaign, variant)
         WHERE letter = 0 AND NOT control"""
     ).fetchall()[0][0]
+    give_way()
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE revenue_cells AS

@@ -12,6 +12,7 @@ import duckdb
 
 from afterword.intake.fact_tables import fact_tables
 from afterword.model import Definitions
+from afterword.precedence import waiting
 from afterword.reports.facts import FactCounts
 from afterword.workspace.live import answering
 from afterword.workspace.live.state import State
@@ -101,13 +102,17 @@ class _Kept(Generic[K, T]):
     @contextmanager
     def _turn(self, key: K) -> Iterator[None]:
         with self._lock:
-            turn, waiting = self._turns.get(key, (threading.Lock(), 0))
-            self._turns[key] = turn, waiting + 1
+            turn, others = self._turns.get(key, (threading.Lock(), 0))
+            self._turns[key] = turn, others + 1
         try:
-            with turn:
+            with waiting():
+                turn.acquire()
+            try:
                 yield
+            finally:
+                turn.release()
         finally:
             with self._lock:
-                turn, waiting = self._turns.pop(key)
-                if waiting > 1:
-                    self._turns[key] = turn, waiting - 1
+                turn, others = self._turns.pop(key)
+                if others > 1:
+                    self._turns[key] = turn, others - 1
