@@ -29,6 +29,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_OFFSET: Final = timedelta(hours=15)
 _QUOTE: Final = ord('"')
+_OPENING: Final = b"{["
 _BLOCK: Final = (MAX_LENGTH + 1) // 2
 """Bytes: a text that is too long has at least twice as many, and so the whole of one block."""
 # Escapes that can hide a quote or a character, and names that stand for columns. One byte is found sooner than two.
@@ -126,14 +127,16 @@ def _are_amounts(purchases: Sequence[UsualPurchase]) -> bool:
 
 def _is_plain(body: bytes, objects: int) -> bool:
     """Return whether no text of a body is long and nothing in it is deep; there is no quote inside a text."""
-    is_quote = np.frombuffer(body, np.uint8) == _QUOTE
+    text = np.frombuffer(body, np.uint8)
+    is_quote = text == _QUOTE
     # Few bodies have a block without a quote.
     if not is_quote[: len(body) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).any(axis=1).all():
         quotes = np.flatnonzero(is_quote)
         if int((quotes[1:] - quotes[:-1]).max()) > MAX_LENGTH + 1:
             return False
     # An object and its properties account for two levels; whatever else opens could all be in one of them.
-    return body.count(b"{") + body.count(b"[") - 2 * objects <= MAX_DEPTH - 2
+    opened = sum(int(np.count_nonzero(text == one)) for one in _OPENING)
+    return opened - 2 * objects <= MAX_DEPTH - 2
 
 
 def unfold(accepted: Accepted) -> None:

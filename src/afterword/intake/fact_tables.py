@@ -65,26 +65,29 @@ def fact_tables(con: duckdb.DuckDBPyConnection, definitions: Definitions, *, sca
     if scans:
         create_known(con, definitions)
     catalog = str(con.execute("SELECT current_database()").fetchall()[0][0])
-    raws = {kind: _raws(con, catalog, kind) for kind in FACT_KINDS} if scans else {}
-    return FactTables(catalog, raws, definitions.workspace.timezone)
+    return FactTables(catalog, _raws(con, catalog) if scans else {}, definitions.workspace.timezone)
 
 
-def _raws(con: duckdb.DuckDBPyConnection, catalog: str, kind: Kind) -> dict[str, Raw]:
-    """Return the columns of a table that are those of files; an id that must be there is never empty."""
+def _raws(con: duckdb.DuckDBPyConnection, catalog: str) -> dict[Kind, dict[str, Raw]]:
+    """Return the columns of each table that are those of files; an id that must be there is never empty."""
+    # One look: each goes through all that the database has.
     described = con.execute(
-        "SELECT column_name, data_type, NOT is_nullable FROM duckdb_columns() "
-        "WHERE database_name = ? AND schema_name = 'main' AND table_name = ?",
-        [catalog, kind],
+        "SELECT table_name, column_name, data_type, NOT is_nullable FROM duckdb_columns() "
+        "WHERE database_name = ? AND schema_name = 'main' ORDER BY table_name, column_index",
+        [catalog],
     ).fetchall()
-    known = columns_of(kind)
-    return {
-        name: Raw(
-            name,
-            form_of(kind_of_column),
-            kind_of_column,
-            identifier(f"r_{name}"),
-            proof=Proof(never_null=required, never_empty=required and name != TIMES[kind]),
-        )
-        for name, kind_of_column, required in described
-        if name in known
-    }
+    found: dict[Kind, dict[str, Raw]] = {}
+    for kind in FACT_KINDS:
+        known = columns_of(kind)
+        found[kind] = {
+            name: Raw(
+                name,
+                form_of(kind_of_column),
+                kind_of_column,
+                identifier(f"r_{name}"),
+                proof=Proof(never_null=required, never_empty=required and name != TIMES[kind]),
+            )
+            for table, name, kind_of_column, required in described
+            if table == kind and name in known
+        }
+    return found
