@@ -45,6 +45,7 @@ def _why_not() -> str | None:
             "--ignore-scripts",
             "--no-audit",
             "--no-fund",
+            "--fetch-retries=0",  # a registry that is out of reach is known at once, not after a minute
             "--prefix",
             str(place),
         ]

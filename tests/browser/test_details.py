@@ -164,6 +164,7 @@ def test_why_says_what_explain_says(world: World, campaign: str) -> None:
     assert len(page.tables[""].rows) == len(said["story"]) + 1
     for code in said["overall"].values():
         assert f'data-verdict="{code}"' in page.text
+    assert re.search(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}", page.text) is None  # times as the reader writes them
 
 
 def test_why_of_an_unknown_user_offers_another(world: World) -> None:

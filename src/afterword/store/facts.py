@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -15,9 +17,11 @@ from afterword.store.connection import configuration
 from afterword.store.statements import run
 from afterword.store.user_hashes import complete_user_hashes
 
-CHECKPOINT_THRESHOLD: Final = "256MB"
+CHECKPOINT_BYTES: Final = 256_000_000
+CHECKPOINT_THRESHOLD: Final = f"{CHECKPOINT_BYTES // 1_000_000}MB"
 """Of changes in the write-ahead log. A checkpoint compresses the last rows again: with DuckDB's 16 MB they take as long
 as all the rest of loading (decision 0022). The price is some catching up when a killed server starts again."""
+NEVER: Final = "1TB"
 VACUUM_TASKS: Final = 2
 """Per checkpoint, of DuckDB's 100: nobody can load or refresh while rows move together, which took up to 4 s. Two keep
 files as small (decision 0070)."""
@@ -58,6 +62,36 @@ def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> d
         connection.close()
         raise UserError(_not_brought_up(path, str(error))) from error
     return connection
+
+
+@contextmanager
+def without_checkpoint(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit inside without the checkpoint that may be due; `checkpoint_if_due` makes it up.
+
+    For all connections of the database: nobody else may write meanwhile.
+    """
+    run(con, f"SET checkpoint_threshold = '{NEVER}'")
+    try:
+        yield
+    finally:
+        run(con, f"SET checkpoint_threshold = '{CHECKPOINT_THRESHOLD}'")
+
+
+def checkpoint_if_due(con: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Make a checkpoint of the file if its write-ahead log is long enough; return whether one was made.
+
+    While somebody reads an older state there can be none.
+    """
+    try:
+        if path.with_name(f"{path.name}.wal").stat().st_size < CHECKPOINT_BYTES:
+            return False
+    except FileNotFoundError:
+        return False
+    try:
+        run(con, "CHECKPOINT")
+    except duckdb.TransactionException:
+        return False
+    return True
 
 
 def facts_sql() -> str:

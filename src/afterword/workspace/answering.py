@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,7 @@ from afterword.selection.named_queries import first_variants
 from afterword.settings import memory_bytes, thread_count
 from afterword.store.database_file import rewrite_database
 from afterword.store.erasing import unfinished
-from afterword.store.facts import open_facts
+from afterword.store.facts import checkpoint_if_due, open_facts
 from afterword.store.loader import Loader, loaded_position
 from afterword.store.metadata import FILE_NAME as METADATA_FILE
 from afterword.store.metadata import Metadata, open_metadata
@@ -103,8 +104,16 @@ class _Work:
     """One round: load, then bring the results up to it."""
 
     def __init__(
-        self, loader: Loader, live: Live, metadata: Metadata, erasing: Erasing, changes_days: int, audit_days: int
+        self,
+        loader: Loader,
+        live: Live,
+        metadata: Metadata,
+        erasing: Erasing,
+        changes_days: int,
+        audit_days: int,
+        checkpoint: Callable[[], object],
     ) -> None:
+        self._checkpoint = checkpoint
         self._erasing = erasing
         self._changes_kept = changes_days * DAY
         self._audit_kept = audit_days * DAY
@@ -145,6 +154,7 @@ class _Work:
         return True
 
     def look_after(self, as_of: int) -> None:
+        self._checkpoint()
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
@@ -205,7 +215,9 @@ def open_answering(
         loader = Loader(facts.cursor(), path / LOG, tombstone_key=secret)
         loaded = _checked_position(facts, durable(), path)
         erasing = Erasing(facts, metadata, secret, chance)
-        keeper = Keeper(_Work(loader, live, metadata, erasing, changes_days, audit_days), durable, clock, loaded, tell)
+        checkpoint = partial(checkpoint_if_due, facts.cursor(), path / FACTS)
+        work = _Work(loader, live, metadata, erasing, changes_days, audit_days, checkpoint)
+        keeper = Keeper(work, durable, clock, loaded, tell)
         keeper.start()
         stack.callback(keeper.stop)
         precedence = Precedence(clock)

@@ -15,6 +15,7 @@ from afterword.intake.definitions import definition_version
 from afterword.intake.fact_tables import FactTables, fact_tables
 from afterword.model import Campaign, Definitions
 from afterword.store.erasing import Erasure
+from afterword.store.facts import without_checkpoint
 from afterword.workspace.live import changes
 from afterword.workspace.live.gathering import (
     Since,
@@ -112,7 +113,9 @@ def refresh(
         named = [*users, *erased.others, *erased.ids, *(one.replacement for one in erased.persons if one.replacement)]
         done = _refresh(con, definitions, named, as_of, limits, meanwhile, erased.persons)
         _forget(con, erased)
-        con.execute("COMMIT")
+        # A checkpoint may take seconds, in which nobody would see what is derived.
+        with without_checkpoint(con):
+            con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
         raise

@@ -91,7 +91,12 @@ def timeline(story: Story, deadlines: dict[str, int]) -> Timeline | None:
     bottom = TOP + ROW * (1 + len(letters))
     facts = [one for one in story.entries if scale.holds(_time(one.at))]
     marks = [
-        Mark(scale.x(_time(one.at)), TOP + ROW / 2 + ABOVE.get(one.what, 0), _kind(one.what), f"{one.at}: {one.text}")
+        Mark(
+            scale.x(_time(one.at)),
+            TOP + ROW / 2 + ABOVE.get(one.what, 0),
+            _kind(one.what),
+            f"{written.second(one.at)}: {one.text}",
+        )
         for one in facts[:MARKS]
     ]
     times = {one.id: _time(one.at) for one in story.entries if one.id}

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from afterword.attribution.explain import Verdict
 from afterword.interfaces.api.campaigns import from_results
+from afterword.interfaces.web import written
 from afterword.interfaces.web.details.grids import named
 from afterword.interfaces.web.details.page import find
 from afterword.interfaces.web.details.timeline import Timeline, timeline
@@ -17,7 +18,7 @@ from afterword.interfaces.web.rendering import page, part
 from afterword.interfaces.web.visits import Visit, Web
 from afterword.model import LETTERS, Campaign
 from afterword.reports.charts import shortened
-from afterword.workspace.story import Story
+from afterword.workspace.story import Explanation, Story
 
 TEXT_LETTERS = 600
 FACTS = 1_000
@@ -156,11 +157,16 @@ def _why(campaign: Campaign, story: Story, others: Sequence[Other]) -> Why:
         person="" if story.person == story.user else named(story.person)[0],
         unknown=shortened(story.unknown, TEXT_LETTERS) if story.unknown else "",
         exposed=any(one.what == "exposure" for one in story.entries),
-        as_of=f"{_minute(story.as_of)} ({story.timezone})",
+        as_of=written.moment(story.as_of),
         letters=[_letter(story, letter) for letter in story.conversion_events],
         drawing=timeline(story, deadlines),
         facts=[
-            Fact(_second(one.at), one.what.replace("_", " "), shortened(one.text, TEXT_LETTERS), named(one.id or "")[0])
+            Fact(
+                written.second(one.at),
+                one.what.replace("_", " "),
+                shortened(one.text, TEXT_LETTERS),
+                named(one.id or "")[0],
+            )
             for one in story.entries[:FACTS]
         ],
         left_out=max(0, len(story.entries) - FACTS),
@@ -179,7 +185,7 @@ def _letter(story: Story, letter: str) -> Letter:
         _tone(overall),
         [
             Judged(
-                named(_second(each.exposure) if each.exposure else "")[0],
+                named(_exposure(each))[0],
                 VERDICTS[each.verdict],
                 each.verdict.value,
                 _tone(each.verdict),
@@ -195,10 +201,8 @@ def _tone(verdict: Verdict) -> str:
     return "good" if verdict is Verdict.CONVERTED else "muted"
 
 
-def _minute(at: str) -> str:
-    return at[:16]
-
-
-def _second(at: str) -> str:
-    """Return a time as people read it: its zone stands above the table."""
-    return at
+def _exposure(judged: Explanation) -> str:
+    """Return the exposure's name, which begins with its time, as the reader writes times."""
+    if judged.exposed_at is None:
+        return ""
+    return written.second(judged.exposed_at) + judged.exposure.removeprefix(judged.exposed_at)
