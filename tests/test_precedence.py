@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from afterword.precedence import LEAST_MICROSECONDS, Precedence, give_way, waiting
+from afterword.precedence import LEAST_MICROSECONDS, Behind, Precedence, give_way, waiting
 
 SOON, LONG = 0.05, 30.0
 
@@ -19,7 +19,7 @@ def clock() -> int:
 class Steps:
     """A thread that takes steps and gives way before each."""
 
-    def __init__(self, within: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, within: Callable[[], AbstractContextManager[Behind]]) -> None:
         self.taken = 0
         self.ending = False
         self._within = within
@@ -89,15 +89,26 @@ def test_it_is_held_up_for_no_longer_than_it_has_worked() -> None:
         now += microseconds
 
     vars(precedence)["wait"] = wait
-    with precedence.first(), precedence.behind():
+    with precedence.first(), precedence.behind() as behind:
         give_way()
-        assert waited == [LEAST_MICROSECONDS]
+        assert waited == [LEAST_MICROSECONDS] == [behind.waited]
         give_way()
         assert waited == [LEAST_MICROSECONDS]
         now += 5 * LEAST_MICROSECONDS
         give_way()
         give_way()
         assert waited == [LEAST_MICROSECONDS, 4 * LEAST_MICROSECONDS]
+
+
+def test_what_somebody_waits_for_gives_way_to_nobody() -> None:
+    precedence, is_awaited = Precedence(clock), threading.Event()
+    steps = Steps(lambda: precedence.behind(is_awaited.is_set))
+    is_awaited.set()
+    with precedence.first():
+        assert steps.goes_on()
+        is_awaited.clear()
+        assert not steps.goes_on()
+    steps.end()
 
 
 def test_who_does_nothing_behind_gives_way_to_nobody() -> None:

@@ -18,7 +18,7 @@ class _Mine(threading.local):
     """What a thread is about."""
 
     first: Precedence | None = None
-    behind: _Behind | None = None
+    behind: Behind | None = None
 
 
 _MINE: Final = _Mine()
@@ -45,11 +45,11 @@ class Precedence:
             self._end()
 
     @contextmanager
-    def behind(self) -> Iterator[None]:
-        """Do something in this thread that gives way wherever it calls `give_way`."""
-        _MINE.behind = _Behind(self, self._clock)
+    def behind(self, awaited: Callable[[], bool] = lambda: False) -> Iterator[Behind]:
+        """Do something in this thread that gives way wherever it calls `give_way`, unless it is `awaited` just then."""
+        _MINE.behind = Behind(self, self._clock, awaited)
         try:
-            yield
+            yield _MINE.behind
         finally:
             _MINE.behind = None
 
@@ -83,23 +83,27 @@ class Precedence:
                 self._changed.notify_all()
 
 
-class _Behind:
+class Behind:
     """Work that gives way, but is never held up for longer than it has worked: it must come to its end."""
 
-    def __init__(self, others: Precedence, clock: Callable[[], int]) -> None:
+    def __init__(self, others: Precedence, clock: Callable[[], int], awaited: Callable[[], bool]) -> None:
+        """Begin, see `Precedence.behind`."""
         self._others = others
         self._clock = clock
+        self._awaited = awaited
         self._began = clock()
-        self._waited = 0
+        self.waited = 0
+        """For so many microseconds it was held up."""
 
     def give_way(self) -> None:
-        if not self._others.is_taken:
+        """Wait for those who go first."""
+        if not self._others.is_taken or self._awaited():
             return
         now = self._clock()
-        worked = now - self._began - self._waited
-        if (left := max(LEAST_MICROSECONDS, worked) - self._waited) > 0:
+        worked = now - self._began - self.waited
+        if (left := max(LEAST_MICROSECONDS, worked) - self.waited) > 0:
             self._others.wait(left)
-            self._waited += max(0, self._clock() - now)
+            self.waited += max(0, self._clock() - now)
 
 
 def give_way() -> None:

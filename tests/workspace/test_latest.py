@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from afterword.workspace import latest
 from afterword.workspace.latest import FRESH_MICROSECONDS, RESTS, Latest, StillMaking
 
 LONG = 30.0
@@ -83,7 +84,8 @@ def test_a_failure_is_told_only_where_there_is_nothing_older() -> None:
     assert makes.latest.ask("all", 2, makes.clock, fails, patience=LONG).data == 1
 
 
-def test_nobody_waits_for_what_has_been_made_for_longer_than_they_would() -> None:
+def test_nobody_waits_for_what_has_been_made_for_longer_than_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latest, "PATIENCE_SECONDS", LONG)
     makes, goes = Makes(), threading.Event()
     assert makes.ask(1) == (1, False)
     makes.now += FRESH_MICROSECONDS + 1
@@ -99,4 +101,6 @@ def test_nobody_waits_for_what_has_been_made_for_longer_than_they_would() -> Non
     older = makes.latest.ask("all", 2, makes.clock, waits, patience=LONG)
     assert (older.data, older.newer_comes) == (1, True)
     assert time.monotonic() - began < LONG / 2
-    goes.set()
+    threading.Timer(0.05, goes.set).start()  # who said that they would wait longer do
+    newer = makes.latest.ask("all", 2, makes.clock, waits, patience=LONG + 1)
+    assert (newer.data, newer.newer_comes) == (2, False)

@@ -146,8 +146,10 @@ class Companion:
             with suppress(OSError, TimeoutError, h11.RemoteProtocolError):
                 async with asyncio.timeout(ASK_SECONDS):
                     if not learnt:
-                        self._learn(msgspec.json.decode(await self._exchanged("GET", ENTRANCES), type=list[Entrance]))
+                        told = await self._exchanged("GET", ENTRANCES)
                         learnt = True
+                        with suppress(msgspec.MsgspecError):  # of another version: without it all else works
+                            self._learn(msgspec.json.decode(told, type=list[Entrance]))
                     await self._ask_once()
             await asyncio.sleep(POLL_SECONDS)
 

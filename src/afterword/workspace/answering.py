@@ -154,7 +154,6 @@ class _Work:
         return True
 
     def look_after(self, as_of: int) -> None:
-        self._checkpoint()
         if abs(as_of - self._kept_up_at) > UPKEEP_MICROSECONDS:
             self._kept_up_at = as_of
             self._metadata.keys.write_last_uses(as_of)
@@ -162,6 +161,7 @@ class _Work:
             self._metadata.audit.prune(as_of - self._audit_kept)
             feed = self._live.feed
             feed.forget(as_of - self._changes_kept, self._metadata.webhooks.had_by_all(feed.state.born))
+        self._checkpoint()
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def open_answering(
         keeper.start()
         stack.callback(keeper.stop)
         precedence = Precedence(clock)
-        explorations = Explorations(live, clock, tell, precedence.behind)
+        explorations = Explorations(live, clock, tell, precedence)
         stack.callback(explorations.stop)
         cleaning = Cleaning(erasing, tell, clock=clock, within=erase_within)
         exports = Exports(temporary)

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,7 +15,7 @@ import duckdb
 
 from afterword.attribution.reading import Step
 from afterword.errors import UserError
-from afterword.precedence import give_way
+from afterword.precedence import Precedence, give_way
 from afterword.workspace.live import Live, NotDerived
 from afterword.workspace.live.crediting import CreditQuestion
 from afterword.workspace.live.exploring import COPYING, COUNTING, Question
@@ -94,7 +94,7 @@ class Explorations:
         live: Live,
         clock: Callable[[], int],
         tell: Callable[[str, BaseException | None], None],
-        behind: Callable[[], AbstractContextManager[None]] = nullcontext,
+        precedence: Precedence | None = None,
     ) -> None:
         """Prepare; the thread begins with the first question.
 
@@ -102,10 +102,10 @@ class Explorations:
             live: the results.
             clock: the time, in microseconds since 1970.
             tell: told what fails, with the error.
-            behind: in which questions are worked on, see `Precedence.behind`.
+            precedence: of pages, which the work gives way to.
 
         """
-        self._behind = behind
+        self._precedence = precedence or Precedence(clock)
         self._live = live
         self._clock = clock
         self._tell = tell
@@ -197,8 +197,7 @@ class Explorations:
 
         try:
             one.at = self._clock()
-            with self._behind():
-                one.result, one.state = self._result(one, step)
+            one.result, one.state = self._result(one, step)
             one.doing, one.progress, one.stage = None, 1.0, Stage.DONE
         except Exception as error:  # whatever it is, who asked must hear of it, and the next question be answered
             one.failure, one.stage = (str(error) or type(error).__name__).splitlines()[0], Stage.FAILED
@@ -210,16 +209,19 @@ class Explorations:
     def _result(self, one: Exploration, step: Step) -> tuple[dict[str, Any], State]:
         question = one.question
         if isinstance(question, Question):
-            return self._live.explore(question, one.at, step, self._watch)
+            with self._precedence.behind():
+                return self._live.explore(question, one.at, step, self._watch)
         for _ in range(round(DERIVED_SECONDS / LOOK_SECONDS)):
             try:
-                return self._live.credit(question, one.at, step, self._watch)
+                with self._precedence.behind():
+                    return self._live.credit(question, one.at, step, self._watch)
             except NotDerived:  # a campaign was just launched or changed: its results are on their way
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopping, LOOK_SECONDS)
                 if self._stopping:
                     raise _Stopped from None
-        return self._live.credit(question, one.at, step, self._watch)
+        with self._precedence.behind():
+            return self._live.credit(question, one.at, step, self._watch)
 
     def _watch(self, con: duckdb.DuckDBPyConnection | None) -> None:
         with self._changed:

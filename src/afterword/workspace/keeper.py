@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from afterword.precedence import waiting
 from afterword.workspace.backlog import Progress
 
 PERIOD = 0.5
@@ -140,7 +141,8 @@ class Keeper:
             wanted = self._rounds + 2  # the round under way may have begun before
             self._wanted = max(self._wanted, wanted)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._rounds >= wanted or self._given_up(), timeout)
+            with waiting():
+                self._changed.wait_for(lambda: self._rounds >= wanted or self._given_up(), timeout)
             return self._rounds >= wanted
 
     @contextmanager

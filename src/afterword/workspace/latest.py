@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from afterword.errors import UserError
-from afterword.precedence import waiting
+from afterword.precedence import Precedence, waiting
 
 PATIENCE_SECONDS = 0.1
 """How long who asks waits for a new one, where there is an older one."""
@@ -64,20 +63,18 @@ class _Question(Generic[T]):
 class Latest(Generic[T]):
     """Keeps the last answer to each of some questions; for each, one thread at a time makes the next."""
 
-    def __init__(
-        self, kept: int = 1, makers: int = 1, behind: Callable[[], AbstractContextManager[None]] = nullcontext
-    ) -> None:
+    def __init__(self, kept: int = 1, makers: int = 1, precedence: Precedence | None = None) -> None:
         """Prepare.
 
         Args:
             kept: to how many questions the answers are kept, those asked last.
             makers: how many questions are worked on at a time.
-            behind: in which they are worked on, see `Precedence.behind`.
+            precedence: of pages, which the work gives way to while nobody waits for it.
 
         """
         self._kept = kept
         self._makers = threading.Semaphore(makers)
-        self._behind = behind
+        self._precedence = precedence
         self._changed = threading.Condition()
         self._questions: OrderedDict[Hashable, _Question[T]] = OrderedDict()
 
@@ -98,8 +95,8 @@ class Latest(Generic[T]):
             key: of the state of the results; whoever asks by another one has a new one made.
             clock: the time, in microseconds since 1970.
             make: makes one; what it raises is raised here where there is no older one.
-            patience: how many seconds after its beginning to wait for a new one; `FIRST` times as many where there is
-                no older one.
+            patience: how many seconds to wait for a new one, `FIRST` times as many where there is no older one; if not
+                more than usual, then since it was begun.
             must: wait for as long as it takes where there is no older one.
 
         Raises:
@@ -115,7 +112,7 @@ class Latest(Generic[T]):
                 self._begin(asked, key, clock, make)
                 asked.waiting += 1
                 seconds = _seconds(patience, must=must, first=made is None)
-                if seconds is not None:
+                if seconds is not None and patience <= PATIENCE_SECONDS:
                     # What has taken longer already than anybody would wait will hardly be there now.
                     seconds -= min(seconds, abs(now - asked.began) / 1_000_000)
                 with waiting():
@@ -143,11 +140,11 @@ class Latest(Generic[T]):
     def _make(self, asked: _Question[T], key: Hashable, clock: Callable[[], int], make: Callable[[], T]) -> None:
         made, failure = None, None
         try:
-            with self._makers, self._behind():
+            with self._makers, (self._precedence or Precedence(clock)).behind(lambda: asked.waiting > 0) as behind:
                 began = clock()
                 data = make()
                 ended = clock()
-            made = _Made(key, began, ended + RESTS * (ended - began), data)
+            made = _Made(key, began, ended + RESTS * (ended - began - behind.waited), data)
         except Exception as error:  # told to whoever waits
             failure = error
         with self._changed:

@@ -50,13 +50,13 @@ class Entrances:
         """Let a request pass that the other process would not refuse at the door, or that is none of these.
 
         Raises:
-            Refused: 401 without a valid key, 403 without the permission, 405 the wrong method, 429 over the rate.
+            Refused: 401 without a valid key, 403 without the permission, 405 the wrong method.
 
         """
         found = [(each.matches(request.scope)[0], each) for each in self._routes]
         route = next((each for match, each in found if match is Match.FULL), None)
         if route is not None and (needed := route.operation.permission) is not None:
-            self._gate.key(request, route.operation.scheme.secret(request), needed)
+            self._gate.allowed(route.operation.scheme.secret(request), needed)
         near = [each for match, each in found if match is not Match.NONE]
         if route is None and near:
             raise wrong_method(request, near)

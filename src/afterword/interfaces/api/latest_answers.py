@@ -20,7 +20,7 @@ KEPT = 500
 COUNTED_AT_ONCE = 2
 T = TypeVar("T")
 
-_KEPT = PerServer[Answers, Latest[Any]](lambda server: Latest(KEPT, COUNTED_AT_ONCE, server.data.precedence.behind))
+_KEPT = PerServer[Answers, Latest[Any]](lambda server: Latest(KEPT, COUNTED_AT_ONCE, server.data.precedence))
 
 
 def latest_report(server: Answers, campaign: str, patience: float) -> Answer[Mapping[str, Any]]:

@@ -103,7 +103,7 @@ class Overview(TypedDict):
     campaigns: list[OverviewCampaign]
 
 
-_KEPT = PerServer[Answers, Latest[dict[str, Any]]](lambda server: Latest(behind=server.data.precedence.behind))
+_KEPT = PerServer[Answers, Latest[dict[str, Any]]](lambda server: Latest(precedence=server.data.precedence))
 
 
 async def _told(server: Answers, _call: Call) -> Response:

@@ -215,13 +215,18 @@ class Gate:
             Refused: 401 without a valid key, 403 without the permission, 429 over the rate.
 
         """
+        key = self.allowed(secret, permission)
+        limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
+        return key, limits.take(key.id, time.time())
+
+    def allowed(self, secret: str | None, permission: Permission) -> Key:
+        """Return the key that may do this, which takes nothing from its rate; raises as `key`, but no 429."""
         key = self._metadata.keys.authenticate(secret, self.clock()) if secret else None
         if key is None:
             raise Refused(401, f"Invalid API key: {shown(secret)}", {"WWW-Authenticate": "Bearer"})
         if not key.allows(permission):
             raise Refused(403, f'this API key lacks the permission "{permission}"')
-        limits = self._track_limits if permission is Permission.USERS_TRACK else self._limits
-        return key, limits.take(key.id, time.time())
+        return key
 
     def actor(self, key: Key) -> str:
         """Return how the audit log calls who has a key."""

@@ -141,6 +141,11 @@ def second(iso: str) -> str:
     return _time(iso, "%H:%M:%S")
 
 
+def exact(iso: str) -> str:
+    """22 Nov 2026, 14:03:07 CET, or 14:03:07.000400 where it is no whole second."""
+    return _time(iso, "%H:%M:%S.%f" if datetime.fromisoformat(iso).microsecond else "%H:%M:%S")
+
+
 def differences(chart: IntervalChart | None, names: Iterable[str]) -> IntervalChart | None:
     """Return a chart with its numbers as the reader writes them."""
     if chart is None:

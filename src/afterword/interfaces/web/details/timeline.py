@@ -95,7 +95,7 @@ def timeline(story: Story, deadlines: dict[str, int]) -> Timeline | None:
             scale.x(_time(one.at)),
             TOP + ROW / 2 + ABOVE.get(one.what, 0),
             _kind(one.what),
-            f"{written.second(one.at)}: {one.text}",
+            f"{written.exact(one.at)}: {one.text}",
         )
         for one in facts[:MARKS]
     ]

@@ -162,7 +162,7 @@ def _why(campaign: Campaign, story: Story, others: Sequence[Other]) -> Why:
         drawing=timeline(story, deadlines),
         facts=[
             Fact(
-                written.second(one.at),
+                written.exact(one.at),
                 one.what.replace("_", " "),
                 shortened(one.text, TEXT_LETTERS),
                 named(one.id or "")[0],
@@ -205,4 +205,4 @@ def _exposure(judged: Explanation) -> str:
     """Return the exposure's name, which begins with its time, as the reader writes times."""
     if judged.exposed_at is None:
         return ""
-    return written.second(judged.exposed_at) + judged.exposure.removeprefix(judged.exposed_at)
+    return written.exact(judged.exposed_at) + judged.exposure.removeprefix(judged.exposed_at)
