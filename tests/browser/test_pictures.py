@@ -44,6 +44,9 @@ PICTURES = (
         "dashboard-conversions-dark", "/conversions", ".plot svg", Role.ANALYST, dark=True, height=1000, top="#caused"
     ),
     Picture("dashboard-campaign", "/campaign?id=welcome", "#over-time .plot svg", Role.ANALYST, height=1250),
+    Picture(
+        "dashboard-why", "/campaign/why?id=welcome&user=n-0060", "table.facts", Role.ANALYST, dark=True, height=1250
+    ),
     Picture("dashboard-campaign-phone", "/campaign?id=welcome", "#over-time .plot svg", Role.VIEWER, PHONE),
 )
 
