@@ -97,9 +97,10 @@ class Unfinished:
 
 def unfinished(con: duckdb.DuckDBPyConnection) -> Unfinished:
     """Return what is left to be done about deletions that are loaded."""
-    # Asked every second, and nearly always it is nothing.
+    # Asked every second, and nearly always it is nothing. The position first: what is loaded between two of these
+    # statements would else be told as done.
+    loaded = first_row(con, "SELECT position FROM loaded")
     if all(is_empty(con, name) for name in ("deletions", "erasures", "old_blocks", "refused")):
-        loaded = first_row(con, "SELECT position FROM loaded")
         return Unfinished(0, 0, False, None, None, None, 0, None, loaded[0] if loaded else 0)
     row = first_row(
         con,
