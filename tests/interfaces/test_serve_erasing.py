@@ -203,11 +203,38 @@ def kill_one(served: Served, chance: random.Random) -> None:
     elif victim == "answering":
         served.kill_answering()
     else:
-        for each in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                command = (each / "cmdline").read_bytes()
-                if b"afterword.interfaces.rewriting" in command and str(served.data).encode() in command:
-                    os.kill(int(each.name), signal.SIGKILL)
+        kill_rewriting(served)
+
+
+def kill_rewriting(served: Served) -> bool:
+    """Kill the process that takes persons out of the log, if there is one; return whether there was."""
+    found = False
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (each / "cmdline").read_bytes()
+            if b"afterword.interfaces.rewriting" in command and str(served.data).encode() in command:
+                os.kill(int(each.name), signal.SIGKILL)
+                found = True
+    return found
+
+
+@pytest.mark.slow
+def test_what_is_killed_while_it_rewrites_the_log_is_tried_again_soon(serving: Serving) -> None:
+    served = serving(upkeep=AT_ONCE)
+    client = served.start()
+    plant(client)
+    client.loaded()
+    position = client.post("/api/users/delete", {"user_ids": [NAME]}).json()["position"]
+    for _ in range(2):
+        wait_for(lambda: kill_rewriting(served), 60)
+        wait_for(lambda: "killed by signal 9" in str(state(client).get("failure")), 30)
+    until_done(client, position, 60)
+    assert state(client)["failure"] is None
+    assert served.stop() == 0
+    served.wait_for_answering()
+    said = served.err.read_text()
+    assert "erasing has stopped and is tried again: the log could not be rewritten" in said
+    assert "erasing goes on" in said
 
 
 @pytest.mark.slow

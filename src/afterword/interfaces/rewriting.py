@@ -40,10 +40,15 @@ def in_process_of_its_own(log: Path) -> Callable[[Known], None]:
         process = subprocess.Popen([*COMMAND, str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         said, _ = process.communicate(msgspec.json.encode(known))
         if process.returncode != 0:
-            why = said.decode(errors="replace").strip() or f"exit code {process.returncode}"
+            why = said.decode(errors="replace").strip() or _ended(process.returncode)
             raise RewritingFailed(f"the log could not be rewritten: {why}")
 
     return rewrite
+
+
+def _ended(code: int) -> str:
+    """Return how a process ended that said nothing: killed by somebody, or for want of memory."""
+    return f"exit code {code}" if code > 0 else f"its process was killed by signal {-code}"
 
 
 def main() -> int:

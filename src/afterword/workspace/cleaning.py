@@ -13,8 +13,9 @@ from afterword.store.erasing_log import Known
 from afterword.workspace.erasing import Erasing
 
 LOOK_SECONDS = 1.0
-AGAIN = 600 * 1_000_000
-"""Microseconds after a pass that failed before it is tried again, unless somebody asks for it."""
+AGAIN_FIRST, AGAIN_LAST = 2_000_000, 600 * 1_000_000
+"""Microseconds after a pass that failed before it is tried again, unless somebody asks for it: more each time."""
+AGAIN_TIMES = 4
 LATE = 3_600 * 1_000_000
 """A pass only for what erased persons' apps go on to send is not worth while more often."""
 SEAL_SECONDS = 60.0
@@ -84,6 +85,7 @@ class Cleaning:
         self._doing: Stage | None = None
         self._failed_at: int | None = None
         self._failure: str | None = None
+        self._again = AGAIN_FIRST
         self._thread = threading.Thread(target=self._run, name="afterword-erasing", daemon=True)
 
     @property
@@ -130,6 +132,7 @@ class Cleaning:
         self._begin_again = begin_again
         if self._erasing.left().old_blocks:  # this process has just tried, and said why it cannot be
             self._failure, self._failed_at = "the facts' file cannot be rewritten: look at the log", self._clock()
+            self._again = AGAIN_LAST  # each try is a process that begins again
         self._thread.start()
 
     def stop(self) -> None:
@@ -164,7 +167,7 @@ class Cleaning:
         if self._asked:
             return True
         now = self._clock()
-        if self._failed_at is not None and abs(now - self._failed_at) < AGAIN:
+        if self._failed_at is not None and abs(now - self._failed_at) < self._again:
             return False
         late = left.refused_since is not None and now - left.refused_since >= max(self._within, LATE)
         return late or (left.since is not None and now - left.since >= self._within)
@@ -196,10 +199,12 @@ class Cleaning:
             self._doing = None
         if self._failure is not None:
             self._tell("erasing goes on", None)
-        self._asked, self._failure, self._failed_at = False, None, None
+        self._asked, self._failure, self._failed_at, self._again = False, None, None, AGAIN_FIRST
 
     def _failed(self, error: Exception) -> None:
         message = (str(error) or type(error).__name__).splitlines()[0]
         if message != self._failure:
             self._tell(f"erasing has stopped and is tried again: {message}", error)
+        if self._failed_at is not None:
+            self._again = min(self._again * AGAIN_TIMES, AGAIN_LAST)
         self._doing, self._asked, self._failure, self._failed_at = None, False, message, self._clock()
