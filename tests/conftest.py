@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ settings.load_profile("afterword")
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AFTERWORD_") and name not in FOR_TESTS]:
         monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(tryfirst=True)  # before those are left out that are slow
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make test-all` all but every so many cases of a test that is `sampled`."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if (sampled := item.get_closest_marker("sampled")) is not None:
+            (one_in,) = sampled.args
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % one_in:
+                item.add_marker("slow")
+            seen[function] += 1
 
 
 def pytest_collection_finish() -> None:

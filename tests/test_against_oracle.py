@@ -42,6 +42,7 @@ EXPLAINED = 1 if QUICK else 10
 """Users explained per run."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_engine_equals_oracle(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)

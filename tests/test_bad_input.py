@@ -233,6 +233,7 @@ def test_statement_file_that_cannot_be_read(world: World) -> None:
     assert "events.sql is not UTF-8" in world.refused(*RUN[:4], "--events-sql", "events.sql")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -259,6 +260,7 @@ def test_wrong_question(world: World, words: list[str], said: str) -> None:
 QUESTIONS = (["explain", "cart-rescue", "ann"], ["users", "cart-rescue"], ["verify", OUT])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("words", QUESTIONS, ids=lambda words: words[0])
 def test_changed_and_missing_input(world: World, words: list[str]) -> None:
     world.done(*RUN)
@@ -269,6 +271,7 @@ def test_changed_and_missing_input(world: World, words: list[str]) -> None:
     world.done("report", "cart-rescue")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -289,6 +292,7 @@ def test_damaged_results(world: World, name: str, content: str, words: list[str]
     assert "afterword run" in sentence
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["report.json", "run.json", "conversions.parquet", "rejected.parquet"])
 def test_incomplete_results(world: World, name: str) -> None:
     world.done(*RUN)

@@ -54,6 +54,7 @@ def run(world: World, directory: Path, layout: engine.Layout, threads: int | Non
     return engine.run(world.definitions, world.facts, directory, as_of=world.as_of, layout=layout, threads=threads)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "layout",
     [
@@ -99,6 +100,7 @@ def test_repeating_rows_that_have_ids_changes_nothing(
     assert everything(run(replace(world, facts=repeated), tmp_path, layout)) == plain
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("rows", ["1", "7", "100000000"])
 def test_the_size_of_batches_means_nothing(
     rows: str, world: World, plain: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

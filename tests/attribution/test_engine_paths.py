@@ -35,6 +35,7 @@ def test_more_labels_than_the_table_has_places_at_first(
     assert results(world, tmp_path / "grown") == usual
 
 
+@pytest.mark.slow
 def test_stores_on_disk_give_what_stores_in_memory_give(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,6 +44,7 @@ def test_stores_on_disk_give_what_stores_in_memory_give(
     assert results(world, tmp_path / "disk") == in_memory
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("rows", ["1", "7", "100000"])
 def test_batches_of_any_size_give_the_same(
     rows: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -35,6 +35,7 @@ def times(arrival: Arrival, count: int, rng: np.random.Generator) -> I64:
             return rng.permutation(in_order)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("count", [0, 1, 2, 47, 48, 49, 1_000, 3_000])
 @pytest.mark.parametrize("arrival", ["in no order", "reversed", "one instant", "few late", "few instants"])
 @pytest.mark.parametrize("shared", [False, True], ids=["own-ids", "shared-ids"])

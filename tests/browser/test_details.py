@@ -249,6 +249,7 @@ def test_what_if_filters_by_property_as_conversion_events_do(world: World) -> No
     assert (wrong.status, "which is no number such as 49.90" in wrong.text) == (400, True)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("role", "path"),
     [

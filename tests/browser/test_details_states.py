@@ -68,6 +68,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         served.close()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -150,6 +151,7 @@ def test_a_long_name_is_whole_in_its_title(odd: World) -> None:
     assert f'title="{HOSTILE[4]}"' in page.text
 
 
+@pytest.mark.slow
 def test_a_campaign_comes_to_life_without_reload(odd: World, browse: Browse) -> None:
     odd.client.launch(campaign("alive", name="Alive"))
     odd.client.loaded()

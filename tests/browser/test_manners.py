@@ -30,6 +30,7 @@ def test_the_table_is_the_browsers(browser: Browser) -> None:
     assert dict(zip(ours, told, strict=True)) == ours
 
 
+@pytest.mark.slow
 def test_a_reader_chooses_and_nothing_else_changes(world: World, browse: Browse) -> None:
     watched = browse(world, Role.ADMIN)
     page = watched.open("/campaign?id=email-test")

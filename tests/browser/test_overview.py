@@ -19,6 +19,7 @@ def test_numbers_are_those_of_the_api(world: World, browse: Browse) -> None:
     assert f"{told['total']['converted']:,} users converted" in page.locator("main").inner_text()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ADMIN])
 def test_nothing_bars_anybody(world: World, browse: Browse, role: Role) -> None:
     watched = browse(world, role)

@@ -12,6 +12,7 @@ SETTINGS = sorted({one.path for one in PAGES if one.role is Role.ADMIN and one.m
 HOSTILE = "<script>alert(1)</script> \u202e evil 🎯" + "x" * 150
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("path", [*SETTINGS, "/account"])
 def test_nothing_bars_anybody(world: World, browse: Browse, path: str) -> None:
     watched = browse(world, Role.ADMIN)

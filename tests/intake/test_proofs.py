@@ -120,6 +120,7 @@ def _records(directory: Path, name: str, events: pa.Table, *, proven: bool) -> l
     return read(directory, "events", str(path)).records
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("column", "bad"),
     [

@@ -203,6 +203,7 @@ BAD_ROWS = [
 GOOD: dict[Kind, dict[str, Any]] = {"events": EVENT, "exposures": EXPOSURE, "step_messages": STEP}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
 @pytest.mark.parametrize(("kind", "row", "reason", "sentence"), BAD_ROWS)
 def test_a_bad_row_is_rejected_with_its_reason_and_the_rest_is_kept(
@@ -250,6 +251,7 @@ def test_ids_are_text_or_integers(tmp_path: Path, value: object, suffix: str, ex
     assert reading.reasons.get(1, reading.records[0]["user_id"]) == expected
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("value", "suffix", "millionths"),
     [

@@ -165,6 +165,7 @@ def test_a_row_with_a_blank_user_is_named(
     assert {(one["item"], one["reason"]) for one in answer["rejected"]} == {(n, "missing_field") for n in (1, 2, 3, 4)}
 
 
+@pytest.mark.slow
 def test_a_file_past_the_limit_of_the_process_is_no_fault_of_ours(files: Path, tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("user_id\n" + "".join(f"user-{n}\n" for n in range(20_000)))
     line = [sys.executable, "-m", "afterword", "assign", "assign-cli", "--users", str(tmp_path / "users.csv")]

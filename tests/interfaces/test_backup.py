@@ -79,6 +79,7 @@ def test_the_server_keeps_its_lock_on_the_facts(serving: Serving, tmp_path: Path
     assert "lock" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_server_and_after_old_segments_are_gone(serving: Serving, tmp_path: Path) -> None:
     """The facts of what the log has no more are in the backup's own."""
     served = serving()
@@ -128,6 +129,7 @@ def test_where_a_backup_cannot_be_nothing_is_left(
     assert client.post("/api/events", purchase("u")).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full(serving: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = tmp_path / "small"
     if not mounted(small, "-o", "size=64m"):

@@ -103,6 +103,7 @@ def test_it_is_told_when_to_come_again(serving: Serving) -> None:
     assert 50 < raised.value.reset_epoch_s - time.time() < 70
 
 
+@pytest.mark.slow
 def test_what_it_could_not_bring_in_counts_once_when_it_comes_again(serving: Serving) -> None:
     served = serving()
     client = served.start()

@@ -90,6 +90,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, shared: Served) -> Iterator[
 
 
 class TestWithoutAServer:
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize("command", COMMANDS)
     def test_a_command_says_the_same_as_with_one(self, ended: tuple[Path, dict[str, Any]], command: str) -> None:
         data, through_the_server = ended

@@ -106,6 +106,7 @@ def stored(data: Path) -> list[tuple[Any, ...]]:
         return con.execute(f"SELECT {counts}, repetitions FROM loaded").fetchall()
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, run: Run) -> None:
     options = write_history(tmp_path, "killed")
     data = tmp_path / "data"

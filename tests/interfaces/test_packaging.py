@@ -73,6 +73,7 @@ def test_the_image_runs_as_nobody_special_with_locked_packages() -> None:
     assert all_of("VOLUME") == ["/data"]
 
 
+@pytest.mark.slow
 def test_what_the_image_holds_serves_is_healthy_and_ends_by_sigterm(serving: Serving, tmp_path: Path) -> None:
     """With this Python and its packages, in a directory with what is copied and nothing else."""
     served, image = serving(), tmp_path / "image"

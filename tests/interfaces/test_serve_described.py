@@ -110,11 +110,13 @@ def about_a_known_campaign(case: schemathesis.Case[Any]) -> bool:
 FEW, SOME, MANY = 3, 3, 100
 
 
+@pytest.mark.sampled(3)
 @described(FEW, "GET", edges=False)
 def test_what_is_read_is_described(case: schemathesis.Case[Any], keyed: Client) -> None:
     ask(keyed, case)
 
 
+@pytest.mark.sampled(3)
 @described(SOME, "P.*", edges=False)
 def test_what_is_answered_to_bodies_is_described(case: schemathesis.Case[Any], keyed: Client) -> None:
     ask(keyed, case)

@@ -56,6 +56,7 @@ def test_a_disk_without_a_place_for_another_file(serving: Serving, disk: Path) -
     assert served.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_disk_that_can_only_be_read_from_now_on(serving: Serving, tmp_path: Path) -> None:
     """As a file system does that found an error in itself."""
     served = serving(tmp_path / "served")
@@ -117,6 +118,7 @@ def test_facts_that_are_damaged_are_refused_and_come_back_from_the_log(serving: 
     assert events_of(client) == 4
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("left", [None, b"short"])
 def test_a_secret_that_is_lost_is_not_made_anew(serving: Serving, left: bytes | None) -> None:
     served = serving()
@@ -136,6 +138,7 @@ def test_a_secret_that_is_lost_is_not_made_anew(serving: Serving, left: bytes | 
     assert served.start().post("/api/events", purchase("u")).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_be_started_is_told_of_and_started_later(serving: Serving) -> None:
     served = serving()
     client = served.start()

@@ -155,6 +155,7 @@ class TestDeleting:
         assert found_in(served.data, NAMES) == set()
         assert recomputed(served, tmp_path) == []
 
+    @pytest.mark.slow
     def test_by_braze_s_path_and_by_the_command_which_waits(
         self, serving: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -57,6 +57,7 @@ class TestWhileRunning:
         assert float(variant["revenue"]["unconverted"]["EUR"]) == pytest.approx(9.5 * items)
         assert served.stop() == 0
 
+    @pytest.mark.slow
     def test_a_log_that_cannot_be_written_is_opened_again(self, serving: Serving) -> None:
         served = serving()
         client = served.start()
@@ -133,6 +134,7 @@ class TestWhileRunning:
         assert client.post("/api/events", purchase("u"), Idempotency_Key="locked").status_code == 201
         assert client.post("/api/campaigns", campaign()).status_code == 201
 
+    @pytest.mark.slow
     def test_a_clock_that_steps_back_an_hour(self, serving: Serving) -> None:
         served = serving()
         client = served.start()
@@ -174,6 +176,7 @@ class TestWhileRunning:
         assert log.count("loading has stopped and is tried again: a fault of the test") == 1
         assert log.count("loading goes on") == 1
 
+    @pytest.mark.slow
     def test_attribution_that_fails_stops_no_facts_and_shows_no_old_results(self, serving: Serving) -> None:
         served = serving()
         client = served.start()
@@ -201,6 +204,7 @@ class TestWhileRunning:
         client.loaded()
         assert client.report("cart-rescue")["variants"][0]["exposed"] == 1
 
+    @pytest.mark.slow
     def test_a_sealed_segment_that_is_damaged_before_it_is_loaded(self, serving: Serving) -> None:
         served = serving()
         client = served.start()

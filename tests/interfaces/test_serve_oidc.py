@@ -277,6 +277,7 @@ def test_no_secret_is_told_and_nothing_failed(served: Served, browser: Browser) 
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_roles_that_the_provider_decides_and_no_passwords(provider: Provider, served: Served) -> None:
     """The same directory under other settings, and at last without a provider."""
     served.stop()

@@ -123,6 +123,7 @@ def _begin(shared: Served, account: str) -> str:
         return metadata.sessions.begin(account, time.time_ns() // 1000, os.urandom)
 
 
+@pytest.mark.slow
 def test_guesses_are_limited_by_the_address_that_a_trusted_proxy_says(client: Client) -> None:
     def guess(number: int, said: str) -> httpx.Response:
         form = {"email": f"nobody-{number}@example.com", "password": "summer 2026 summer"}

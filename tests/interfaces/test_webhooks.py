@@ -183,6 +183,7 @@ def test_who_was_away_gets_all_in_order(client: Client) -> None:
     assert after == receiver.changes
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_sends_the_same_again(serving: Serving, receiver: Receiver) -> None:
     served = serving()
     client = served.start()
@@ -207,6 +208,7 @@ def test_a_server_that_is_killed_sends_the_same_again(serving: Serving, receiver
     assert served.stop() == 0
 
 
+@pytest.mark.slow
 def test_after_three_days_it_is_paused_and_nothing_is_lost(serving: Serving, receiver: Receiver) -> None:
     served = serving()
     client = served.start()

@@ -54,6 +54,7 @@ def counted_report(inputs: Inputs) -> dict[str, Any]:
         return report_of(count.tables(found.results), inputs.definitions, FactCounts(), found.as_of)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", slow_but(QUICK_SEEDS, SEEDS[1::2]))
 def test_counted_and_queried_reports_are_equal(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = generate_world(random.Random(seed), users=60)

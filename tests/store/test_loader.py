@@ -50,6 +50,7 @@ SECOND = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("together", [True, False], ids=["one-batch", "two-batches"])
 @pytest.mark.parametrize(("first", "second", "expected"), SECOND)
 def test_an_item_that_looks_like_one_before(
@@ -63,6 +64,7 @@ def test_an_item_that_looks_like_one_before(
         assert conflicts == ([(1, "events", "id_conflict")] if expected == CONFLICT else [])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("apart", [False, True], ids=["one-loader", "opened-anew"])
 @pytest.mark.parametrize("together", [True, False], ids=["one-batch", "two-batches"])
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afterword.store.loader import Loader, together
+from tests.extent import THOROUGH
 from tests.store.naive_loader import Naive
 from tests.store.world import KEY, Request, opened, rows, write
 
@@ -81,7 +82,7 @@ any_requests = given(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=15 if THOROUGH else 5)
 @any_requests
 def test_any_batches_give_what_a_naive_loader_gives(
     requests: list[Request], stops: list[int], batch_bytes: int

@@ -256,6 +256,7 @@ def damaged(file: Path, how: str) -> None:
     file.write_bytes(data)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", ["text", "header", "cut", "pages"])
 def test_a_damaged_file_is_named(tmp_path: Path, how: str) -> None:
     file = tmp_path / "metadata.sqlite"

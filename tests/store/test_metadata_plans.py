@@ -18,6 +18,7 @@ from afterword.store.differences import FieldChange, campaign_changes
 from afterword.store.exchange_rates import ExchangeRate
 from afterword.store.metadata import Metadata, open_metadata
 from afterword.store.plans import PlanOutdated
+from tests.extent import THOROUGH
 from tests.intake.test_definition_forms import all_definitions
 from tests.store.campaign_world import DAY, PURCHASE, SESSION, campaign, canvas, variants
 
@@ -190,7 +191,7 @@ def test_definitions_made_in_python_are_checked(metadata: Metadata) -> None:
 # --- whatever is defined ----------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@settings(max_examples=25 if THOROUGH else 10)
 @given(before=all_definitions(), after=all_definitions())
 def test_what_was_applied_is_what_is_kept(before: Definitions, after: Definitions) -> None:
     # What is fixed at launch stays; the rest is as the second file says.

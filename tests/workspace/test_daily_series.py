@@ -76,6 +76,7 @@ def rows_of(loaded: Loaded, campaign: Campaign) -> list[dict[str, Any]]:
     return [row for part in parts for row in campaign_series(loaded.numbers(campaign, part), part)]
 
 
+@pytest.mark.sampled(2)
 def test_days_add_up_to_the_report(loaded: Loaded) -> None:
     for campaign in loaded.definitions.campaigns:
         report, rows = loaded.report(campaign), rows_of(loaded, campaign)

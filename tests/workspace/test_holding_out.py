@@ -127,6 +127,7 @@ def expected_sides(facts: list[Fact], merges: list[MergeFact], end: int) -> dict
     return sides
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("as_of", [NOW, FIRST + 11 * DAY], ids=["ended", "half-way"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_both_sides_are_what_loops_find(tmp_path: Path, seed: int, as_of: int) -> None:
@@ -147,6 +148,7 @@ def test_both_sides_are_what_loops_find(tmp_path: Path, seed: int, as_of: int) -
     assert measured(world, TEA, as_of).held_out.known > 15
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_revenue_is_less_what_was_given_back_and_apart_without_a_rate(tmp_path: Path, seed: int) -> None:
     facts, merges = generated(seed)

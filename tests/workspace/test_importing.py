@@ -117,6 +117,7 @@ def conversions_in(ran: engine.Ran) -> list[tuple[Any, ...]]:
     return sorted(tuple(row[name] for name in (*names, "after_open")) for row in ran.rows("conversions"))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", slow_but([0, 2], [1, 3]))
 def test_an_import_in_any_order_and_pieces_gives_what_a_run_gives(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

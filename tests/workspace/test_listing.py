@@ -23,6 +23,7 @@ def rows_of(campaign: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [*((row["id"], row) for row in campaign["variants"]), *totals]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("campaign", list(VARIANTS))
 def test_lists_are_as_long_as_the_numbers_of_the_report(results: afterword.Results, campaign: str) -> None:
     report = results.report(campaign).json
@@ -40,6 +41,7 @@ def test_lists_are_as_long_as_the_numbers_of_the_report(results: afterword.Resul
     assert {state for (_, _, state), number in numbers.items() if number} == set(STATES)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("campaign", list(VARIANTS))
 def test_parts_of_the_converted_are_as_many_as_the_report_says(results: afterword.Results, campaign: str) -> None:
     report = results.report(campaign).json

@@ -17,7 +17,7 @@ from afterword.model import LETTERS, Campaign, Definitions
 from afterword.reports.report import iso_time
 from afterword.store.user_hashes import user_hash_sql
 from afterword.workspace.listing import EVERYBODY, STATES, Narrow, Page
-from afterword.workspace.live import NotDerived, refreshing
+from afterword.workspace.live import NotDerived, gathering, refreshing
 from afterword.workspace.live.state import TABLES
 from tests.extent import THOROUGH, part, slow_but
 from tests.histories import generate_world
@@ -38,7 +38,9 @@ def test_one_load_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
 
 # The quick ones have, between them, every counting, steps, merges, and batches of 3 rows and of many.
 @pytest.mark.parametrize("seed", slow_but([3, 4, 7], [0, 1, 2, 5, 6, *range(8, 12)]))
-def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path) -> None:
+def test_any_batching_gives_what_a_run_gives(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed % 2:  # what is done for many users, with the few of a test
+        monkeypatch.setattr(gathering, "MANY", 1)
     rng = random.Random(1000 + seed)
     world = generate_world(rng, users=12)
     facts = all_of(world.facts)
@@ -153,6 +155,7 @@ def test_a_row_that_was_not_replaced_is_noticed(tmp_path: Path) -> None:
     assert {example["wrong"] for example in difference.examples} == {"missing", "surplus"}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("table", slow_but(["recipients", "conversions"], ["exposures", "credited"]))
 def test_rows_that_are_not_removed_are_noticed(table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = generate_world(random.Random(1), users=60)
@@ -186,6 +189,7 @@ def test_a_fact_that_comes_due_is_seen_when_its_time_has_come(tmp_path: Path) ->
     live.check(world.definitions, due, tmp_path / "at")
 
 
+@pytest.mark.slow
 def test_more_rows_than_a_row_group_are_all_there(tmp_path: Path) -> None:
     """A transaction of DuckDB 2.0.0 does not see large inserts into a table that it has made empty itself."""
     live = LiveWorld(tmp_path)
@@ -221,6 +225,7 @@ def test_more_rows_than_a_row_group_are_all_there(tmp_path: Path) -> None:
     assert live.live.recompute(definitions) == []
 
 
+@pytest.mark.slow
 def test_readers_see_one_state_while_rows_are_replaced(tmp_path: Path) -> None:
     """Answers of other threads are those before a refresh or those after it, nothing in between."""
     world = generate_world(random.Random(5), users=30)

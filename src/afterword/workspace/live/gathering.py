@@ -47,10 +47,11 @@ class Touched:
     """What new facts touch."""
 
     persons: int
+    """How many persons are to be swept."""
     everything: bool
     """Whether users are named: it is not known which of their facts changed."""
     earliest: int | None
-    """The earliest time at which something new counts, in epoch microseconds."""
+    """The earliest time at which something new counts, whoever's, in epoch microseconds; None if nothing is new."""
     campaigns: frozenset[str]
     """Ids of campaigns that new facts name, or whose exposures name new facts; some may not be defined."""
 
@@ -98,16 +99,18 @@ def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since
     """Find whose derived rows may have changed: tables `touched`, `swept` and `swept_ids`.
 
     Touched are the users that are named, those of new facts, those of facts whose time has come, and those whose
-    purchases are refunded by such facts, whoever sent them. Swept are their persons, with all ids of each.
+    purchases are refunded by such facts, whoever sent them. Swept are their persons, with all ids of each. Of many
+    events only those count whose person may have been exposed: the others' cannot convert.
     """
     con.register("named_users", pa.table({"user_id": pa.array(users, pa.string())}))
     con.execute("CREATE OR REPLACE TEMP TABLE named AS SELECT DISTINCT user_id FROM named_users")
     con.unregister("named_users")
     for kind in KINDS:
+        only = _reachable(con, facts, since) if kind == "events" else "TRUE"
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE new_{kind} AS
-            SELECT user_id, min(time) AS time FROM ({_new(facts, kind, since, "user_id")}) GROUP BY user_id"""
+            SELECT DISTINCT user_id FROM ({_new(facts, kind, since, "user_id", only)})"""
         )
     con.execute(
         f"""
@@ -117,19 +120,38 @@ def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since
         if _are_any(con, f"FROM {facts.table('events')} WHERE kind = 'refund'")
         else "CREATE OR REPLACE TEMP TABLE refunded (user_id VARCHAR, time BIGINT)"
     )
-    selects = [f"SELECT user_id, time FROM {name}" for name in (*(f"new_{kind}" for kind in KINDS), "refunded")]
-    news = f"({' UNION ALL '.join(selects)})"
+    news = (*(f"new_{kind}" for kind in KINDS), "refunded")
+    touching = " UNION ".join(f"SELECT user_id FROM {name}" for name in news)
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE touched AS SELECT user_id FROM named UNION SELECT user_id FROM {news};
+        CREATE OR REPLACE TEMP TABLE touched AS SELECT user_id FROM named UNION {touching};
         CREATE OR REPLACE TEMP TABLE swept AS SELECT DISTINCT coalesce(person, user_id) AS user_id
         FROM touched LEFT JOIN derived.aliases USING (user_id);
         CREATE OR REPLACE TEMP TABLE swept_ids AS SELECT user_id FROM swept
         UNION SELECT a.user_id FROM derived.aliases a SEMI JOIN swept s ON s.user_id = a.person"""
     )
     persons, everything = con.execute("SELECT (SELECT count(*) FROM swept), (SELECT count(*) FROM named)").fetchall()[0]
-    earliest = con.execute(f"SELECT min(time) FROM {news}").fetchall()[0][0]
-    return Touched(int(persons), bool(everything), earliest, _named_campaigns(con, facts, since))
+    return Touched(int(persons), bool(everything), _earliest(con, facts, since), _named_campaigns(con, facts, since))
+
+
+def _earliest(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> int | None:
+    times = [f"SELECT min(time) AS time FROM ({_new(facts, kind, since, 'position')})" for kind in KINDS]
+    every = " UNION ALL ".join([*times, "SELECT min(time) FROM refunded"])
+    found = con.execute(f"SELECT min(time) FROM ({every})").fetchall()[0][0]
+    return None if found is None else int(found)
+
+
+def _reachable(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> str:
+    """Return the condition on new events that their user, or another id of that person, has exposures."""
+    new = f"SELECT count(*) FROM ({_new(facts, 'events', since, 'position')})"
+    if con.execute(new).fetchall()[0][0] < MANY:
+        return "TRUE"  # all exposures would have to be looked at for them
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE reachable AS SELECT user_hash FROM {facts.table("exposures")}
+        UNION SELECT {user_hash_sql("unnest([user_id, person])")} FROM derived.aliases"""
+    )
+    return "user_hash IN (SELECT user_hash FROM reachable)"
 
 
 def _named_campaigns(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> frozenset[str]:
@@ -174,6 +196,8 @@ def reached(
     """
     if touched.everything:
         return set(campaigns)
+    if touched.earliest is None and not touched.campaigns:
+        return set()
     latest = dict(con.execute("SELECT campaign, max(exposed_at) FROM derived.exposures GROUP BY campaign").fetchall())
     found = set()
     for name, (number, campaign) in campaigns.items():

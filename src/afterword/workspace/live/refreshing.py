@@ -140,11 +140,11 @@ def _refresh(
     since = Since(-1 if state.position is None else state.position, state.as_of, as_of)
     merged = renew_aliases(con, facts) if erasures or _new_merges(con, facts, since) else []
     changes.begin(con)
-    swept = 0
+    names, swept = set[str](), 0
     if plan.kept:
         touched = find_touched(con, facts, since, [*users, *merged])
         defined = {one.id: (plan.kept[one.id], one) for one in definitions.campaigns if one.id in plan.kept}
-        names = reached(con, touched, defined) if touched.persons else set()
+        names = reached(con, touched, defined)
         swept = touched.persons if names else 0
         if swept:
             _replace_users(con, _only(definitions, names), plan.kept, limits, as_of, meanwhile)
@@ -159,7 +159,7 @@ def _refresh(
     told = changes.record(con, as_of, erasures)
     if merged:
         con.execute("DELETE FROM derived.users WHERE user_id IN (SELECT user_id FROM derived.aliases)")
-    version = state.version + bool(swept or plan.rewritten)
+    version = state.version + bool(names or plan.rewritten)
     con.execute("UPDATE derived.state SET version = ?, as_of = ?, position = ?", [version, as_of, position])
     return Refreshed(version, as_of, swept, (*plan.changed, *plan.gone), told)
 
