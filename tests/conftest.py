@@ -48,15 +48,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before those are left out that are slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to `make test-all` all but every so many cases of a test that is `sampled`."""
+    """Leave to `make test-all` all but every so many cases of a test that is `sampled`, or of all that are."""
     seen: Counter[str] = Counter()
     for item in items:
         if (sampled := item.get_closest_marker("sampled")) is not None:
             (one_in,) = sampled.args
-            function = item.nodeid.partition("[")[0]
-            if seen[function] % one_in:
+            alike = sampled.kwargs.get("among", item.nodeid.partition("[")[0])
+            if seen[alike] % one_in:
                 item.add_marker("slow")
-            seen[function] += 1
+            seen[alike] += 1
 
 
 def pytest_collection_finish() -> None:

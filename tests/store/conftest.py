@@ -35,7 +35,7 @@ def empty_database(postgresql_url: str) -> str:
     return postgresql_url.format(name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.sampled(3, among="postgresql"))])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where metadata can be opened that is not there yet."""
     if request.param == "sqlite":
