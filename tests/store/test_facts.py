@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "facts.duckdb").write_bytes(b"user_id,kind\n" * 1000)
     with pytest.raises(UserError, match="no DuckDB file"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["facts.duckdb", "facts.duckdb.wal"])
+def test_a_file_that_is_damaged(tmp_path: Path, name: str) -> None:
+    (tmp_path / "damaged").mkdir()
+    with opened(tmp_path) as con:
+        con.execute("CHECKPOINT")
+        con.execute("INSERT INTO merges SELECT i, i, i, i, i FROM range(1000) t(i)")
+        for each in ("facts.duckdb", "facts.duckdb.wal"):  # as a kill leaves them
+            shutil.copy(tmp_path / each, tmp_path / "damaged" / each)
+    data = bytearray((tmp_path / "damaged" / name).read_bytes())
+    data[len(data) // 2 if name.endswith(".wal") else 100] ^= 255
+    (tmp_path / "damaged" / name).write_bytes(data)
+    with pytest.raises(UserError, match=r"is damaged \(.*put back the last backup, or, .* move this file and its .wal"):
+        opened(tmp_path / "damaged")
 
 
 def test_a_file_that_must_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,11 @@ CHECKPOINT_THRESHOLD: Final = f"{CHECKPOINT_BYTES // 1_000_000}MB"
 """Of changes in the write-ahead log. A checkpoint compresses the last rows again: with DuckDB's 16 MB they take as long
 as all the rest of loading (decision 0022). The price is some catching up when a killed server starts again."""
 NEVER: Final = "1TB"
+"""A threshold that no write-ahead log reaches."""
 VACUUM_TASKS: Final = 2
 """Per checkpoint, of DuckDB's 100: nobody can load or refresh while rows move together, which took up to 4 s. Two keep
 files as small (decision 0070)."""
-_DAMAGED: Final = re.compile("Corrupt database|Could not read enough bytes|Checksum")
+_DAMAGED: Final = re.compile("Corrupt (database|WAL) file|Could not read enough bytes")
 
 
 def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> duckdb.DuckDBPyConnection:
@@ -68,7 +69,7 @@ def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> d
 def without_checkpoint(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Commit inside without the checkpoint that may be due; `checkpoint_if_due` makes it up.
 
-    For all connections of the database: nobody else may write meanwhile.
+    For all connections of the database: what another commits meanwhile waits for its checkpoint, too.
     """
     run(con, f"SET checkpoint_threshold = '{NEVER}'")
     try:
@@ -116,6 +117,6 @@ def _explained(path: Path, message: str) -> str:
     if _DAMAGED.search(message):
         return (
             f"{path} is damaged ({message.splitlines()[0]}): put back the last backup, or, if no old part of the log "
-            "was ever removed, move this file away, and the facts are loaded again from the log"
+            "was ever removed, move this file and its .wal away, and the facts are loaded again from the log"
         )
     return f"{path} cannot be opened: {message.splitlines()[0]}"
