@@ -8,12 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from afterword.intake.definitions import parse_definitions
 from afterword.model import Definitions, EventKind
 from afterword.reports.person_json import read_json
 from afterword.reports.persons import PersonDays
+from afterword.workspace.live import gathering
 from tests.histories import DAY, START, generate_world
 from tests.oracle_facts import EventFact, ExposureFact
+from tests.oracle_people import MergeFact
 from tests.workspace.live_world import LiveWorld, all_of
 
 AS_OF = START + 40 * DAY
@@ -53,6 +57,25 @@ def test_what_arrives_late_and_came_before_the_exposure_is_known_of_before(tmp_p
     live.check(definitions, AS_OF, tmp_path / "refunded")
     found = persons(live, definitions)
     assert (found.total(0, "A").x, found.total(0, "revenue").x, found.total(0, "revenue").y) == (1, 4, 5)
+
+
+@pytest.mark.parametrize(("exposed", "buying"), [("ann", "phone"), ("phone", "ann"), ("phone", "tablet")])
+def test_what_comes_under_another_id_of_the_person_counts(
+    exposed: str, buying: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "MANY", 1)
+    definitions = parse_definitions(CART, "test")
+    live = LiveWorld(tmp_path)
+    live.load(
+        [ExposureFact(exposed, "c", "v", START, "x1")],
+        [MergeFact("phone", "ann"), MergeFact("tablet", "ann")],
+    )
+    live.live.refresh(definitions, as_of=AS_OF)
+    live.load([replace(bought("p1", START + DAY, "5"), user_id=buying)])
+    live.load([replace(bought("p2", START + DAY, "5"), user_id="nobody")])
+    assert live.live.refresh(definitions, as_of=AS_OF).users == 1
+    live.check(definitions, AS_OF, tmp_path / "run")
+    assert persons(live, definitions).total(0, "A").y == 1
 
 
 def test_a_person_who_sees_another_variant_leaves_the_sums(tmp_path: Path) -> None:
