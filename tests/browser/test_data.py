@@ -9,7 +9,6 @@ from tests.browser.conftest import Browse, World
 from tests.interfaces.serving import purchase
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ADMIN])
 def test_facts_appear_by_themselves(world: World, browse: Browse, role: Role) -> None:
     watched = browse(world, role)

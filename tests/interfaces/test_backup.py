@@ -79,7 +79,6 @@ def test_the_server_keeps_its_lock_on_the_facts(serving: Serving, tmp_path: Path
     assert "lock" in done.stderr
 
 
-@pytest.mark.slow
 def test_without_a_server_and_after_old_segments_are_gone(serving: Serving, tmp_path: Path) -> None:
     """The facts of what the log has no more are in the backup's own."""
     served = serving()

@@ -166,7 +166,6 @@ def narrow(shared: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         served.close()
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("say", [by_python, by_node])
 def test_over_its_rate_it_comes_again(narrow: Served, say: Say) -> None:
     event = f"rate {say.__name__}"
@@ -188,7 +187,6 @@ def mend_when(served: Served, seen: Callable[[], bool]) -> None:
     served.mend()
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("say", [by_python, by_node])
 def test_while_nothing_can_be_written_it_comes_again(narrow: Served, say: Say) -> None:
     event = f"full {say.__name__}"
@@ -205,7 +203,6 @@ def test_while_nothing_can_be_written_it_comes_again(narrow: Served, say: Say) -
     assert counted(narrow.client(narrow.make_key("events.data_series")), event) == 1
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("say", [by_python, by_node])
 def test_a_server_that_dies_and_comes_back_gets_everything_once(narrow: Served, say: Say) -> None:
     event, key = f"back {say.__name__}", narrow.make_key("segment.write")

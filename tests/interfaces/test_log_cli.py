@@ -60,7 +60,6 @@ def rows_of(served: Served) -> dict[str, list[Any]]:
         }
 
 
-@pytest.mark.slow
 def test_replaying_gives_what_was_there_and_a_server_whose_facts_are_lost_does_so_by_itself(
     serving: Serving, capsys: Output
 ) -> None:

@@ -190,7 +190,7 @@ def test_mutated_bytes_are_answered(client: Client, path: str, data: st.DataObje
     send(client, path, bytes(body))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("path", PATHS + MORE)
 @pytest.mark.parametrize("body", HURTING.values(), ids=HURTING)
 def test_what_is_made_to_hurt_a_parser_does_not(client: Client, path: str, body: bytes) -> None:

@@ -112,7 +112,6 @@ def test_an_order_of_several_lines_is_kept_whole(client: Client) -> None:
     assert spent(client, name) == 3
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["answered", "unanswered"])
 def test_a_lost_answer_a_crash_and_a_retry_count_once(serving: Serving, kind: str) -> None:
     served = serving()

@@ -111,7 +111,7 @@ def facts_of(con: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
     return {table: rows(con, table) for table in TABLES[:5]}
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("others", [0, 50])
 def test_an_erased_person_is_in_no_file_any_more(tmp_path: Path, leave: str, others: int) -> None:

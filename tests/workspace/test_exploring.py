@@ -32,7 +32,6 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in OF_ROW if name in row} | {"conversions": conversions}
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("period", [False, True], ids=["all", "period"])
 def test_the_answer_is_that_of_a_run_with_these_conversion_events(
     loaded: ExploredWorld, period: bool, tmp_path: Path

@@ -93,7 +93,7 @@ def typed(name: str, value: Any) -> Any:
     return Decimal(value) if name in ("amount", "refunded") else value
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("rows", list(Rows))
 @pytest.mark.parametrize("limit", [1, 7, 1000])
 def test_pages_are_the_whole_cut_into_pieces(loaded: Loaded, rows: Rows, limit: int) -> None:
@@ -123,7 +123,6 @@ def test_filters_leave_the_rows_that_they_name(loaded: Loaded) -> None:
                 assert loaded.export(campaign=campaign.id, variant=variant, event=event)[0] == expected
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("rows", list(Rows))
 def test_a_row_that_is_there_throughout_comes_once_whatever_happens_between_pages(rows: Rows, tmp_path: Path) -> None:
     rng = random.Random(8)

@@ -127,7 +127,7 @@ def expected_sides(facts: list[Fact], merges: list[MergeFact], end: int) -> dict
     return sides
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("as_of", [NOW, FIRST + 11 * DAY], ids=["ended", "half-way"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_both_sides_are_what_loops_find(tmp_path: Path, seed: int, as_of: int) -> None:

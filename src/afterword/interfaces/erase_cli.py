@@ -18,6 +18,8 @@ from afterword.interfaces.moments import now
 DELETIONS = "/api/users/deletions"
 POLL_SECONDS = 0.5
 AWAY = 503
+PATIENCE_SECONDS = 30.0
+"""So long something may fail that is tried again."""
 
 
 class Leave(StrEnum):
@@ -65,12 +67,17 @@ def _by_server(server: Server, users: Sequence[str], leave: Leave) -> list[dict[
     """Have the persons erased, and wait until they are in no file any more; return what there was of them."""
     found = [server.get(DELETIONS, {"user_id": user})["users"][0] for user in users]
     asked = server.post("/api/users/delete", {"user_ids": list(users), "leave": leave})
+    told, until = False, time.monotonic() + PATIENCE_SECONDS
     while (state := _state(server)) is None or state["done_position"] <= asked["position"]:
-        if state is not None and state["failure"]:
-            why = f"the persons have left the results, not yet all files; that is tried again: {state['failure']}"
+        failure = None if state is None else state["failure"]
+        if failure is None:
+            until = time.monotonic() + PATIENCE_SECONDS
+        elif time.monotonic() > until:
+            why = f"the persons have left the results, not yet all files; that is tried again: {failure}"
             raise ServerFailed(why)
-        if state is not None and state["stage"] == "waiting":
-            _ask(server)
+        if state is not None and state["stage"] == "waiting" and (failure is None or not told):
+            _ask(server)  # after a failure once: the server tries again by itself, and not twice a second
+            told = True
         time.sleep(POLL_SECONDS)
     return found
 

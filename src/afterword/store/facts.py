@@ -26,7 +26,7 @@ NEVER: Final = "1TB"
 VACUUM_TASKS: Final = 2
 """Per checkpoint, of DuckDB's 100: nobody can load or refresh while rows move together, which took up to 4 s. Two keep
 files as small (decision 0070)."""
-_DAMAGED: Final = re.compile("Corrupt (database|WAL) file|Could not read enough bytes")
+_DAMAGED: Final = re.compile("Corrupt (database|Encrypted |WAL|file)|Could not read enough bytes")
 
 
 def open_facts(path: Path, memory_bytes: int, threads: int, temp_dir: Path) -> duckdb.DuckDBPyConnection:

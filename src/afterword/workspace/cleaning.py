@@ -14,8 +14,9 @@ from afterword.workspace.erasing import Erasing
 
 LOOK_SECONDS = 1.0
 AGAIN_FIRST, AGAIN_LAST = 2_000_000, 600 * 1_000_000
-"""Microseconds after a pass that failed before it is tried again, unless somebody asks for it: more each time."""
-AGAIN_TIMES = 4
+"""Microseconds after a pass that failed before it is tried again, unless somebody asks for it."""
+AGAIN_GROWS = 4
+"""So many times as long each time, up to `AGAIN_LAST`."""
 LATE = 3_600 * 1_000_000
 """A pass only for what erased persons' apps go on to send is not worth while more often."""
 SEAL_SECONDS = 60.0
@@ -85,7 +86,7 @@ class Cleaning:
         self._doing: Stage | None = None
         self._failed_at: int | None = None
         self._failure: str | None = None
-        self._again = AGAIN_FIRST
+        self._again = 0
         self._thread = threading.Thread(target=self._run, name="afterword-erasing", daemon=True)
 
     @property
@@ -115,9 +116,9 @@ class Cleaning:
             self._changed.notify_all()
 
     def ask(self) -> None:
-        """Do it now."""
+        """Do it now, also if it has just failed."""
         with self._changed:
-            self._asked = True
+            self._asked, self._failed_at = True, None
             self._changed.notify_all()
 
     def start(self, rewrite_log: Callable[[Known], None], begin_again: Callable[[], None]) -> None:
@@ -132,7 +133,7 @@ class Cleaning:
         self._begin_again = begin_again
         if self._erasing.left().old_blocks:  # this process has just tried, and said why it cannot be
             self._failure, self._failed_at = "the facts' file cannot be rewritten: look at the log", self._clock()
-            self._again = AGAIN_LAST  # each try is a process that begins again
+            self._again, self._asked = AGAIN_LAST, True  # each try is a process that begins again
         self._thread.start()
 
     def stop(self) -> None:
@@ -143,32 +144,41 @@ class Cleaning:
 
     def _run(self) -> None:
         while not self._stopping:
-            try:
-                if self._is_due(left := self._erasing.left()):
-                    self._clean(left)
-                    self._succeeded()
-            except Exception as error:  # whatever it is, it is told and tried again
-                if not self._ended():
-                    self._failed(error)
+            self.look()
             with self._changed:
                 if not self._stopping:
                     self._changed.wait(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Do what is due; its own thread does this every second."""
+        begun = False
+        try:
+            left = self._erasing.left()
+            nothing = left.position is None and not left.refused
+            if nothing:
+                self._asked = False
+            if nothing or not self._again:  # no pass has failed, only looking for whether one is due
+                self._recovered()
+            if not nothing and self._is_due(left):
+                begun = True
+                self._clean(left)
+                self._succeeded()
+        except Exception as error:  # whatever it is, it is told and tried again
+            if not self._ended():
+                self._failed(error, begun)
 
     def _ended(self) -> bool:
         """Whether it was stopped: then what is closed under it is no failure."""
         return self._stopping
 
     def _is_due(self, left: Unfinished) -> bool:
-        if left.position is None and not left.refused:
-            self._asked = False
-            return False
         if left.persons:
             return False  # first they leave facts and results
-        if self._asked:
-            return True
         now = self._clock()
         if self._failed_at is not None and abs(now - self._failed_at) < self._again:
             return False
+        if self._asked:
+            return True
         late = left.refused_since is not None and now - left.refused_since >= max(self._within, LATE)
         return late or (left.since is not None and now - left.since >= self._within)
 
@@ -197,14 +207,19 @@ class Cleaning:
     def _succeeded(self) -> None:
         if self._doing is not Stage.FACTS:
             self._doing = None
+        self._asked = False
+        self._recovered()
+
+    def _recovered(self) -> None:
         if self._failure is not None:
             self._tell("erasing goes on", None)
-        self._asked, self._failure, self._failed_at, self._again = False, None, None, AGAIN_FIRST
+        self._failure, self._failed_at, self._again = None, None, 0
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, begun: bool) -> None:
         message = (str(error) or type(error).__name__).splitlines()[0]
         if message != self._failure:
             self._tell(f"erasing has stopped and is tried again: {message}", error)
-        if self._failed_at is not None:
-            self._again = min(self._again * AGAIN_TIMES, AGAIN_LAST)
-        self._doing, self._asked, self._failure, self._failed_at = None, False, message, self._clock()
+        self._doing, self._failure = None, message
+        if begun:  # what somebody asked for is still asked for
+            self._failed_at = self._clock()
+            self._again = min(max(AGAIN_FIRST, self._again * AGAIN_GROWS), AGAIN_LAST)

@@ -100,7 +100,7 @@ def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since
 
     Touched are the users that are named, those of new facts, those of facts whose time has come, and those whose
     purchases are refunded by such facts, whoever sent them. Swept are their persons, with all ids of each. Of many
-    events only those count whose person may have been exposed: the others' cannot convert.
+    events only those count whose user has exposures or was merged: nobody else can convert.
     """
     con.register("named_users", pa.table({"user_id": pa.array(users, pa.string())}))
     con.execute("CREATE OR REPLACE TEMP TABLE named AS SELECT DISTINCT user_id FROM named_users")
@@ -142,13 +142,15 @@ def _earliest(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -
 
 
 def _reachable(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> str:
-    """Return the condition on new events that their user, or another id of that person, has exposures."""
-    new = f"SELECT count(*) FROM ({_new(facts, 'events', since, 'position')})"
-    if con.execute(new).fetchall()[0][0] < MANY:
+    """Return the condition on new events that their user has exposures, or was merged with another id."""
+    new = f"SELECT DISTINCT user_hash FROM ({_new(facts, 'events', since, 'user_hash')})"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE new_hashes AS {new}")
+    if con.execute("SELECT count(*) FROM new_hashes").fetchall()[0][0] < MANY:
         return "TRUE"  # all exposures would have to be looked at for them
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE reachable AS SELECT user_hash FROM {facts.table("exposures")}
+        CREATE OR REPLACE TEMP TABLE reachable AS
+        SELECT user_hash FROM new_hashes SEMI JOIN {facts.table("exposures")} USING (user_hash)
         UNION SELECT {user_hash_sql("unnest([user_id, person])")} FROM derived.aliases"""
     )
     return "user_hash IN (SELECT user_hash FROM reachable)"
@@ -196,14 +198,14 @@ def reached(
     """
     if touched.everything:
         return set(campaigns)
-    if touched.earliest is None and not touched.campaigns:
+    if touched.earliest is None:
         return set()
     latest = dict(con.execute("SELECT campaign, max(exposed_at) FROM derived.exposures GROUP BY campaign").fetchall())
     found = set()
     for name, (number, campaign) in campaigns.items():
         windows = [event.deadline_seconds for event in campaign.conversion_events]
         end = latest.get(number, -1) + max([campaign.revenue_window_seconds, *windows]) * 1_000_000
-        if name in touched.campaigns or (number in latest and touched.earliest is not None and touched.earliest <= end):
+        if name in touched.campaigns or (number in latest and touched.earliest <= end):
             found.add(name)
     return found
 

@@ -89,8 +89,8 @@ class Live:
     ) -> Refreshed:
         """Bring the derived rows up to the facts that are there, in one transaction.
 
-        Swept again are the users of facts that the log has brought since the last refresh, of facts whose time has
-        come, of purchases that such facts refund, of ids that were merged, and those that are named. A campaign
+        Swept again are the users, if they can convert, of facts that the log has brought since the last refresh and
+        whose time has come, of purchases that such facts refund, of merged ids, and those that are named. A campaign
         whose definition is new or changed is derived again as a whole; one that is gone loses its rows.
 
         Args:

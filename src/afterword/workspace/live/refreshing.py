@@ -36,11 +36,11 @@ class Refreshed:
     """What a refresh did."""
 
     version: int
-    """Of the results, which grows when rows changed."""
+    """Of the results, which grows when rows may have changed, or what reports count besides."""
     as_of: int
     """Epoch microseconds."""
     users: int
-    """Persons whom facts, merges or the time touched."""
+    """Persons who were swept again."""
     campaigns: tuple[str, ...]
     """Campaigns that were derived again as a whole, or are gone."""
     changes: int
