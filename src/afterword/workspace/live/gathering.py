@@ -100,7 +100,7 @@ def find_touched(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since
 
     Touched are the users that are named, those of new facts, those of facts whose time has come, and those whose
     purchases are refunded by such facts, whoever sent them. Swept are their persons, with all ids of each. Of many
-    events only those count whose user has exposures or was merged: nobody else can convert.
+    events only those count whose user was exposed or merged: nobody else can convert.
     """
     con.register("named_users", pa.table({"user_id": pa.array(users, pa.string())}))
     con.execute("CREATE OR REPLACE TEMP TABLE named AS SELECT DISTINCT user_id FROM named_users")
@@ -142,15 +142,19 @@ def _earliest(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -
 
 
 def _reachable(con: duckdb.DuckDBPyConnection, facts: FactTables, since: Since) -> str:
-    """Return the condition on new events that their user has exposures, or was merged with another id."""
+    """Return the condition on new events that their user has derived rows or a new exposure, or was merged."""
     new = f"SELECT DISTINCT user_hash FROM ({_new(facts, 'events', since, 'user_hash')})"
     con.execute(f"CREATE OR REPLACE TEMP TABLE new_hashes AS {new}")
-    if con.execute("SELECT count(*) FROM new_hashes").fetchall()[0][0] < MANY:
-        return "TRUE"  # all exposures would have to be looked at for them
+    users, exposed = con.execute(
+        "SELECT (SELECT count(*) FROM new_hashes), (SELECT count(*) FROM derived.users)"
+    ).fetchall()[0]
+    if users < MANY or users < exposed:
+        return "TRUE"  # to look at all who were exposed would cost more than it saves
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE reachable AS
-        SELECT user_hash FROM new_hashes SEMI JOIN {facts.table("exposures")} USING (user_hash)
+        SELECT {user_hash_sql("user_id")} AS user_hash FROM derived.users WHERE user_hash IN (FROM new_hashes)
+        UNION SELECT user_hash FROM ({_new(facts, "exposures", since, "user_hash")})
         UNION SELECT {user_hash_sql("unnest([user_id, person])")} FROM derived.aliases"""
     )
     return "user_hash IN (SELECT user_hash FROM reachable)"
