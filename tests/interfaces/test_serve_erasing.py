@@ -230,7 +230,7 @@ def test_what_is_killed_while_it_rewrites_the_log_is_tried_again_soon(serving: S
         wait_for(lambda: kill_rewriting(served), 60)
         wait_for(lambda: "killed by signal 9" in str(state(client).get("failure")), 30)
     until_done(client, position, 60)
-    assert state(client)["failure"] is None
+    wait_for(lambda: state(client).get("failure", "away") is None, 30)
     assert served.stop() == 0
     served.wait_for_answering()
     said = served.err.read_text()
