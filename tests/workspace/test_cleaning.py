@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -49,10 +50,10 @@ class Steps:
     def failure(self) -> str | None:
         return self.cleaning.status.failure
 
-    def begin(self) -> None:
+    def begin(self, begin_again: Callable[[], None] = lambda: None) -> None:
         """Start and stop the thread: the test looks by itself."""
         self.cleaning.stop()
-        self.cleaning.start(lambda _: None, lambda: None)
+        self.cleaning.start(lambda _: None, begin_again)
         self.cleaning._thread.join()
         self.cleaning._stopping = False
 
@@ -124,9 +125,6 @@ def test_a_file_that_could_not_be_rewritten_is_left_for_ten_minutes() -> None:
     steps = Steps()
     steps.unfinished = OLD_BLOCKS
     begun: list[int] = []
-    steps.cleaning.stop()
-    steps.cleaning.start(lambda _: None, lambda: begun.append(steps.now // SECOND))
-    steps.cleaning._thread.join()
-    steps.cleaning._stopping = False
+    steps.begin(lambda: begun.append(steps.now // SECOND))
     steps.until(700)
     assert begun == [600]
